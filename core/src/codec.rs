@@ -1,0 +1,52 @@
+//! How records are written down: one byte of format, then the record in postcard.
+
+use alloc::vec::Vec;
+
+use serde::Serialize;
+
+use crate::Record;
+
+/// The newest format. A change of a stored type takes a new number, and this version goes on
+/// reading the old ones.
+pub const FORMAT: u8 = 1;
+
+/// Why stored bytes are not a record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// The bytes were written by a newer version.
+    #[error("the record has format {found}, this version reads up to {FORMAT}: upgrade russet")]
+    Newer {
+        /// The format of the record.
+        found: u8,
+    },
+    /// The bytes are not a record at all.
+    #[error("the record is damaged: restore the data from a backup")]
+    Damaged,
+}
+
+/// The bytes that store `record`.
+pub fn write(record: &Record) -> Vec<u8> {
+    let start = alloc::vec![FORMAT];
+    postcard::to_extend(record, start).unwrap_or_else(|error| unwritable(&error))
+}
+
+/// The record that `bytes` store.
+///
+/// # Errors
+/// [`CodecError`], whatever the bytes are.
+pub fn read(bytes: &[u8]) -> Result<Record, CodecError> {
+    match bytes.split_first() {
+        Some((&FORMAT, record)) => postcard::from_bytes(record).map_err(|_| CodecError::Damaged),
+        Some((&found, _)) if found > FORMAT => Err(CodecError::Newer { found }),
+        _ => Err(CodecError::Damaged),
+    }
+}
+
+pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_allocvec(value).unwrap_or_else(|error| unwritable(&error))
+}
+
+/// Writing to memory fails only for types that postcard cannot express.
+fn unwritable(error: &postcard::Error) -> Vec<u8> {
+    panic!("broken invariant: a record cannot be written: {error}")
+}

@@ -1,0 +1,62 @@
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::submit::{NewTask, create, task_reads};
+use super::validate;
+use crate::draft::{Draft, Step};
+use crate::rules::{end_lease, ended_as, finish, held, now_reply};
+use crate::{LeaseEnd, LeaseId, RecordKey, Rejection, Reply, Status, TaskId, limits};
+
+/// Finishes a task well, and submits its follow-up tasks in the same step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complete {
+    /// The task.
+    pub task: TaskId,
+    /// The lease that is held.
+    pub lease: LeaseId,
+    /// What the handler returned.
+    pub result: Option<Bytes>,
+    /// Tasks to submit with it; they live in the same partition, and join the same workflow.
+    pub follow_ups: Vec<NewTask>,
+}
+
+impl Complete {
+    pub(super) fn reads(&self) -> Vec<RecordKey> {
+        let mut keys = alloc::vec![RecordKey::Task(self.task)];
+        keys.extend(self.follow_ups.iter().flat_map(task_reads));
+        keys
+    }
+
+    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
+        validate::bytes("result", self.result.as_ref(), limits::PAYLOAD_BYTES)?;
+        if self.follow_ups.len() > limits::FOLLOW_UPS {
+            return Err(Rejection::LimitExceeded {
+                what: alloc::format!("{} follow-up tasks", self.follow_ups.len()),
+                limit: limits::FOLLOW_UPS as u64,
+            }
+            .into());
+        }
+        let known = draft.task(self.task)?;
+        if known.status == Status::Succeeded && ended_as(&known, self.lease, LeaseEnd::Completed) {
+            return Ok(self.reply(&known, self.follow_ups.iter().map(|t| t.id).collect()));
+        }
+        let mut task = held(draft, self.task, self.lease)?;
+        let follow_ups = create(draft, &self.follow_ups, task.workflow, "follow_ups")?;
+        task.result.clone_from(&self.result);
+        end_lease(draft, &mut task, LeaseEnd::Completed)?;
+        finish(draft, &mut task, Status::Succeeded, None)?;
+        let reply = self.reply(&task, follow_ups);
+        draft.put_task(task);
+        Ok(reply)
+    }
+
+    fn reply(&self, task: &crate::Task, ids: Vec<TaskId>) -> Reply {
+        let mut reply = now_reply(task);
+        if let Reply::Now { follow_ups, .. } = &mut reply {
+            *follow_ups = ids;
+        }
+        reply
+    }
+}

@@ -1,0 +1,77 @@
+use alloc::vec;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::submit::add_dependent;
+use crate::draft::{Draft, Step};
+use crate::rules::parent_ended;
+use crate::{Dependency, Message, MessageId, Record, RecordKey, Reply};
+
+/// Applies a message from another partition. Applying it again changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deliver {
+    /// The message.
+    pub message: Message,
+}
+
+impl Deliver {
+    pub(super) fn reads(&self) -> Vec<RecordKey> {
+        match self.message {
+            Message::Watch { parent, .. } => vec![RecordKey::Task(parent)],
+            Message::Settled { parent, child, .. } => {
+                vec![RecordKey::Waits(child, parent), RecordKey::Task(child)]
+            }
+        }
+    }
+
+    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
+        match self.message {
+            Message::Watch { parent, child, on } => {
+                let status = draft.find_task(parent)?.map(|task| task.status);
+                if status.is_none_or(|status| status.is_terminal()) {
+                    draft.message(Message::Settled {
+                        parent,
+                        child,
+                        status,
+                    });
+                } else {
+                    add_dependent(draft, parent, Dependency { task: child, on })?;
+                }
+            }
+            Message::Settled {
+                parent,
+                child,
+                status,
+            } => {
+                let key = RecordKey::Waits(child, parent);
+                if let Some(Record::Waits(waits)) = draft.get(&key)? {
+                    let edge = Dependency {
+                        task: child,
+                        on: waits.on,
+                    };
+                    draft.remove(key);
+                    parent_ended(draft, &edge, status)?;
+                }
+            }
+        }
+        Ok(Reply::Done)
+    }
+}
+
+/// Forgets a message that its target has applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Acknowledge {
+    /// The message.
+    pub message: MessageId,
+}
+
+impl Acknowledge {
+    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
+        let key = RecordKey::Outbox(self.message);
+        if draft.get(&key)?.is_some() {
+            draft.remove(key);
+        }
+        Ok(Reply::Done)
+    }
+}

@@ -1,0 +1,48 @@
+use alloc::string::String;
+
+use serde::{Deserialize, Serialize};
+
+use super::validate;
+use crate::draft::{Draft, Step};
+use crate::rules::{self, Failure, end_lease, ended_as, held, now_reply};
+use crate::{ErrorKind, LeaseEnd, LeaseId, Millis, Reply, TaskId};
+
+/// Reports that an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fail {
+    /// The task.
+    pub task: TaskId,
+    /// The lease that is held.
+    pub lease: LeaseId,
+    /// [`ErrorKind::Final`] says that trying again is of no use.
+    pub kind: ErrorKind,
+    /// What went wrong; cut at [`ERROR_BYTES`](crate::limits::ERROR_BYTES).
+    pub message: String,
+    /// The worker's own wish for the backoff.
+    pub retry_after: Option<Millis>,
+    /// Random bits for the backoff's jitter.
+    pub random: u64,
+}
+
+impl Fail {
+    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
+        validate::failure_kind(self.kind)?;
+        validate::optional_duration("retry_after_ms", self.retry_after, true)?;
+        let known = draft.task(self.task)?;
+        if ended_as(&known, self.lease, LeaseEnd::Failed) {
+            return Ok(now_reply(&known));
+        }
+        let mut task = held(draft, self.task, self.lease)?;
+        end_lease(draft, &mut task, LeaseEnd::Failed)?;
+        let failure = Failure {
+            kind: self.kind,
+            message: validate::cut(&self.message),
+            retry_after: self.retry_after,
+            random: self.random,
+        };
+        rules::fail(draft, &mut task, failure)?;
+        let reply = now_reply(&task);
+        draft.put_task(task);
+        Ok(reply)
+    }
+}

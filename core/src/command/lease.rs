@@ -1,0 +1,93 @@
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::validate;
+use crate::draft::{Draft, Step};
+use crate::{
+    EventKind, Lease, LeaseId, Millis, Record, RecordKey, Rejection, Reply, Status, TaskId,
+    WorkerId,
+};
+
+/// Grants a queued task to a worker, as attempt `attempt + 1`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeaseTask {
+    /// The task.
+    pub task: TaskId,
+    /// The new lease's identity.
+    pub lease: LeaseId,
+    /// Who wants it.
+    pub worker: WorkerId,
+    /// How long the lease lasts; `None`: as the task says.
+    pub duration: Option<Millis>,
+}
+
+impl LeaseTask {
+    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
+        validate::worker(&self.worker)?;
+        if let Some(duration) = self.duration {
+            validate::lease_duration("visibility_timeout_ms", duration)?;
+        }
+        let mut task = draft.task(self.task)?;
+        let repeated = task.lease.as_ref().is_some_and(|l| l.id == self.lease);
+        if task.status == Status::Running && repeated {
+            return Ok(Reply::Leased(Arc::new(task)));
+        }
+        let now = draft.now_for(&task);
+        if task.status != Status::Queued || task.expires_at.is_some_and(|at| at <= now) {
+            return Err(Rejection::NotQueued {
+                task: task.id,
+                status: task.status,
+            }
+            .into());
+        }
+        let slot = self.take_slot(draft, &task)?;
+        task.attempt += 1;
+        task.status = Status::Running;
+        task.started_at = Some(now);
+        task.unsent = false;
+        task.lease = Some(Box::new(Lease {
+            id: self.lease,
+            worker: self.worker.clone(),
+            expires_at: now + self.duration.unwrap_or(task.lease_duration),
+            deadline: task.timeout.map(|timeout| now + timeout),
+            slot,
+            ended: None,
+        }));
+        draft.event(&task, EventKind::Leased, None);
+        let id = task.id;
+        draft.put_task(task);
+        match draft.find_task(id)? {
+            Some(task) => Ok(Reply::Leased(task.clone())),
+            None => Err(Rejection::NotFound { task: id }.into()),
+        }
+    }
+
+    /// Takes a slot of the queue's concurrency limit, if it has one.
+    fn take_slot(&self, draft: &mut Draft<'_>, task: &crate::Task) -> Step<bool> {
+        let Some(queue) = draft.queue(&task.queue)? else {
+            return Ok(false);
+        };
+        if queue.config.paused {
+            return Err(Rejection::Paused {
+                queue: task.queue.clone(),
+            }
+            .into());
+        }
+        let Some(limit) = queue.config.concurrency else {
+            return Ok(false);
+        };
+        if queue.running >= limit {
+            return Err(Rejection::ConcurrencyLimit {
+                queue: task.queue.clone(),
+                limit,
+            }
+            .into());
+        }
+        let mut queue = queue.clone();
+        queue.running += 1;
+        draft.put(RecordKey::Queue(task.queue.clone()), Record::Queue(queue));
+        Ok(true)
+    }
+}

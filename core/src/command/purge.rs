@@ -1,0 +1,110 @@
+use serde::{Deserialize, Serialize};
+
+use crate::draft::{Draft, Step};
+use crate::rules::{dependents, now_reply};
+use crate::{
+    Dedup, EventKind, Millis, Named, Record, RecordKey, Rejection, Reply, Task, TaskId, Workflow,
+    limits,
+};
+
+/// How long a task whose retention is over is kept on while a live task depends on it.
+const KEPT_FOR_DEPENDENTS: Millis = Millis::from_secs(3_600);
+
+/// Forgets an ended task before its retention is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purge {
+    /// The task.
+    pub task: TaskId,
+}
+
+impl Purge {
+    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
+        let mut task = draft.task(self.task)?;
+        if !task.status.is_terminal() {
+            return Err(Rejection::WrongStatus {
+                task: task.id,
+                status: task.status,
+                needs: "only a task that has ended can be purged; cancel it first".into(),
+            }
+            .into());
+        }
+        let reply = now_reply(&task);
+        if task.dependents.total == 0 {
+            remove(draft, &task)?;
+        } else {
+            task.purge_at = Some(draft.now_for(&task));
+            draft.put_task(task);
+        }
+        Ok(reply)
+    }
+}
+
+/// Goes one step towards forgetting a task whose retention is over: first its dependents,
+/// chunk by chunk, while none of them is live, then the task.
+pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
+    if task.dependents.are_cleared() {
+        return remove(draft, &task);
+    }
+    let chunk = task.dependents.cleared_chunks;
+    let here = draft.view.partition;
+    let edges = dependents(draft, task.id, chunk)?;
+    let local = || edges.iter().filter(|edge| edge.task.partition() == here);
+    draft.need(local().map(|edge| RecordKey::Task(edge.task)))?;
+    let mut live = false;
+    for edge in local() {
+        live |= draft
+            .find_task(edge.task)?
+            .is_some_and(|t| !t.status.is_terminal());
+    }
+    if live {
+        task.purge_at = Some(draft.now_for(&task) + KEPT_FOR_DEPENDENTS);
+    } else {
+        draft.remove(RecordKey::Dependents(task.id, chunk));
+        task.dependents.cleared_chunks += 1;
+    }
+    draft.put_task(task);
+    Ok(())
+}
+
+fn remove(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
+    if task.dependencies.total as usize > limits::INLINE_DEPENDENCIES {
+        let chunks = task.dependencies.total.div_ceil(limits::BATCH_ITEMS as u32);
+        for chunk in 0..chunks {
+            draft.remove(RecordKey::Dependencies(task.id, chunk));
+        }
+    }
+    if let Some(idempotency) = &task.idempotency {
+        forget_key(draft, &idempotency.key, Named::Task(task.id))?;
+    }
+    if let Some(id) = task.workflow
+        && let Some(mut workflow) = draft.workflow(id)?
+    {
+        workflow.purged += 1;
+        if workflow.purged == workflow.tasks {
+            remove_workflow(draft, &workflow)?;
+        } else {
+            draft.put(RecordKey::Workflow(id), Record::Workflow(workflow));
+        }
+    }
+    draft.event(task, EventKind::Purged, None);
+    draft.remove(RecordKey::Task(task.id));
+    Ok(())
+}
+
+fn remove_workflow(draft: &mut Draft<'_>, workflow: &Workflow) -> Step<()> {
+    if let Some(idempotency) = &workflow.idempotency {
+        forget_key(draft, &idempotency.key, Named::Workflow(workflow.id))?;
+    }
+    draft.remove(RecordKey::Workflow(workflow.id));
+    Ok(())
+}
+
+fn forget_key(draft: &mut Draft<'_>, key: &crate::IdempotencyKey, of: Named) -> Step<()> {
+    let key = RecordKey::Dedup(key.clone());
+    if let Some(Record::Dedup(Dedup { named, .. })) = draft.get(&key)?
+        && *named == of
+    {
+        draft.remove(key);
+    }
+    Ok(())
+}

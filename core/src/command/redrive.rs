@@ -1,0 +1,69 @@
+use serde::{Deserialize, Serialize};
+
+use crate::draft::{Draft, Step};
+use crate::rules::{now_reply, place};
+use crate::{EventKind, Millis, Record, RecordKey, Rejection, Reply, Status, TaskId};
+
+/// Gives a dead task a new life with all its retries. Its attempts go on counting.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redrive {
+    /// The task.
+    pub task: TaskId,
+    /// The command's own identity, at random.
+    pub id: u64,
+}
+
+impl Redrive {
+    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
+        let mut task = draft.task(self.task)?;
+        if task.redriven_by == Some(self.id) {
+            return Ok(now_reply(&task));
+        }
+        if task.status != Status::Dead {
+            return Err(Rejection::WrongStatus {
+                task: task.id,
+                status: task.status,
+                needs: "only a dead task can be redriven".into(),
+            }
+            .into());
+        }
+        if !task.dependents.are_settled() || task.dependents.cleared_chunks > 0 {
+            return Err(Rejection::WrongStatus {
+                task: task.id,
+                status: task.status,
+                needs: "its dependents are still being told that it ended; try again".into(),
+            }
+            .into());
+        }
+        self.revive(draft, &mut task)?;
+        let reply = now_reply(&task);
+        draft.put_task(task);
+        Ok(reply)
+    }
+
+    fn revive(&self, draft: &mut Draft<'_>, task: &mut crate::Task) -> Step<()> {
+        let now = draft.now_for(task);
+        task.redriven_by = Some(self.id);
+        task.retry_count = 0;
+        task.completed_at = None;
+        task.purge_at = None;
+        if task.expires_at.is_some_and(|at| at <= now + Millis::new(1)) {
+            task.expires_at = None;
+        }
+        task.scheduled_at = task.scheduled_at.filter(|at| *at > now);
+        // Chunks that were told of the death are full from now on: whoever depends on the
+        // task next stands in a chunk that has not been told.
+        let full = task.dependents.chunks() * crate::limits::DEPENDENTS_PER_CHUNK as u32;
+        task.dependents.total = full;
+        if let Some(id) = task.workflow {
+            let Some(mut workflow) = draft.workflow(id)? else {
+                panic!("broken invariant: task {} outlives its workflow", task.id)
+            };
+            workflow.dead -= 1;
+            workflow.completed_at = None;
+            draft.put(RecordKey::Workflow(id), Record::Workflow(workflow));
+        }
+        draft.event(task, EventKind::Redriven, None);
+        place(draft, task)
+    }
+}

@@ -1,0 +1,164 @@
+//! A decision in the making: reads come from the view, or from what was already written.
+
+use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::{
+    Decision, ErrorKind, Event, EventKind, Message, Outbox, QueueConfig, QueueName, QueueRecord,
+    Record, RecordKey, Rejection, Reply, Task, TaskId, Timestamp, Undecided, View, Workflow,
+    WorkflowId, Write,
+};
+
+pub(crate) type Step<T> = Result<T, Undecided>;
+
+pub(crate) struct Draft<'a> {
+    pub view: &'a View,
+    pub now: Timestamp,
+    writes: BTreeMap<RecordKey, Option<Record>>,
+    sends: Vec<TaskId>,
+    messages: Vec<Message>,
+    events: Vec<Event>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(view: &'a View, now: Timestamp) -> Self {
+        Self {
+            view,
+            now,
+            writes: BTreeMap::new(),
+            sends: Vec::new(),
+            messages: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// The decision. Whatever it writes must have been read, or be known to be absent.
+    pub fn finish(self, reply: Reply) -> Step<Decision> {
+        let known = &self.view.records;
+        let unread = self.writes.keys().filter(|key| !known.contains_key(key));
+        let missing: Vec<_> = unread.cloned().collect();
+        if !missing.is_empty() {
+            return Err(Undecided::Missing(missing));
+        }
+        let writes = self.writes.into_iter();
+        Ok(Decision {
+            writes: writes.map(|(key, record)| Write { key, record }).collect(),
+            sends: self.sends,
+            messages: self.messages,
+            events: self.events,
+            reply,
+        })
+    }
+
+    /// Stops unless all of `keys` are known, so that they are loaded at once.
+    pub fn need(&self, keys: impl IntoIterator<Item = RecordKey>) -> Step<()> {
+        let missing: Vec<_> = keys
+            .into_iter()
+            .filter(|key| !self.writes.contains_key(key) && !self.view.records.contains_key(key))
+            .collect();
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Undecided::Missing(missing))
+        }
+    }
+
+    pub fn get(&self, key: &RecordKey) -> Step<Option<&Record>> {
+        match self.writes.get(key).or_else(|| self.view.records.get(key)) {
+            Some(known) => Ok(known.as_ref()),
+            None => Err(Undecided::Missing(vec![key.clone()])),
+        }
+    }
+
+    pub fn put(&mut self, key: RecordKey, record: Record) {
+        self.writes.insert(key, Some(record));
+    }
+
+    pub fn remove(&mut self, key: RecordKey) {
+        self.writes.insert(key, None);
+    }
+
+    pub fn find_task(&self, id: TaskId) -> Step<Option<&Arc<Task>>> {
+        match self.get(&RecordKey::Task(id))? {
+            Some(Record::Task(task)) => Ok(Some(task)),
+            None => Ok(None),
+            Some(other) => wrong_record("task", other),
+        }
+    }
+
+    /// A copy of the task to change, with time brought forward for it.
+    pub fn task(&self, id: TaskId) -> Step<Task> {
+        match self.find_task(id)? {
+            Some(task) => Ok(Task::clone(task)),
+            None => Err(Rejection::NotFound { task: id }.into()),
+        }
+    }
+
+    pub fn put_task(&mut self, mut task: Task) {
+        task.updated_at = self.now_for(&task);
+        task.due_at = crate::rules::timer(&task, self.view);
+        self.put(RecordKey::Task(task.id), Record::Task(Arc::new(task)));
+    }
+
+    /// The time of a decision about `task`: never before the last one.
+    pub fn now_for(&self, task: &Task) -> Timestamp {
+        self.now.max(task.updated_at)
+    }
+
+    pub fn queue(&self, name: &QueueName) -> Step<Option<&QueueRecord>> {
+        match self.get(&RecordKey::Queue(name.clone()))? {
+            Some(Record::Queue(queue)) => Ok(Some(queue)),
+            None => Ok(None),
+            Some(other) => wrong_record("queue", other),
+        }
+    }
+
+    pub fn queue_config(&self, name: &QueueName) -> Step<&QueueConfig> {
+        Ok(match self.queue(name)? {
+            Some(queue) => &queue.config,
+            None => &self.view.queue_defaults,
+        })
+    }
+
+    pub fn workflow(&self, id: WorkflowId) -> Step<Option<Workflow>> {
+        match self.get(&RecordKey::Workflow(id))? {
+            Some(Record::Workflow(workflow)) => Ok(Some(workflow.clone())),
+            None => Ok(None),
+            Some(other) => wrong_record("workflow", other),
+        }
+    }
+
+    pub fn send(&mut self, task: TaskId) {
+        self.sends.push(task);
+    }
+
+    /// Puts a message into the outbox.
+    pub fn message(&mut self, message: Message) {
+        let outbox = Outbox {
+            message,
+            tries: 0,
+            due_at: self.now + crate::policy::RELAY_AFTER,
+        };
+        self.put(RecordKey::Outbox(message.id()), Record::Outbox(outbox));
+        self.messages.push(message);
+    }
+
+    pub fn event(&mut self, task: &Task, kind: EventKind, reason: Option<ErrorKind>) {
+        self.events.push(Event {
+            at: self.now_for(task),
+            task: task.id,
+            queue: task.queue.clone(),
+            workflow: task.workflow,
+            attempt: task.attempt,
+            kind,
+            reason,
+        });
+    }
+}
+
+/// A record of another kind under a key is a broken store: going on would spread the damage.
+pub(crate) fn wrong_record<T>(expected: &str, found: &Record) -> T {
+    panic!("broken invariant: expected a {expected} record, found {found:?}")
+}

@@ -1,0 +1,96 @@
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Status, TaskId};
+
+/// Which end of a parent satisfies a dependency on it.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DependencyOn {
+    /// The parent succeeded.
+    #[default]
+    Success,
+    /// The parent ended, however it ended.
+    Completion,
+    /// The parent ended dead or cancelled.
+    Failure,
+}
+
+impl DependencyOn {
+    /// Whether a parent that ended as `status` satisfies the dependency.
+    pub const fn is_satisfied_by(self, status: Status) -> bool {
+        match self {
+            Self::Success => matches!(status, Status::Succeeded),
+            Self::Completion => status.is_terminal(),
+            Self::Failure => matches!(status, Status::Dead | Status::Cancelled),
+        }
+    }
+}
+
+/// What becomes of a task when one of its dependencies can no longer be satisfied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IfUnsatisfied {
+    /// It is cancelled, and so the decision spreads to its own dependents.
+    #[default]
+    Cancel,
+    /// It is dead-lettered, to be looked at and redriven.
+    Dead,
+    /// It runs all the same, once the other dependencies have ended.
+    Run,
+}
+
+/// One edge: the task that holds it waits for `task`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependency {
+    /// The parent.
+    pub task: TaskId,
+    /// Which end of the parent is waited for.
+    pub on: DependencyOn,
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependencies {
+    /// How many parents have not ended yet.
+    pub pending: u32,
+    /// How many parents there are.
+    pub total: u32,
+    /// The parents, while there are at most
+    /// [`INLINE_DEPENDENCIES`](crate::limits::INLINE_DEPENDENCIES) of them;
+    /// longer lists stand in records of their own.
+    pub inline: Vec<Dependency>,
+}
+
+/// Who waits for a task: the edges stand in chunk records, so that a task with very many
+/// dependents is still a small record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dependents {
+    /// How many edges there are.
+    pub total: u32,
+    /// How many chunks have been told that the task ended.
+    pub settled_chunks: u32,
+    /// How many chunks were removed because all of their tasks had ended too.
+    pub cleared_chunks: u32,
+}
+
+impl Dependents {
+    /// How many chunk records hold the edges.
+    pub const fn chunks(self) -> u32 {
+        self.total
+            .div_ceil(crate::limits::DEPENDENTS_PER_CHUNK as u32)
+    }
+
+    /// Whether no dependent needs the task any more.
+    pub const fn are_cleared(self) -> bool {
+        self.cleared_chunks >= self.chunks()
+    }
+
+    /// Whether every dependent has been told that the task ended.
+    pub const fn are_settled(self) -> bool {
+        self.settled_chunks >= self.chunks()
+    }
+}

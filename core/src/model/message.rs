@@ -1,0 +1,61 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{DependencyOn, MessageId, PartitionId, Status, TaskId, Timestamp};
+
+/// An effect on another partition. It is committed in the source's outbox with the decision
+/// that caused it, and applied at the target at most once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// `child` wants to be told when `parent` ends.
+    Watch {
+        /// The task that is waited for; it lives at the target.
+        parent: TaskId,
+        /// The task that waits; it lives at the source.
+        child: TaskId,
+        /// Which end is waited for.
+        on: DependencyOn,
+    },
+    /// `parent` ended, or does not exist.
+    Settled {
+        /// The task that was waited for; it lives at the source.
+        parent: TaskId,
+        /// The task that waits; it lives at the target.
+        child: TaskId,
+        /// How the parent ended; `None` when there is no such task.
+        status: Option<Status>,
+    },
+}
+
+impl Message {
+    /// Where the message is to be applied.
+    pub const fn target(&self) -> PartitionId {
+        match self {
+            Self::Watch { parent, .. } => parent.partition(),
+            Self::Settled { child, .. } => child.partition(),
+        }
+    }
+
+    /// The same message always has the same identity.
+    pub fn id(&self) -> MessageId {
+        let (kind, parent, child) = match self {
+            Self::Watch { parent, child, .. } => (1u8, parent, child),
+            Self::Settled { parent, child, .. } => (2u8, parent, child),
+        };
+        let mut hash = crate::policy::Fingerprint::new();
+        hash.add(&[kind]);
+        hash.add(&parent.as_u128().to_be_bytes());
+        hash.add(&child.as_u128().to_be_bytes());
+        MessageId::from_u128(hash.finish())
+    }
+}
+
+/// A message that has not been acknowledged by its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outbox {
+    /// What to deliver.
+    pub message: Message,
+    /// How often it was handed to the relay.
+    pub tries: u32,
+    /// When to hand it over (again).
+    pub due_at: Timestamp,
+}

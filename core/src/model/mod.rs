@@ -1,0 +1,21 @@
+//! What is stored: records and the keys that name them.
+
+mod dependency;
+mod message;
+mod queue;
+mod record;
+mod resources;
+mod status;
+mod task;
+mod workflow;
+
+pub use dependency::{Dependencies, Dependency, DependencyOn, Dependents, IfUnsatisfied};
+pub use message::{Message, Outbox};
+pub use queue::{QueueConfig, QueuePatch, QueueRecord};
+pub use record::{Dedup, Leader, Named, Record, RecordKey, TimerKey};
+pub use resources::Resources;
+pub use status::Status;
+pub use task::{
+    ErrorKind, Idempotency, Lease, LeaseEnd, Progress, RetryPolicy, Task, TaskError, Window,
+};
+pub use workflow::Workflow;

@@ -1,0 +1,58 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Millis, QueueName, Timestamp};
+
+/// How a queue treats its tasks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueConfig {
+    /// A paused queue accepts tasks and starts none.
+    pub paused: bool,
+    /// Most tasks that run at once, in each partition.
+    pub concurrency: Option<u32>,
+    /// How long a task waits to catch up with one that is one priority more urgent.
+    pub aging: Millis,
+    /// How long succeeded and cancelled tasks are kept.
+    pub keep_finished: Millis,
+    /// How long dead tasks are kept.
+    pub keep_dead: Millis,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self {
+            paused: false,
+            concurrency: None,
+            aging: Millis::from_secs(60),
+            keep_finished: Millis::from_days(1),
+            keep_dead: Millis::from_days(30),
+        }
+    }
+}
+
+/// A change of a queue's configuration; what is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuePatch {
+    /// See [`QueueConfig::paused`].
+    pub paused: Option<bool>,
+    /// See [`QueueConfig::concurrency`]; `Some(None)` lifts the limit.
+    pub concurrency: Option<Option<u32>>,
+    /// See [`QueueConfig::aging`].
+    pub aging: Option<Millis>,
+    /// See [`QueueConfig::keep_finished`].
+    pub keep_finished: Option<Millis>,
+    /// See [`QueueConfig::keep_dead`].
+    pub keep_dead: Option<Millis>,
+}
+
+/// A queue in one partition. A queue without a record has the default configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueRecord {
+    /// The queue.
+    pub name: QueueName,
+    /// Its configuration.
+    pub config: QueueConfig,
+    /// How many leases hold a slot of the concurrency limit.
+    pub running: u32,
+    /// When the configuration was changed last.
+    pub updated_at: Timestamp,
+}

@@ -1,0 +1,55 @@
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ResourceName;
+
+/// Amounts of named resources, sorted by name, none of them zero: what a task needs,
+/// or what a worker has.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Resources(Vec<(ResourceName, u64)>);
+
+impl Resources {
+    /// No resources.
+    pub const NONE: Self = Self(Vec::new());
+
+    /// The resource `name` in this amount; zero when it is not among them.
+    pub fn amount(&self, name: &ResourceName) -> u64 {
+        match self.0.binary_search_by(|(known, _)| known.cmp(name)) {
+            Ok(at) => self.0[at].1,
+            Err(_) => 0,
+        }
+    }
+
+    /// Names and amounts, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&ResourceName, u64)> {
+        self.0.iter().map(|(name, amount)| (name, *amount))
+    }
+
+    /// How many different resources there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(ResourceName, u64)> for Resources {
+    /// Amounts of one name are added up; zeros are left out.
+    fn from_iter<I: IntoIterator<Item = (ResourceName, u64)>>(amounts: I) -> Self {
+        let mut sorted: Vec<_> = amounts.into_iter().filter(|(_, n)| *n > 0).collect();
+        sorted.sort();
+        sorted.dedup_by(|later, kept| {
+            let same = later.0 == kept.0;
+            if same {
+                kept.1 = kept.1.saturating_add(later.1);
+            }
+            same
+        });
+        Self(sorted)
+    }
+}

@@ -1,0 +1,45 @@
+use serde::{Deserialize, Serialize};
+
+use crate::{Label, Status, Timestamp, WorkflowId};
+
+/// Tasks that were submitted together, and how many of them have ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Workflow {
+    /// The workflow.
+    pub id: WorkflowId,
+    /// What its submitter calls it.
+    pub name: Option<Label>,
+    /// When it was submitted.
+    pub created_at: Timestamp,
+    /// When its last task ended; `None` while one is live.
+    pub completed_at: Option<Timestamp>,
+    /// All of its tasks, follow-ups included.
+    pub tasks: u32,
+    /// Tasks that succeeded.
+    pub succeeded: u32,
+    /// Tasks that are dead.
+    pub dead: u32,
+    /// Tasks that were cancelled.
+    pub cancelled: u32,
+    /// Ended tasks that are no longer kept.
+    pub purged: u32,
+    /// The key that names the workflow, when its submitter gave one.
+    pub idempotency: Option<crate::Idempotency>,
+}
+
+impl Workflow {
+    /// How many of the tasks have not ended.
+    pub const fn live(&self) -> u32 {
+        self.tasks - self.succeeded - self.dead - self.cancelled
+    }
+
+    /// The counter of tasks that ended as `status`; `None` for a live status.
+    pub(crate) fn ended_mut(&mut self, status: Status) -> Option<&mut u32> {
+        match status {
+            Status::Succeeded => Some(&mut self.succeeded),
+            Status::Dead => Some(&mut self.dead),
+            Status::Cancelled => Some(&mut self.cancelled),
+            _ => None,
+        }
+    }
+}

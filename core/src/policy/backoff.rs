@@ -1,0 +1,49 @@
+use crate::{Millis, RetryPolicy};
+
+/// How long to wait before the next try after `retries` earlier ones: the first backoff
+/// doubled each time, at most the cap, plus up to `jitter_percent` of it by `random`.
+/// Jitter only ever adds, so that no task is tried before its backoff.
+pub fn backoff(policy: &RetryPolicy, retries: u32, random: u64) -> Millis {
+    let doubled = match 1u64.checked_shl(retries) {
+        Some(factor) => policy.backoff.times(factor),
+        None => policy.backoff_cap,
+    };
+    let plain = doubled.min(policy.backoff_cap).as_millis();
+    let widest = u128::from(plain) * u128::from(policy.jitter_percent) / 100;
+    let jitter = u128::from(random) % (widest + 1);
+    Millis::new(plain) + Millis::new(jitter as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn backoff_grows_to_its_cap_and_jitter_only_adds(
+            base in 0u64..1 << 40, cap in 0u64..1 << 40, jitter in 0u8..=100, n in 0u32..200, random: u64,
+        ) {
+            let policy = RetryPolicy {
+                max_retries: 10,
+                backoff: Millis::new(base),
+                backoff_cap: Millis::new(cap),
+                jitter_percent: jitter,
+            };
+            let plain = backoff(&policy, n, 0);
+            prop_assert!(plain <= policy.backoff_cap);
+            prop_assert!(plain <= backoff(&policy, n + 1, 0));
+            let jittered = backoff(&policy, n, random);
+            prop_assert!(jittered >= plain);
+            prop_assert!(jittered.as_millis() <= plain.as_millis() * 2);
+        }
+    }
+
+    #[test]
+    fn the_default_backoff_doubles_from_one_second_to_an_hour() {
+        let policy = RetryPolicy::default();
+        assert_eq!(backoff(&policy, 0, 0), Millis::from_secs(1));
+        assert_eq!(backoff(&policy, 3, 0), Millis::from_secs(8));
+        assert_eq!(backoff(&policy, 30, 0), Millis::from_secs(3_600));
+    }
+}

@@ -1,0 +1,17 @@
+//! The numbers behind the rules, each a plain function.
+
+mod autoscale;
+mod backoff;
+mod fingerprint;
+mod fits;
+mod order;
+mod score;
+mod watchdog;
+
+pub use autoscale::{Load, desired_workers};
+pub use backoff::backoff;
+pub use fingerprint::{Fingerprint, partition_of_key};
+pub use fits::{fits, take};
+pub use order::{order, ranks};
+pub use score::ready_score;
+pub use watchdog::{RELAY_AFTER, relay_backoff, watchdog};

@@ -1,0 +1,176 @@
+//! What `core` refuses, and why.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Status, TaskId, Timestamp};
+
+/// One field with a value that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{field}: {problem} ({limit})")]
+pub struct Invalid {
+    /// The field's public name, with a position where there are several: `tasks[3].priority`.
+    pub field: String,
+    /// What is wrong with its value.
+    pub problem: String,
+    /// What would be accepted.
+    pub limit: String,
+}
+
+/// A command that is not carried out. Nothing was changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// A field's value cannot be.
+    #[error(transparent)]
+    Invalid(Invalid),
+    /// There is no such task.
+    #[error(
+        "there is no task {task}: check the id; finished tasks are purged after their retention"
+    )]
+    NotFound {
+        /// The id asked for.
+        task: TaskId,
+    },
+    /// There is no such workflow.
+    #[error(
+        "there is no workflow {id}: check the id; finished workflows are purged with their tasks"
+    )]
+    NoWorkflow {
+        /// The id asked for.
+        id: crate::WorkflowId,
+    },
+    /// The lease is not the task's current one. The worker must stop its work.
+    #[error(
+        "the lease of task {task} is stale ({status}, attempt {attempt}): stop working on it and discard the result"
+    )]
+    StaleLease {
+        /// The task.
+        task: TaskId,
+        /// Where the task is now.
+        status: Status,
+        /// The newest attempt.
+        attempt: u64,
+    },
+    /// The task cannot be leased now.
+    #[error("task {task} is {status}, not queued")]
+    NotQueued {
+        /// The task.
+        task: TaskId,
+        /// Where the task is.
+        status: Status,
+    },
+    /// The task's queue is paused.
+    #[error("queue {queue} is paused: resume it to run its tasks")]
+    Paused {
+        /// The queue.
+        queue: crate::QueueName,
+    },
+    /// As many tasks of the queue run as its concurrency limit allows.
+    #[error("queue {queue} already runs {limit} tasks, its concurrency limit")]
+    ConcurrencyLimit {
+        /// The queue.
+        queue: crate::QueueName,
+        /// The limit.
+        limit: u32,
+    },
+    /// Dependencies form a cycle.
+    #[error("dependencies form a cycle: {}; remove one of these dependencies", path.join(" -> "))]
+    Cycle {
+        /// The tasks of the cycle in order; the first is repeated at the end.
+        path: Vec<String>,
+    },
+    /// A dependency does not exist.
+    #[error(
+        "{task} depends on {dependency}, which does not exist: submit it first, or in the same workflow"
+    )]
+    DependencyNotFound {
+        /// The label or id of the dependent.
+        task: String,
+        /// The missing task.
+        dependency: TaskId,
+    },
+    /// The idempotency key, or the id, already names a different request.
+    #[error(
+        "the {what} already names task {existing} with a different request: use a new one for new work"
+    )]
+    IdempotencyConflict {
+        /// What names the other task: the idempotency key or the id.
+        what: String,
+        /// The task that it names.
+        existing: TaskId,
+    },
+    /// The task is in a state in which the command makes no sense.
+    #[error("task {task} is {status}: {needs}")]
+    WrongStatus {
+        /// The task.
+        task: TaskId,
+        /// Where the task is.
+        status: Status,
+        /// Which state is needed, and what to do.
+        needs: String,
+    },
+    /// A bound would be crossed.
+    #[error("{what} would exceed {limit}")]
+    LimitExceeded {
+        /// What would be too much.
+        what: String,
+        /// The largest value.
+        limit: u64,
+    },
+    /// Another node leads the partition.
+    #[error("node {holder} leads the partition until {until}")]
+    NotLeader {
+        /// The leader.
+        holder: crate::NodeId,
+        /// When its leadership ends.
+        until: Timestamp,
+    },
+}
+
+impl Rejection {
+    /// A refusal of one field.
+    pub fn invalid(
+        field: impl Into<String>,
+        problem: impl Into<String>,
+        limit: impl Into<String>,
+    ) -> Self {
+        Self::Invalid(Invalid {
+            field: field.into(),
+            problem: problem.into(),
+            limit: limit.into(),
+        })
+    }
+
+    /// The refusal's name in public interfaces.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::NotFound { .. } | Self::NoWorkflow { .. } => "not_found",
+            Self::StaleLease { .. } => "stale_lease",
+            Self::NotQueued { .. } => "not_queued",
+            Self::Paused { .. } => "paused",
+            Self::ConcurrencyLimit { .. } => "concurrency_limit",
+            Self::Cycle { .. } => "cycle",
+            Self::DependencyNotFound { .. } => "dependency_not_found",
+            Self::IdempotencyConflict { .. } => "idempotency_conflict",
+            Self::WrongStatus { .. } => "wrong_status",
+            Self::LimitExceeded { .. } => "limit_exceeded",
+            Self::NotLeader { .. } => "not_leader",
+        }
+    }
+
+    /// The same refusal, with the field named inside `parent`: `tasks[3].priority`.
+    #[must_use]
+    pub fn within(self, parent: &str) -> Self {
+        match self {
+            Self::Invalid(mut invalid) => {
+                invalid.field = alloc::format!("{parent}.{}", invalid.field);
+                Self::Invalid(invalid)
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! The transitions of a task's life that several commands share.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use crate::draft::{Draft, Step, wrong_record};
+use crate::policy;
+use crate::{
+    Dependency, ErrorKind, EventKind, Idempotency, IfUnsatisfied, LeaseEnd, LeaseId, Message,
+    Record, RecordKey, Rejection, Reply, Status, Task, TaskError, TaskId, Timestamp, View, Window,
+};
+
+/// When the timer of `task` fires: the one thing that every state waits for in time.
+pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
+    let earliest = |a: Option<Timestamp>, b: Option<Timestamp>| match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (one, other) => one.or(other),
+    };
+    match task.status {
+        Status::Blocked => task.expires_at,
+        Status::Scheduled => earliest(task.scheduled_at, task.expires_at),
+        Status::Queued => {
+            let watchdog = view
+                .split
+                .then(|| task.updated_at + policy::watchdog(task.unsent, task.sends));
+            earliest(task.expires_at, watchdog)
+        }
+        Status::Running => task.lease.as_ref().map(|lease| {
+            let ends = lease.deadline.unwrap_or(Timestamp::MAX);
+            lease.expires_at.min(ends) + view.max_clock_skew
+        }),
+        Status::Succeeded | Status::Dead | Status::Cancelled => {
+            if task.dependents.are_settled() {
+                task.purge_at
+            } else {
+                Some(task.updated_at)
+            }
+        }
+    }
+}
+
+/// Moves a task that nobody holds to where it belongs now: `blocked`, `scheduled` or `queued`.
+pub(crate) fn place(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
+    if task.dependencies.pending > 0 {
+        task.status = Status::Blocked;
+    } else if task.scheduled_at.is_some_and(|at| at > draft.now_for(task)) {
+        task.status = Status::Scheduled;
+    } else {
+        enqueue(draft, task)?;
+    }
+    Ok(())
+}
+
+/// Makes a task ready.
+pub(crate) fn enqueue(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
+    let aging = draft.queue_config(&task.queue)?.aging;
+    let now = draft.now_for(task);
+    task.status = Status::Queued;
+    task.ready_at = Some(now);
+    task.score = policy::ready_score(now, task.priority, task.rank, aging);
+    task.sends = 0;
+    task.unsent = draft.view.split;
+    if task.unsent {
+        draft.send(task.id);
+    }
+    draft.event(task, EventKind::Queued, None);
+    Ok(())
+}
+
+/// The task, when `lease` is its current lease.
+pub(crate) fn held(draft: &Draft<'_>, id: TaskId, lease: LeaseId) -> Step<Task> {
+    let task = draft.task(id)?;
+    if task.status == Status::Running && task.lease.as_ref().is_some_and(|l| l.id == lease) {
+        return Ok(task);
+    }
+    Err(stale(&task).into())
+}
+
+/// The refusal of a lease that is not the current one.
+pub(crate) fn stale(task: &Task) -> Rejection {
+    Rejection::StaleLease {
+        task: task.id,
+        status: task.status,
+        attempt: task.attempt,
+    }
+}
+
+/// Whether `lease` is the newest lease and ended as `end`: the command is a repetition.
+pub(crate) fn ended_as(task: &Task, lease: LeaseId, end: LeaseEnd) -> bool {
+    task.lease
+        .as_ref()
+        .is_some_and(|l| l.id == lease && l.ended == Some(end))
+}
+
+/// Ends the current lease and gives back its slot.
+pub(crate) fn end_lease(draft: &mut Draft<'_>, task: &mut Task, end: LeaseEnd) -> Step<()> {
+    let Some(lease) = task.lease.as_mut() else {
+        return Ok(());
+    };
+    lease.ended = Some(end);
+    if !core::mem::take(&mut lease.slot) {
+        return Ok(());
+    }
+    let Some(mut queue) = draft.queue(&task.queue)?.cloned() else {
+        panic!(
+            "broken invariant: a lease of {} holds a slot of a queue without a record",
+            task.id
+        )
+    };
+    assert!(
+        queue.running > 0,
+        "broken invariant: a slot of {} is given back twice",
+        task.queue
+    );
+    queue.running -= 1;
+    draft.put(RecordKey::Queue(task.queue.clone()), Record::Queue(queue));
+    Ok(())
+}
+
+/// What an attempt failed with, and what may follow.
+pub(crate) struct Failure {
+    pub kind: ErrorKind,
+    pub message: String,
+    /// The worker's own wish for the backoff.
+    pub retry_after: Option<crate::Millis>,
+    pub random: u64,
+}
+
+/// Ends an attempt as failed: cancelled when that was asked for, tried again while there are
+/// retries, dead-lettered otherwise.
+pub(crate) fn fail(draft: &mut Draft<'_>, task: &mut Task, failure: Failure) -> Step<()> {
+    let now = draft.now_for(task);
+    let kind = failure.kind;
+    let timed = matches!(kind, ErrorKind::LeaseExpired | ErrorKind::TimedOut);
+    draft.event(
+        task,
+        if timed {
+            EventKind::Expired
+        } else {
+            EventKind::Failed
+        },
+        Some(kind),
+    );
+    record_error(task, kind, failure.message, now);
+    if task.cancel_requested {
+        return finish(draft, task, Status::Cancelled, Some(ErrorKind::Cancelled));
+    }
+    if kind == ErrorKind::Final || task.retry_count >= task.retry.max_retries {
+        return finish(draft, task, Status::Dead, Some(kind));
+    }
+    let backoff = failure
+        .retry_after
+        .unwrap_or_else(|| policy::backoff(&task.retry, task.retry_count, failure.random));
+    task.retry_count += 1;
+    task.scheduled_at = Some(now + backoff);
+    draft.event(task, EventKind::Retried, Some(kind));
+    place(draft, task)
+}
+
+/// Keeps why the newest attempt failed.
+pub(crate) fn record_error(task: &mut Task, kind: ErrorKind, message: String, at: Timestamp) {
+    task.last_error = Some(Box::new(TaskError {
+        kind,
+        message,
+        attempt: task.attempt,
+        at,
+    }));
+}
+
+/// Ends a task and tells the first of its dependents; the timer tells the others.
+pub(crate) fn finish(
+    draft: &mut Draft<'_>,
+    task: &mut Task,
+    status: Status,
+    reason: Option<ErrorKind>,
+) -> Step<()> {
+    end(draft, task, status, reason)?;
+    settle(draft, task)
+}
+
+/// Ends a task; its timer tells its dependents.
+fn end(
+    draft: &mut Draft<'_>,
+    task: &mut Task,
+    status: Status,
+    reason: Option<ErrorKind>,
+) -> Step<()> {
+    let now = draft.now_for(task);
+    let config = draft.queue_config(&task.queue)?;
+    let keep = match status {
+        Status::Dead => config.keep_dead,
+        _ => config.keep_finished,
+    };
+    let kept = now + task.retention.unwrap_or(keep);
+    task.status = status;
+    task.completed_at = Some(now);
+    task.purge_at = Some(kept.max(named_until(task.created_at, task.idempotency.as_deref())));
+    task.ready_at = None;
+    task.unsent = false;
+    task.cancel_requested = false;
+    count_end(draft, task, status)?;
+    let kind = match status {
+        Status::Dead => EventKind::DeadLettered,
+        Status::Cancelled => EventKind::Cancelled,
+        _ => EventKind::Succeeded,
+    };
+    draft.event(task, kind, reason);
+    Ok(())
+}
+
+/// Until when a key names what was submitted at `created_at`: it is kept at least as long,
+/// since the key goes with it.
+fn named_until(created_at: Timestamp, idempotency: Option<&Idempotency>) -> Timestamp {
+    match idempotency.map(|known| known.window) {
+        Some(Window::For(window)) => created_at + window,
+        Some(Window::WhileLive) | None => created_at,
+    }
+}
+
+fn count_end(draft: &mut Draft<'_>, task: &mut Task, status: Status) -> Step<()> {
+    let Some(id) = task.workflow else {
+        return Ok(());
+    };
+    let Some(mut workflow) = draft.workflow(id)? else {
+        panic!("broken invariant: task {} outlives its workflow", task.id)
+    };
+    if let Some(count) = workflow.ended_mut(status) {
+        *count += 1;
+    }
+    if workflow.live() == 0 {
+        workflow.completed_at = Some(draft.now_for(task));
+    }
+    let named = named_until(workflow.created_at, workflow.idempotency.as_ref());
+    task.purge_at = task.purge_at.max(Some(named));
+    draft.put(RecordKey::Workflow(id), Record::Workflow(workflow));
+    Ok(())
+}
+
+/// Tells one chunk of a task's dependents that it ended.
+pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
+    if parent.dependents.are_settled() {
+        return Ok(());
+    }
+    let here = draft.view.partition;
+    let edges = dependents(draft, parent.id, parent.dependents.settled_chunks)?;
+    let local = edges.iter().filter(|edge| edge.task.partition() == here);
+    draft.need(local.map(|edge| RecordKey::Task(edge.task)))?;
+    for edge in &edges {
+        if edge.task.partition() == here {
+            parent_ended(draft, edge, Some(parent.status))?;
+        } else {
+            draft.message(Message::Settled {
+                parent: parent.id,
+                child: edge.task,
+                status: Some(parent.status),
+            });
+        }
+    }
+    parent.dependents.settled_chunks += 1;
+    Ok(())
+}
+
+/// The edges in one chunk of a task's dependents.
+pub(crate) fn dependents(
+    draft: &Draft<'_>,
+    parent: TaskId,
+    chunk: u32,
+) -> Step<alloc::vec::Vec<Dependency>> {
+    match draft.get(&RecordKey::Dependents(parent, chunk))? {
+        Some(Record::Dependents(edges)) => Ok(edges.clone()),
+        None => Ok(alloc::vec::Vec::new()),
+        Some(other) => wrong_record("dependents", other),
+    }
+}
+
+/// Tells the task at the end of `edge` that a parent ended; `None`: that it does not exist.
+pub(crate) fn parent_ended(
+    draft: &mut Draft<'_>,
+    edge: &Dependency,
+    status: Option<Status>,
+) -> Step<()> {
+    let Some(child) = draft.find_task(edge.task)? else {
+        return Ok(());
+    };
+    let mut child = Task::clone(child);
+    assert!(
+        child.dependencies.pending > 0,
+        "broken invariant: a dependency of {} ended twice",
+        child.id
+    );
+    child.dependencies.pending -= 1;
+    if child.status == Status::Blocked {
+        if status.is_some_and(|s| edge.on.is_satisfied_by(s)) {
+            place(draft, &mut child)?;
+        } else {
+            unsatisfied(draft, &mut child, status)?;
+        }
+    }
+    draft.put_task(child);
+    Ok(())
+}
+
+/// Does with a blocked task what it asked for in case a dependency cannot be satisfied.
+pub(crate) fn unsatisfied(
+    draft: &mut Draft<'_>,
+    child: &mut Task,
+    parent: Option<Status>,
+) -> Step<()> {
+    let status = match child.if_unsatisfied {
+        IfUnsatisfied::Run => return place(draft, child),
+        IfUnsatisfied::Cancel => Status::Cancelled,
+        IfUnsatisfied::Dead => Status::Dead,
+    };
+    let message = match parent {
+        Some(parent) => alloc::format!("a task that it depends on ended {parent}"),
+        None => "a task that it depends on does not exist".into(),
+    };
+    let now = draft.now_for(child);
+    record_error(child, ErrorKind::DependencyUnsatisfied, message, now);
+    end(draft, child, status, Some(ErrorKind::DependencyUnsatisfied))
+}
+
+/// What is told about a task after a command.
+pub(crate) fn now_reply(task: &Task) -> Reply {
+    Reply::Now {
+        task: task.id,
+        status: task.status,
+        attempt: task.attempt,
+        scheduled_at: (task.status == Status::Scheduled)
+            .then_some(task.scheduled_at)
+            .flatten(),
+        cancel_requested: task.cancel_requested,
+        follow_ups: alloc::vec::Vec::new(),
+    }
+}
