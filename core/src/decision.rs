@@ -47,6 +47,8 @@ pub struct Write {
 /// What is to be done: all of it, or nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
+    /// The records that it was made from.
+    pub reads: Vec<RecordKey>,
     /// The records to change.
     pub writes: Vec<Write>,
     /// Tasks for which a queue message is to be sent, when the queue is not the store.

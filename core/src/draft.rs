@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 
 use crate::{
     Decision, ErrorKind, Event, EventKind, Message, Outbox, QueueConfig, QueueName, QueueRecord,
@@ -16,6 +17,7 @@ pub(crate) type Step<T> = Result<T, Undecided>;
 pub(crate) struct Draft<'a> {
     pub view: &'a View,
     pub now: Timestamp,
+    reads: RefCell<Vec<RecordKey>>,
     writes: BTreeMap<RecordKey, Option<Record>>,
     sends: Vec<TaskId>,
     messages: Vec<Message>,
@@ -27,6 +29,7 @@ impl<'a> Draft<'a> {
         Self {
             view,
             now,
+            reads: RefCell::default(),
             writes: BTreeMap::new(),
             sends: Vec::new(),
             messages: Vec::new(),
@@ -44,6 +47,7 @@ impl<'a> Draft<'a> {
         }
         let writes = self.writes.into_iter();
         Ok(Decision {
+            reads: self.reads.into_inner(),
             writes: writes.map(|(key, record)| Write { key, record }).collect(),
             sends: self.sends,
             messages: self.messages,
@@ -66,10 +70,21 @@ impl<'a> Draft<'a> {
     }
 
     pub fn get(&self, key: &RecordKey) -> Step<Option<&Record>> {
-        match self.writes.get(key).or_else(|| self.view.records.get(key)) {
-            Some(known) => Ok(known.as_ref()),
+        if let Some(written) = self.writes.get(key) {
+            return Ok(written.as_ref());
+        }
+        match self.view.records.get(key) {
+            Some(known) => {
+                self.reads.borrow_mut().push(key.clone());
+                Ok(known.as_ref())
+            }
             None => Err(Undecided::Missing(vec![key.clone()])),
         }
+    }
+
+    /// Whether the record was there before this decision.
+    pub fn was_stored(&self, key: &RecordKey) -> bool {
+        self.view.records.get(key).is_some_and(Option::is_some)
     }
 
     pub fn put(&mut self, key: RecordKey, record: Record) {

@@ -1,1 +1,24 @@
-//! engine
+//! Russet's engine: the seams to the outside ([`Store`], [`Queue`], [`Clock`], [`Entropy`])
+//! and the [`Scheduler`], the asynchronous shell that loads what a command reads, asks
+//! `russet-core` what to do, commits it, and tries again on conflict.
+
+mod error;
+mod events;
+pub mod limits;
+mod queue;
+mod scheduler;
+mod seams;
+mod store;
+
+pub use error::EngineError;
+pub use events::{EventStream, Observer};
+pub use queue::{Delivery, Depth, Message, Queue, QueueError, Receipt};
+pub use russet_core as core;
+pub use scheduler::{
+    Backend, Configuration, LeaseRequest, QueueView, Scheduler, Submitted, TaskNow,
+};
+pub use seams::{Clock, Entropy, SystemClock, SystemEntropy};
+pub use store::{
+    Change, Due, Limits, Listing, Order, Outcome, Page, QueueStats, Stats, Store, StoreError,
+    Transaction, Version, Versioned,
+};

@@ -1,0 +1,40 @@
+//! Every bound of the engine, in one place.
+
+use std::time::Duration;
+
+use russet_core::Millis;
+
+/// Most commands that are decided and committed together.
+pub const COMMIT_COMMANDS: usize = 1_024;
+/// Most commands of a partition that wait to be decided; more are refused.
+pub const WAITING_COMMANDS: usize = 16_384;
+/// Most bytes of payloads and results that wait with them; more are refused.
+pub const WAITING_BYTES: usize = 256 * 1024 * 1024;
+/// When to try again what was refused because too much was waiting.
+pub const RETRY_AFTER: Millis = Millis::new(100);
+/// How often a command is decided again after conflicts before the caller is told to retry.
+pub const CONFLICT_TRIES: u32 = 64;
+/// How often an unknown outcome or an unavailable store is tried again.
+pub const STORE_TRIES: u32 = 6;
+/// The first wait after a conflict or an unavailable store; later ones are twice as long.
+pub const STORE_BACKOFF: Duration = Duration::from_millis(2);
+/// How long a delivery is hidden between receive and the commit of its lease.
+pub const DELIVERY_HIDDEN: Duration = Duration::from_secs(10);
+/// How long a delivery that cannot start now is hidden, such as one over a limit.
+pub const DELIVERY_DEFERRED: Duration = Duration::from_millis(50);
+/// Longest wait of one lease request.
+pub const LEASE_WAIT: Duration = Duration::from_secs(60);
+/// Most tasks that one lease request is granted.
+pub const LEASE_TASKS: usize = 1_000;
+/// How long a wait goes on before lanes made by other nodes are looked for.
+pub const LANES_REFRESH: Duration = Duration::from_secs(1);
+/// Most timers that are fired together.
+pub const TIMER_BATCH: usize = 1_000;
+/// How far ahead a partition's leader looks for timers, and how often at least.
+pub const TIMER_HORIZON: Millis = Millis::new(1_000);
+/// How long a partition's leader leads without campaigning again.
+pub const LEADER_TERM: Millis = Millis::from_secs(15);
+/// Most batches of events that a slow reader may fall behind before it loses some.
+pub const EVENT_BATCHES: usize = 4_096;
+/// Most tasks on one page of a listing.
+pub const PAGE_TASKS: usize = 1_000;

@@ -1,0 +1,7 @@
+pub struct Backend;
+pub struct Configuration;
+pub struct LeaseRequest;
+pub struct QueueView;
+pub struct Scheduler;
+pub struct Submitted;
+pub struct TaskNow;
