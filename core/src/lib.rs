@@ -25,7 +25,10 @@ mod rejection;
 mod rules;
 mod time;
 
-pub use command::{Command, NewTask, Submit, decide};
+pub use command::{
+    Acknowledge, Campaign, Cancel, Command, Complete, Configure, Deliver, Extend, Fail, Fire,
+    LeaseTask, NewTask, NewWorkflow, Purge, Redrive, Release, Sent, Submit, When, decide,
+};
 pub use decision::{Decision, Reply, Undecided, View, Write};
 pub use event::{Event, EventKind};
 pub use ids::{LeaseId, MessageId, NodeId, PartitionId, TaskId, WorkerId, WorkflowId};

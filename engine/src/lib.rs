@@ -15,7 +15,7 @@ pub use events::{EventStream, Observer};
 pub use queue::{Delivery, Depth, Message, Queue, QueueError, Receipt};
 pub use russet_core as core;
 pub use scheduler::{
-    Backend, Configuration, LeaseRequest, QueueView, Scheduler, Submitted, TaskNow,
+    Backend, Configuration, Extended, LeaseRequest, QueueView, Scheduler, Submitted, TaskNow,
 };
 pub use seams::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use store::{

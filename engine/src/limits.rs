@@ -38,3 +38,7 @@ pub const LEADER_TERM: Millis = Millis::from_secs(15);
 pub const EVENT_BATCHES: usize = 4_096;
 /// Most tasks on one page of a listing.
 pub const PAGE_TASKS: usize = 1_000;
+/// Most messages and announcements that wait to be carried; timers carry what is beyond.
+pub const PARCELS: usize = 65_536;
+/// Most messages and announcements that are carried together.
+pub const PARCELS_AT_ONCE: usize = 1_000;

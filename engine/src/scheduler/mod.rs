@@ -1,7 +1,212 @@
-pub struct Backend;
-pub struct Configuration;
-pub struct LeaseRequest;
-pub struct QueueView;
-pub struct Scheduler;
-pub struct Submitted;
-pub struct TaskNow;
+//! The asynchronous shell around `core`: any number of schedulers may work on one store.
+
+mod batch;
+mod committer;
+mod intake;
+mod lease;
+mod read;
+mod relay;
+mod timers;
+mod write;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use futures::future::join_all;
+use russet_core::{
+    IdempotencyKey, LeaseId, Millis, NodeId, PartitionId, PartitionKey, QueueConfig, TaskId,
+    WorkflowId, policy,
+};
+use tokio::sync::{Mutex, Notify};
+use tokio::task::JoinHandle;
+
+pub use lease::LeaseRequest;
+pub use read::QueueView;
+pub use write::{Extended, Submitted, TaskNow};
+
+use crate::events::Events;
+use crate::{Clock, Entropy, EventStream, Observer, Queue, Store};
+use intake::Intake;
+use timers::Alarm;
+
+/// The store and the queue that a scheduler works on.
+#[derive(Clone)]
+pub struct Backend {
+    /// The source of truth.
+    pub store: Arc<dyn Store>,
+    /// Announces ready tasks.
+    pub queue: Arc<dyn Queue>,
+}
+
+/// How a scheduler behaves.
+#[derive(Clone)]
+pub struct Configuration {
+    /// How far the clocks of two nodes may be apart; another node's lease is expired only
+    /// this much later.
+    pub max_clock_skew: Millis,
+    /// How queues that were never configured treat their tasks.
+    pub queue_defaults: QueueConfig,
+    /// Who is told of every event.
+    pub observers: Vec<Arc<dyn Observer>>,
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self {
+            max_clock_skew: Millis::ZERO,
+            queue_defaults: QueueConfig::default(),
+            observers: Vec::new(),
+        }
+    }
+}
+
+/// A node: serves commands, fires timers and relays messages. Clones are the same node.
+#[derive(Clone)]
+pub struct Scheduler {
+    node: Arc<Node>,
+}
+
+/// What all parts of a node share.
+pub(crate) struct Node {
+    id: NodeId,
+    backend: Backend,
+    configuration: Configuration,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    events: Events,
+    partitions: Vec<Partition>,
+    stopping: AtomicBool,
+    stopped: Notify,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// What a node keeps of one partition.
+pub(crate) struct Partition {
+    id: PartitionId,
+    intake: Intake,
+    alarm: Alarm,
+}
+
+impl Scheduler {
+    /// Starts a node. Must be called inside a tokio runtime.
+    pub fn start(
+        backend: Backend,
+        configuration: Configuration,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        let count = backend.store.partitions();
+        let (intakes, mailboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| Intake::new()).unzip();
+        let partitions = (0..count).zip(intakes).map(|(id, intake)| Partition {
+            id: PartitionId(id),
+            intake,
+            alarm: Alarm::new(),
+        });
+        let node = Arc::new(Node {
+            id: NodeId::from_u128(entropy.next_u128()),
+            events: Events::new(configuration.observers.clone()),
+            partitions: partitions.collect(),
+            backend,
+            configuration,
+            clock,
+            entropy,
+            stopping: AtomicBool::new(false),
+            stopped: Notify::new(),
+            workers: Mutex::new(Vec::new()),
+        });
+        let (outgoing, relay) = relay::start(&node);
+        let mut workers = vec![relay];
+        for (id, mailbox) in (0..count).zip(mailboxes) {
+            let id = PartitionId(id);
+            let committer = committer::run(node.clone(), id, mailbox, outgoing.clone());
+            workers.push(tokio::spawn(committer));
+            workers.push(tokio::spawn(timers::run(
+                node.clone(),
+                id,
+                outgoing.clone(),
+            )));
+        }
+        if let Ok(mut known) = node.workers.try_lock() {
+            *known = workers;
+        }
+        Self { node }
+    }
+
+    /// Stops the node: what was accepted is still decided, everything later is refused.
+    pub async fn stop(&self) {
+        self.node.stopping.store(true, Ordering::SeqCst);
+        for partition in &self.node.partitions {
+            partition.intake.close();
+            partition.alarm.ring();
+        }
+        self.node.stopped.notify_waiters();
+        let workers = std::mem::take(&mut *self.node.workers.lock().await);
+        join_all(workers).await;
+    }
+
+    /// The node's identity, drawn at its start.
+    pub fn node_id(&self) -> NodeId {
+        self.node.id
+    }
+
+    /// The clock that the node works by.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        self.node.clock.clone()
+    }
+
+    /// A new task id, in the partition that the idempotency key or else the partition key
+    /// chooses, or in any.
+    pub fn new_task_id(
+        &self,
+        idempotency_key: Option<&IdempotencyKey>,
+        partition_key: Option<&PartitionKey>,
+    ) -> TaskId {
+        let key = idempotency_key
+            .map(IdempotencyKey::as_str)
+            .or(partition_key.map(PartitionKey::as_str));
+        let partitions = self.node.backend.store.partitions();
+        let partition = match key {
+            Some(key) => policy::partition_of_key(key, partitions),
+            None => PartitionId((self.node.entropy.next_u64() % u64::from(partitions)) as u16),
+        };
+        self.new_task_id_in(partition)
+    }
+
+    /// A new task id in a partition.
+    pub fn new_task_id_in(&self, partition: PartitionId) -> TaskId {
+        TaskId::new(
+            self.node.clock.now(),
+            partition,
+            self.node.entropy.next_u64(),
+        )
+    }
+
+    /// A new workflow id; its tasks get theirs from [`Self::new_task_id_in`] its partition.
+    pub fn new_workflow_id(
+        &self,
+        idempotency_key: Option<&IdempotencyKey>,
+        partition_key: Option<&PartitionKey>,
+    ) -> WorkflowId {
+        self.new_task_id(idempotency_key, partition_key).into()
+    }
+
+    /// A new lease id.
+    pub fn new_lease_id(&self) -> LeaseId {
+        LeaseId::from_u128(self.node.entropy.next_u128())
+    }
+
+    /// What this node does, from now on.
+    pub fn events(&self) -> EventStream {
+        self.node.events.subscribe()
+    }
+}
+
+impl Node {
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    fn partition(&self, id: PartitionId) -> Option<&Partition> {
+        self.partitions.get(usize::from(id.0))
+    }
+}

@@ -1,0 +1,165 @@
+//! Commands decided together on one view, and cut into independent transactions.
+
+use std::collections::{BTreeMap, HashMap};
+
+use russet_core::{
+    Command, Decision, Record, RecordKey, Rejection, Timestamp, Undecided, View, decide,
+};
+
+use crate::{Change, Entropy, Transaction, Version, Versioned};
+
+/// A position in the list of commands that is being worked on.
+pub(super) type Job = usize;
+
+/// What is known while a batch is decided.
+pub(super) struct Batch {
+    pub view: View,
+    loaded: HashMap<RecordKey, Option<Versioned>>,
+    pub decided: Vec<(Job, Decision)>,
+    pub rejected: Vec<(Job, Rejection)>,
+}
+
+/// Commands that stand or fall together.
+pub(super) struct Group {
+    /// Positions in [`Batch::decided`].
+    pub members: Vec<usize>,
+    pub transaction: Transaction,
+}
+
+impl Batch {
+    pub fn new(view: View) -> Self {
+        Self {
+            view,
+            loaded: HashMap::new(),
+            decided: Vec::new(),
+            rejected: Vec::new(),
+        }
+    }
+
+    /// The keys among `keys` that are not loaded yet, each once.
+    pub fn unknown(&self, keys: impl Iterator<Item = RecordKey>) -> Vec<RecordKey> {
+        let mut unknown: Vec<_> = keys.filter(|key| !self.loaded.contains_key(key)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        unknown
+    }
+
+    pub fn load(&mut self, keys: Vec<RecordKey>, records: Vec<Option<Versioned>>) {
+        for (key, record) in keys.into_iter().zip(records) {
+            let known = record.as_ref().map(|versioned| versioned.record.clone());
+            self.view.records.insert(key.clone(), known);
+            self.loaded.insert(key, record);
+        }
+    }
+
+    /// Decides as many of `jobs` as what is loaded allows, in order, each on the outcome of
+    /// those before; returns the others and what they still need.
+    pub fn decide(
+        &mut self,
+        jobs: Vec<Job>,
+        commands: &[Command],
+        now: Timestamp,
+    ) -> (Vec<Job>, Vec<RecordKey>) {
+        let (mut later, mut missing) = (Vec::new(), Vec::new());
+        for job in jobs {
+            match decide(&self.view, &commands[job], now) {
+                Ok(decision) => {
+                    self.view.apply(&decision.writes);
+                    self.decided.push((job, decision));
+                }
+                Err(Undecided::Rejected(rejection)) => self.rejected.push((job, rejection)),
+                Err(Undecided::Missing(keys)) => {
+                    missing.extend(keys);
+                    later.push(job);
+                }
+            }
+        }
+        (later, missing)
+    }
+
+    /// Cuts the decisions into transactions: a decision stands with those whose writes it
+    /// read or wrote over.
+    pub fn groups(&self, entropy: &dyn Entropy) -> Vec<Group> {
+        let mut sets = Sets::new(self.decided.len());
+        let mut writers: HashMap<&RecordKey, usize> = HashMap::new();
+        for (at, (_, decision)) in self.decided.iter().enumerate() {
+            for key in &decision.reads {
+                if let Some(writer) = writers.get(key) {
+                    sets.join(*writer, at);
+                }
+            }
+            for write in &decision.writes {
+                if let Some(writer) = writers.insert(&write.key, at) {
+                    sets.join(writer, at);
+                }
+            }
+        }
+        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for at in 0..self.decided.len() {
+            groups.entry(sets.find(at)).or_default().push(at);
+        }
+        let groups = groups.into_values();
+        groups
+            .map(|members| self.group(members, Version(entropy.next_u64())))
+            .collect()
+    }
+
+    /// The first member of a group by itself: it stands on nothing that the others do.
+    pub fn first_alone(&self, group: &Group) -> Group {
+        self.group(group.members[..1].to_vec(), group.transaction.version)
+    }
+
+    fn group(&self, members: Vec<usize>, version: Version) -> Group {
+        let changes = match members.as_slice() {
+            [only] => {
+                let writes = self.decided[*only].1.writes.iter();
+                writes
+                    .filter_map(|w| self.change(&w.key, w.record.as_ref()))
+                    .collect()
+            }
+            several => {
+                let writes = several.iter().flat_map(|at| &self.decided[*at].1.writes);
+                let last: BTreeMap<_, _> = writes.map(|w| (&w.key, w.record.as_ref())).collect();
+                last.into_iter()
+                    .filter_map(|(key, after)| self.change(key, after))
+                    .collect()
+            }
+        };
+        Group {
+            members,
+            transaction: Transaction { version, changes },
+        }
+    }
+
+    fn change(&self, key: &RecordKey, after: Option<&Record>) -> Option<Change> {
+        let before = self.loaded.get(key).cloned().flatten();
+        (before.is_some() || after.is_some()).then(|| Change {
+            key: key.clone(),
+            before,
+            after: after.cloned(),
+        })
+    }
+}
+
+/// Disjoint sets of positions; a set is named by its lowest member.
+struct Sets(Vec<usize>);
+
+impl Sets {
+    fn new(len: usize) -> Self {
+        Self((0..len).collect())
+    }
+
+    fn find(&mut self, at: usize) -> usize {
+        let mut root = at;
+        while self.0[root] != root {
+            self.0[root] = self.0[self.0[root]];
+            root = self.0[root];
+        }
+        root
+    }
+
+    fn join(&mut self, a: usize, b: usize) {
+        let (a, b) = (self.find(a), self.find(b));
+        self.0[a.max(b)] = a.min(b);
+    }
+}

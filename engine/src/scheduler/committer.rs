@@ -1,0 +1,280 @@
+//! The heart of a partition: commands that arrive while a commit is under way share the
+//! next load and the next commit.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russet_core::{Command, PartitionId, Record, RecordKey, Rejection, View, entries};
+use tokio::sync::mpsc;
+
+use super::Node;
+use super::batch::{Batch, Group, Job};
+use super::intake::{Answer, Caller, Request};
+use super::relay::Outgoing;
+use crate::{EngineError, Outcome, StoreError, Transaction, Version, Versioned, limits};
+
+/// Serves a partition until its intake is closed and empty.
+pub(super) async fn run(
+    node: Arc<Node>,
+    partition: PartitionId,
+    mut mailbox: mpsc::UnboundedReceiver<Request>,
+    outgoing: Outgoing,
+) {
+    while let Some(first) = mailbox.recv().await {
+        // Callers that are just about to send get their turn; an idle node loses nothing.
+        tokio::task::yield_now().await;
+        let mut requests = vec![first];
+        let mut commands = requests[0].commands.len();
+        while commands < limits::COMMIT_COMMANDS
+            && let Ok(request) = mailbox.try_recv()
+        {
+            commands += request.commands.len();
+            requests.push(request);
+        }
+        Work::new(&node, partition, &outgoing, requests).run().await;
+    }
+}
+
+struct Work<'a> {
+    node: &'a Node,
+    partition: PartitionId,
+    outgoing: &'a Outgoing,
+    commands: Vec<Command>,
+    answers: Vec<Option<Answer>>,
+    /// Who sent which of the commands.
+    callers: Vec<(Range<usize>, Caller)>,
+}
+
+impl<'a> Work<'a> {
+    fn new(
+        node: &'a Node,
+        partition: PartitionId,
+        outgoing: &'a Outgoing,
+        requests: Vec<Request>,
+    ) -> Self {
+        let (mut commands, mut callers) = (Vec::new(), Vec::with_capacity(requests.len()));
+        for request in requests {
+            let start = commands.len();
+            commands.extend(request.commands);
+            callers.push((start..commands.len(), request.caller));
+        }
+        let answers = commands.iter().map(|_| None).collect();
+        Self {
+            node,
+            partition,
+            outgoing,
+            commands,
+            answers,
+            callers,
+        }
+    }
+
+    /// Works until every command has its answer.
+    async fn run(mut self) {
+        let (mut conflicts, mut failures) = (0, 0);
+        let mut open: Vec<Job> = (0..self.commands.len()).collect();
+        while !open.is_empty() {
+            match self.attempt(&open).await {
+                Ok(()) => conflicts += 1,
+                Err(error) if is_passing(&error) && failures < limits::STORE_TRIES => failures += 1,
+                Err(error) => self.give_up(&open, &error.into()),
+            }
+            if conflicts >= limits::CONFLICT_TRIES {
+                let retry_after = limits::RETRY_AFTER;
+                self.give_up(&open, &EngineError::Contended { retry_after });
+            }
+            self.reply();
+            open.retain(|job| self.answers[*job].is_none());
+            if !open.is_empty() {
+                self.node
+                    .clock
+                    .sleep(self.pause(conflicts + failures))
+                    .await;
+            }
+        }
+    }
+
+    fn pause(&self, tries: u32) -> Duration {
+        let longest = limits::STORE_BACKOFF * (1 << tries.min(7));
+        let share = (self.node.entropy.next_u64() % 1_000) as u32 + 1;
+        longest * share / 1_000
+    }
+
+    fn give_up(&mut self, jobs: &[Job], error: &EngineError) {
+        for job in jobs {
+            self.answers[*job].get_or_insert_with(|| Err(error.clone()));
+        }
+    }
+
+    /// Answers the callers whose commands all have their answers.
+    fn reply(&mut self) {
+        let callers = std::mem::take(&mut self.callers);
+        for (range, caller) in callers {
+            let own = &self.answers[range.clone()];
+            if own.iter().all(Option::is_some) {
+                caller.answer(own.iter().flatten().cloned().collect());
+            } else {
+                self.callers.push((range, caller));
+            }
+        }
+    }
+
+    /// Loads, decides and commits once; what conflicts is left without an answer.
+    async fn attempt(&mut self, open: &[Job]) -> Result<(), StoreError> {
+        let batch = self.decide(open).await?;
+        let (groups, complete) = self.fit(&batch, batch.groups(self.node.entropy.as_ref()));
+        let (silent, writing): (Vec<_>, Vec<_>) = groups
+            .into_iter()
+            .partition(|group| group.transaction.changes.is_empty());
+        let transactions: Vec<_> = writing.iter().map(|g| g.transaction.clone()).collect();
+        let outcomes = self.commit(transactions).await?;
+        let settled = complete && outcomes.iter().all(|o| *o == Outcome::Committed);
+        let committed = writing.into_iter().zip(outcomes);
+        let done = committed.filter(|(_, outcome)| *outcome == Outcome::Committed);
+        let done: Vec<Group> = done.map(|(group, _)| group).chain(silent).collect();
+        self.finish(batch, &done, settled);
+        Ok(())
+    }
+
+    async fn decide(&self, open: &[Job]) -> Result<Batch, StoreError> {
+        let configuration = &self.node.configuration;
+        let mut batch = Batch::new(View {
+            partition: self.partition,
+            split: !self.node.backend.queue.is_fused(),
+            max_clock_skew: configuration.max_clock_skew,
+            queue_defaults: configuration.queue_defaults.clone(),
+            ..View::default()
+        });
+        let mut missing: Vec<_> = open
+            .iter()
+            .flat_map(|job| self.commands[*job].reads())
+            .collect();
+        let mut jobs = open.to_vec();
+        while !jobs.is_empty() {
+            let keys = batch.unknown(missing.into_iter());
+            if !keys.is_empty() {
+                let records = self.node.backend.store.get(self.partition, &keys).await?;
+                batch.load(keys, records);
+            }
+            let now = self.node.clock.now();
+            (jobs, missing) = batch.decide(jobs, &self.commands, now);
+        }
+        Ok(batch)
+    }
+
+    /// Cuts groups to what the store can commit at once: of one that is too large only the
+    /// first command is tried now, and refused when it is too large by itself. The flag says
+    /// whether nothing was left for later.
+    fn fit(&mut self, batch: &Batch, groups: Vec<Group>) -> (Vec<Group>, bool) {
+        let most = self.node.backend.store.limits().transaction_changes;
+        let (mut fitting, mut complete) = (Vec::with_capacity(groups.len()), true);
+        for mut group in groups {
+            if group.transaction.changes.len() > most && group.members.len() > 1 {
+                group = batch.first_alone(&group);
+                complete = false;
+            }
+            let changes = group.transaction.changes.len();
+            if changes <= most {
+                fitting.push(group);
+                continue;
+            }
+            let why = format!("{changes} records change at once, the store can do {most}");
+            let (job, _) = batch.decided[group.members[0]];
+            self.give_up(&[job], &StoreError::TooLarge { why }.into());
+            complete = false;
+        }
+        (fitting, complete)
+    }
+
+    /// Commits; when the reply is lost, looks whether the transactions are there.
+    async fn commit(&self, transactions: Vec<Transaction>) -> Result<Vec<Outcome>, StoreError> {
+        if transactions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let store = &self.node.backend.store;
+        // One change of each transaction that tells whether it happened.
+        let marks = transactions.iter().map(|transaction| {
+            let kept = transaction
+                .changes
+                .iter()
+                .find(|change| change.after.is_some());
+            (
+                kept.unwrap_or(&transaction.changes[0]).key.clone(),
+                transaction.version,
+            )
+        });
+        let (keys, versions): (Vec<_>, Vec<_>) = marks.unzip();
+        match store.commit(self.partition, transactions).await {
+            Err(StoreError::Indeterminate { .. }) => {
+                let found = store.get(self.partition, &keys).await?;
+                let outcome = |(record, version): (Option<Versioned>, Version)| match record {
+                    Some(record) if record.version == version => Outcome::Committed,
+                    _ => Outcome::Conflict,
+                };
+                Ok(found.into_iter().zip(versions).map(outcome).collect())
+            }
+            other => other,
+        }
+    }
+
+    /// Answers what is settled, and tells everybody who has to know.
+    fn finish(&mut self, batch: Batch, done: &[Group], settled: bool) {
+        let Batch {
+            view,
+            decided,
+            rejected,
+            ..
+        } = batch;
+        if settled {
+            self.refuse(rejected);
+        }
+        let mut decided: Vec<_> = decided.into_iter().map(Some).collect();
+        let mut events = Vec::new();
+        let mut next_timer = None;
+        for group in done {
+            for change in &group.transaction.changes {
+                let timer = change
+                    .after
+                    .as_ref()
+                    .and_then(|record| entries(record).timer);
+                next_timer = [next_timer, timer].into_iter().flatten().min();
+            }
+            for member in &group.members {
+                let Some((job, decision)) = decided[*member].take() else {
+                    continue;
+                };
+                events.extend(decision.events);
+                for task in decision.sends {
+                    if let Some(Some(Record::Task(task))) = view.records.get(&RecordKey::Task(task))
+                    {
+                        self.outgoing.announce(task);
+                    }
+                }
+                decision
+                    .messages
+                    .into_iter()
+                    .for_each(|m| self.outgoing.relay(self.partition, m));
+                self.answers[job] = Some(Ok(decision.reply));
+            }
+        }
+        self.node.events.publish(events);
+        if let (Some(at), Some(partition)) = (next_timer, self.node.partition(self.partition)) {
+            partition.alarm.set(at);
+        }
+    }
+
+    fn refuse(&mut self, rejected: Vec<(Job, Rejection)>) {
+        for (job, rejection) in rejected {
+            self.answers[job] = Some(Err(rejection.into()));
+        }
+    }
+}
+
+/// Whether trying again may help.
+fn is_passing(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::Unavailable { .. } | StoreError::Indeterminate { .. }
+    )
+}

@@ -1,0 +1,239 @@
+//! Granting ready tasks: the queue proposes, `core` decides.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use russet_core::{
+    Command, Lane, LeaseTask, Millis, PartitionId, QueueName, Rejection, Reply, Resources, Task,
+    TaskId, Timestamp, WorkerId, policy,
+};
+
+use super::intake::Answer;
+use super::{Node, Scheduler};
+use crate::{Delivery, EngineError, Receipt, limits};
+
+/// What a worker asks for.
+#[derive(Clone, Debug)]
+pub struct LeaseRequest {
+    /// The queues that it serves.
+    pub queues: Vec<QueueName>,
+    /// Who asks.
+    pub worker: WorkerId,
+    /// What it has free; `None`: it does not count resources and takes every task.
+    pub capacity: Option<Resources>,
+    /// Most tasks to grant, 1 to [`limits::LEASE_TASKS`].
+    pub max: usize,
+    /// How long the leases last; `None`: as each task says.
+    pub duration: Option<Millis>,
+    /// How long to wait for the first task, at most [`limits::LEASE_WAIT`].
+    pub wait: Duration,
+}
+
+impl Scheduler {
+    /// Leases ready tasks. Waits for the first one and takes what else is ready by then;
+    /// empty when there was none in time.
+    ///
+    /// # Errors
+    /// What the rules refuse about the request itself, an overloaded or stopping node, or a
+    /// store or queue that is unavailable. No task is leased then, or its lease runs out.
+    pub async fn lease(&self, request: LeaseRequest) -> Result<Vec<Arc<Task>>, EngineError> {
+        let node = self.node.as_ref();
+        check(&request)?;
+        let start = node.clock.now();
+        let wait = Millis::new(request.wait.min(limits::LEASE_WAIT).as_millis() as u64);
+        let until = start + wait;
+        loop {
+            let granted = poll(node, &request, until).await?;
+            if !granted.is_empty() || node.clock.now() >= until || node.is_stopping() {
+                return Ok(granted);
+            }
+        }
+    }
+}
+
+fn check(request: &LeaseRequest) -> Result<(), Rejection> {
+    if request.queues.is_empty() {
+        let limit = "1 or more queue names";
+        return Err(Rejection::invalid("queues", "is empty", limit));
+    }
+    if !(1..=limits::LEASE_TASKS).contains(&request.max) {
+        let problem = format!("{} is out of range", request.max);
+        let limit = format!("1 to {}", limits::LEASE_TASKS);
+        return Err(Rejection::invalid("max", problem, limit));
+    }
+    Ok(())
+}
+
+/// Looks once for ready tasks, and waits a while for them.
+async fn poll(
+    node: &Node,
+    request: &LeaseRequest,
+    until: Timestamp,
+) -> Result<Vec<Arc<Task>>, EngineError> {
+    let queue = &node.backend.queue;
+    let epoch = queue.lanes_epoch();
+    let lanes = lanes(node, request).await?;
+    let left = Duration::from(until.since(node.clock.now()));
+    let stopped = node.stopped.notified();
+    if lanes.is_empty() {
+        tokio::select! {
+            biased;
+            () = stopped => {}
+            () = queue.lanes_changed(epoch) => {}
+            () = node.clock.sleep(left.min(limits::LANES_REFRESH)) => {}
+        }
+        return Ok(Vec::new());
+    }
+    let wait = left.min(limits::LANES_REFRESH);
+    let receive = queue.receive(&lanes, request.max, limits::DELIVERY_HIDDEN, wait);
+    let deliveries = tokio::select! {
+        biased;
+        deliveries = receive => deliveries?,
+        () = queue.lanes_changed(epoch) => return Ok(Vec::new()),
+        () = stopped => return Ok(Vec::new()),
+    };
+    if deliveries.is_empty() {
+        return Ok(Vec::new());
+    }
+    grant(node, request, deliveries).await
+}
+
+/// The lanes whose tasks the worker can hold.
+async fn lanes(node: &Node, request: &LeaseRequest) -> Result<Vec<Lane>, EngineError> {
+    let mut fitting = Vec::new();
+    for queue in &request.queues {
+        if node.is_paused(queue).await? {
+            continue;
+        }
+        let known = node.backend.queue.lanes(queue).await?;
+        let capacity = request.capacity.as_ref();
+        fitting.extend(
+            known
+                .into_iter()
+                .filter(|lane| policy::fits(&lane.resources, capacity)),
+        );
+    }
+    Ok(fitting)
+}
+
+async fn grant(
+    node: &Node,
+    request: &LeaseRequest,
+    deliveries: Vec<Delivery>,
+) -> Result<Vec<Arc<Task>>, EngineError> {
+    let (fitting, surplus) = split(request.capacity.clone(), deliveries);
+    let answers = ask(node, request, &fitting).await;
+    let (mut granted, mut done, mut deferred) = (Vec::new(), Vec::new(), Vec::new());
+    let mut failed = None;
+    for (delivery, answer) in fitting.into_iter().zip(answers) {
+        match answer {
+            Ok(Reply::Leased(task)) => {
+                granted.push(task);
+                done.push(delivery.receipt);
+            }
+            Err(EngineError::Rejected(
+                Rejection::NotQueued { .. } | Rejection::NotFound { .. },
+            )) => {
+                done.push(delivery.receipt);
+            }
+            Err(EngineError::Rejected(
+                Rejection::Paused { .. } | Rejection::ConcurrencyLimit { .. },
+            )) => deferred.push(delivery.receipt),
+            Ok(_) => deferred.push(delivery.receipt),
+            Err(error) => {
+                deferred.push(delivery.receipt);
+                failed = Some(error);
+            }
+        }
+    }
+    settle(node, done, deferred, surplus).await;
+    match failed {
+        Some(error) if granted.is_empty() => Err(error),
+        _ => Ok(granted),
+    }
+}
+
+/// Divides deliveries into those that the worker can hold together and the rest.
+fn split(capacity: Option<Resources>, deliveries: Vec<Delivery>) -> (Vec<Delivery>, Vec<Receipt>) {
+    let Some(mut free) = capacity else {
+        return (deliveries, Vec::new());
+    };
+    let (mut fitting, mut surplus) = (Vec::new(), Vec::new());
+    for delivery in deliveries {
+        match policy::take(&delivery.lane.resources, &free) {
+            Some(rest) => {
+                free = rest;
+                fitting.push(delivery);
+            }
+            None => surplus.push(delivery.receipt),
+        }
+    }
+    (fitting, surplus)
+}
+
+/// Asks for a lease of each delivered task; the answers are in the order of the deliveries.
+async fn ask(node: &Node, request: &LeaseRequest, deliveries: &[Delivery]) -> Vec<Answer> {
+    let mut by_partition: Vec<(PartitionId, Vec<usize>)> = Vec::new();
+    for (at, delivery) in deliveries.iter().enumerate() {
+        let partition = delivery.task.partition();
+        match by_partition
+            .iter_mut()
+            .find(|(known, _)| *known == partition)
+        {
+            Some((_, positions)) => positions.push(at),
+            None => by_partition.push((partition, vec![at])),
+        }
+    }
+    let calls = by_partition.iter().map(|(partition, positions)| {
+        let commands = positions
+            .iter()
+            .map(|at| command(node, request, deliveries[*at].task));
+        node.call(*partition, commands.collect())
+    });
+    let mut answers: Vec<Answer> = deliveries
+        .iter()
+        .map(|_| Err(EngineError::Stopping))
+        .collect();
+    for ((_, positions), result) in by_partition.iter().zip(join_all(calls).await) {
+        match result {
+            Ok(own) => {
+                for (at, answer) in positions.iter().zip(own) {
+                    answers[*at] = answer;
+                }
+            }
+            Err(error) => positions
+                .iter()
+                .for_each(|at| answers[*at] = Err(error.clone())),
+        }
+    }
+    answers
+}
+
+fn command(node: &Node, request: &LeaseRequest, task: TaskId) -> Command {
+    Command::Lease(LeaseTask {
+        task,
+        lease: russet_core::LeaseId::from_u128(node.entropy.next_u128()),
+        worker: request.worker.clone(),
+        duration: request.duration,
+    })
+}
+
+/// Tells the queue what became of its deliveries. Whatever it does not learn it delivers
+/// again, and `core` refuses what has started.
+async fn settle(node: &Node, done: Vec<Receipt>, deferred: Vec<Receipt>, surplus: Vec<Receipt>) {
+    let queue = &node.backend.queue;
+    let mut results = Vec::new();
+    if !done.is_empty() && !queue.is_fused() {
+        results.push(queue.delete(done).await);
+    }
+    if !deferred.is_empty() {
+        results.push(queue.release(deferred, limits::DELIVERY_DEFERRED).await);
+    }
+    if !surplus.is_empty() {
+        results.push(queue.release(surplus, Duration::ZERO).await);
+    }
+    for error in results.into_iter().filter_map(Result::err) {
+        tracing::debug!(%error, "deliveries were not settled; they come again");
+    }
+}

@@ -1,0 +1,231 @@
+//! Questions about what is stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russet_core::{
+    Dependency, Lane, PartitionId, QueueConfig, QueueName, Record, RecordKey, Status, Task, TaskId,
+    Timestamp, Workflow, WorkflowId, limits as core_limits,
+};
+
+use super::{Node, Scheduler};
+use crate::{EngineError, Listing, Page, QueueStats, Stats, limits};
+
+/// How a node looks at tasks that others may be changing.
+const WAIT_POLL: Duration = Duration::from_secs(1);
+
+/// A queue: its configuration, and what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueView {
+    /// The queue.
+    pub queue: QueueName,
+    /// Its configuration.
+    pub config: QueueConfig,
+    /// How many tasks are in which state.
+    pub stats: QueueStats,
+    /// The lanes that have held a task.
+    pub lanes: Vec<Lane>,
+}
+
+impl Scheduler {
+    /// A task; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn get(&self, id: TaskId) -> Result<Option<Arc<Task>>, EngineError> {
+        Ok(self.get_each(&[id]).await?.pop().flatten())
+    }
+
+    /// Tasks, in the order of `ids`.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn get_each(&self, ids: &[TaskId]) -> Result<Vec<Option<Arc<Task>>>, EngineError> {
+        let mut found = vec![None; ids.len()];
+        for partition in &self.node.partitions {
+            let own = ids
+                .iter()
+                .enumerate()
+                .filter(|(_, id)| id.partition() == partition.id);
+            let (positions, keys): (Vec<_>, Vec<_>) =
+                own.map(|(at, id)| (at, RecordKey::Task(*id))).unzip();
+            if keys.is_empty() {
+                continue;
+            }
+            let records = self.node.load(partition.id, &keys).await?;
+            for (at, record) in positions.into_iter().zip(records) {
+                if let Some(Record::Task(task)) = record {
+                    found[at] = Some(task);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// What a task waits for, all of it: long lists are not in the task itself.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn dependencies(&self, task: &Task) -> Result<Vec<Dependency>, EngineError> {
+        if task.dependencies.total as usize <= core_limits::INLINE_DEPENDENCIES {
+            return Ok(task.dependencies.inline.clone());
+        }
+        let chunks = task
+            .dependencies
+            .total
+            .div_ceil(core_limits::BATCH_ITEMS as u32);
+        let keys: Vec<_> = (0..chunks)
+            .map(|n| RecordKey::Dependencies(task.id, n))
+            .collect();
+        let records = self.node.load(task.id.partition(), &keys).await?;
+        let edges = records.into_iter().filter_map(|record| match record {
+            Some(Record::Dependencies(edges)) => Some(edges),
+            _ => None,
+        });
+        Ok(edges.flatten().collect())
+    }
+
+    /// One page of tasks. A task that was purged meanwhile is left out.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn list(&self, mut listing: Listing) -> Result<Page<Arc<Task>>, EngineError> {
+        listing.limit = listing.limit.clamp(1, limits::PAGE_TASKS);
+        let page = self.node.backend.store.list(&listing).await?;
+        let tasks = self.get_each(&page.items).await?;
+        Ok(Page {
+            items: tasks.into_iter().flatten().collect(),
+            next: page.next,
+        })
+    }
+
+    /// A workflow; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn workflow(&self, id: WorkflowId) -> Result<Option<Workflow>, EngineError> {
+        let records = self
+            .node
+            .load(id.partition(), &[RecordKey::Workflow(id)])
+            .await?;
+        Ok(records
+            .into_iter()
+            .flatten()
+            .find_map(|record| match record {
+                Record::Workflow(workflow) => Some(workflow),
+                _ => None,
+            }))
+    }
+
+    /// All queues that have tasks or were configured with some.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn queues(&self) -> Result<Vec<QueueView>, EngineError> {
+        let Stats { queues } = self.node.backend.store.stats().await?;
+        let mut views = Vec::with_capacity(queues.len());
+        for stats in queues {
+            views.push(self.view(stats).await?);
+        }
+        Ok(views)
+    }
+
+    /// A queue, also one that never held a task.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn queue(&self, queue: &QueueName) -> Result<QueueView, EngineError> {
+        let Stats { queues } = self.node.backend.store.stats().await?;
+        let known = queues.into_iter().find(|stats| stats.queue == *queue);
+        self.view(known.unwrap_or_else(|| QueueStats {
+            queue: queue.clone(),
+            by_status: [0; Status::ALL.len()],
+            oldest_ready_at: None,
+        }))
+        .await
+    }
+
+    async fn view(&self, stats: QueueStats) -> Result<QueueView, EngineError> {
+        let queue = stats.queue.clone();
+        Ok(QueueView {
+            config: self.node.queue_config(&queue).await?,
+            lanes: self.node.backend.queue.lanes(&queue).await?,
+            stats,
+            queue,
+        })
+    }
+
+    /// Waits until a task has ended, at most `wait`; returns it as it is then. `None` when
+    /// there is no such task.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn wait(&self, id: TaskId, wait: Duration) -> Result<Option<Arc<Task>>, EngineError> {
+        let until = self.node.clock.now() + russet_core::Millis::new(wait.as_millis() as u64);
+        let mut events = self.events();
+        loop {
+            let task = self.get(id).await?;
+            let now = self.node.clock.now();
+            let ended = task.as_ref().is_none_or(|task| task.status.is_terminal());
+            if ended || now >= until {
+                return Ok(task);
+            }
+            let pause = Duration::from(until.since(now)).min(WAIT_POLL);
+            let changed = async {
+                while let Some(Ok(batch)) = events.next().await {
+                    if batch.iter().any(|event| event.task == id) {
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                biased;
+                () = changed => {}
+                () = self.node.clock.sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Whether the store answers.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn ready(&self) -> Result<Timestamp, EngineError> {
+        if self.node.is_stopping() {
+            return Err(EngineError::Stopping);
+        }
+        self.node.load(PartitionId(0), &[RecordKey::Leader]).await?;
+        Ok(self.node.clock.now())
+    }
+}
+
+impl Node {
+    async fn load(
+        &self,
+        partition: PartitionId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Record>>, EngineError> {
+        if self.partition(partition).is_none() {
+            return Ok(vec![None; keys.len()]);
+        }
+        let records = self.backend.store.get(partition, keys).await?;
+        Ok(records
+            .into_iter()
+            .map(|found| found.map(|versioned| versioned.record))
+            .collect())
+    }
+
+    /// A queue's configuration, as the first partition has it.
+    pub(super) async fn queue_config(&self, queue: &QueueName) -> Result<QueueConfig, EngineError> {
+        let keys = [RecordKey::Queue(queue.clone())];
+        let found = self.load(PartitionId(0), &keys).await?;
+        Ok(match found.into_iter().next().flatten() {
+            Some(Record::Queue(queue)) => queue.config,
+            _ => self.configuration.queue_defaults.clone(),
+        })
+    }
+
+    pub(super) async fn is_paused(&self, queue: &QueueName) -> Result<bool, EngineError> {
+        Ok(self.queue_config(queue).await?.paused)
+    }
+}

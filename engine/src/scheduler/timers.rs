@@ -1,0 +1,178 @@
+//! Timers: whatever is lost elsewhere, a timer finds again.
+//!
+//! A partition's leader looks for due timers all the time. Every node also fires those that
+//! it committed itself, so that a timer is late only when its node is gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use russet_core::{Campaign, Command, Fire, Millis, PartitionId, Reply, Timestamp};
+use tokio::sync::Notify;
+
+use super::relay::Outgoing;
+use super::{Node, Partition};
+use crate::{EngineError, limits};
+
+/// When a partition's timers are to be looked at next.
+pub(super) struct Alarm {
+    at: AtomicU64,
+    ringing: Notify,
+}
+
+impl Alarm {
+    pub fn new() -> Self {
+        Self {
+            at: AtomicU64::new(u64::MAX),
+            ringing: Notify::new(),
+        }
+    }
+
+    /// Rings at `at`, if not earlier.
+    pub fn set(&self, at: Timestamp) {
+        let before = self.at.fetch_min(at.as_millis(), Ordering::AcqRel);
+        if at.as_millis() < before {
+            self.ringing.notify_one();
+        }
+    }
+
+    /// Rings now.
+    pub fn ring(&self) {
+        self.set(Timestamp::ZERO);
+    }
+
+    fn take(&self) -> Timestamp {
+        Timestamp::from_millis(self.at.swap(u64::MAX, Ordering::AcqRel))
+    }
+}
+
+/// Fires a partition's timers until the node stops.
+pub(super) async fn run(node: Arc<Node>, partition: PartitionId, outgoing: Outgoing) {
+    let Some(own) = node.partition(partition) else {
+        return;
+    };
+    let mut duty = Duty {
+        node: &node,
+        partition: own,
+        outgoing,
+        leads_until: Timestamp::ZERO,
+    };
+    let mut wake = Timestamp::ZERO;
+    while !node.is_stopping() {
+        wait(&node, own, wake).await;
+        wake = duty.look().await;
+    }
+}
+
+/// Waits until `wake`, or until the alarm is set to an earlier time.
+async fn wait(node: &Node, partition: &Partition, wake: Timestamp) {
+    loop {
+        let now = node.clock.now();
+        let alarm = Timestamp::from_millis(partition.alarm.at.load(Ordering::Acquire));
+        let until = wake.min(alarm);
+        if until <= now || node.is_stopping() {
+            return;
+        }
+        let pause = Duration::from(until.since(now));
+        tokio::select! {
+            biased;
+            () = partition.alarm.ringing.notified() => {}
+            () = node.clock.sleep(pause) => {}
+        }
+    }
+}
+
+struct Duty<'a> {
+    node: &'a Node,
+    partition: &'a Partition,
+    outgoing: Outgoing,
+    leads_until: Timestamp,
+}
+
+impl Duty<'_> {
+    /// Fires what is due; returns when to look again.
+    async fn look(&mut self) -> Timestamp {
+        let now = self.node.clock.now();
+        let alarm = self.partition.alarm.take();
+        self.campaign(now).await;
+        let regular = now + limits::TIMER_HORIZON;
+        if self.leads_until <= now && alarm > now {
+            if alarm < regular {
+                self.partition.alarm.set(alarm);
+            }
+            return regular;
+        }
+        let due = self
+            .node
+            .backend
+            .store
+            .due(self.partition.id, regular, limits::TIMER_BATCH);
+        let due = match due.await {
+            Ok(due) => due,
+            Err(error) => {
+                tracing::warn!(%error, "timers could not be read");
+                return regular;
+            }
+        };
+        let full = due.len() == limits::TIMER_BATCH;
+        let (now_due, later): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.at <= now);
+        let fired = now_due.len();
+        if let Err(error) = self.fire(now_due).await {
+            tracing::warn!(%error, "timers could not be fired");
+            return now + limits::RETRY_AFTER;
+        }
+        if full && fired > 0 {
+            return now;
+        }
+        later.first().map_or(regular, |due| due.at)
+    }
+
+    async fn fire(&self, due: Vec<crate::Due>) -> Result<(), EngineError> {
+        if due.is_empty() {
+            return Ok(());
+        }
+        let fire = |due: crate::Due| {
+            Command::Fire(Fire {
+                timer: due.timer,
+                random: self.node.entropy.next_u64(),
+            })
+        };
+        let answers = self
+            .partition
+            .intake
+            .call(due.into_iter().map(fire).collect())
+            .await?;
+        for answer in answers {
+            match answer {
+                Ok(Reply::Fired { relay: Some(message), .. }) => {
+                    self.outgoing.relay(self.partition.id, message);
+                }
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Stays leader, or tries to become it when nobody is.
+    async fn campaign(&mut self, now: Timestamp) {
+        if now + Millis::new(limits::LEADER_TERM.as_millis() / 3 * 2) < self.leads_until {
+            return;
+        }
+        let campaign = Campaign {
+            node: self.node.id,
+            term: limits::LEADER_TERM,
+        };
+        match self
+            .partition
+            .intake
+            .call_one(Command::Campaign(campaign))
+            .await
+        {
+            Ok(Reply::Leading(leader)) => self.leads_until = leader.expires_at,
+            Ok(_) => {}
+            Err(EngineError::Rejected(_)) => self.leads_until = Timestamp::ZERO,
+            Err(error) => tracing::debug!(%error, "no leader could be chosen"),
+        }
+    }
+}
