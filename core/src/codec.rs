@@ -36,7 +36,10 @@ pub fn write(record: &Record) -> Vec<u8> {
 /// [`CodecError`], whatever the bytes are.
 pub fn read(bytes: &[u8]) -> Result<Record, CodecError> {
     match bytes.split_first() {
-        Some((&FORMAT, record)) => postcard::from_bytes(record).map_err(|_| CodecError::Damaged),
+        Some((&FORMAT, record)) => match postcard::take_from_bytes(record) {
+            Ok((record, [])) => Ok(record),
+            _ => Err(CodecError::Damaged),
+        },
         Some((&found, _)) if found > FORMAT => Err(CodecError::Newer { found }),
         _ => Err(CodecError::Damaged),
     }

@@ -82,9 +82,9 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Whether the record was there before this decision.
-    pub fn was_stored(&self, key: &RecordKey) -> bool {
-        self.view.records.get(key).is_some_and(Option::is_some)
+    /// Whether this decision writes the record.
+    pub fn is_written(&self, key: &RecordKey) -> bool {
+        self.writes.contains_key(key)
     }
 
     pub fn put(&mut self, key: RecordKey, record: Record) {
@@ -130,6 +130,19 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// The queue's record, or the one that it would get now.
+    pub fn queue_or_default(&self, name: &QueueName) -> Step<QueueRecord> {
+        Ok(match self.queue(name)? {
+            Some(queue) => QueueRecord::clone(queue),
+            None => QueueRecord {
+                name: name.clone(),
+                config: self.view.queue_defaults.clone(),
+                running: 0,
+                updated_at: self.now,
+            },
+        })
+    }
+
     pub fn queue_config(&self, name: &QueueName) -> Step<&QueueConfig> {
         Ok(match self.queue(name)? {
             Some(queue) => &queue.config,
@@ -139,10 +152,20 @@ impl<'a> Draft<'a> {
 
     pub fn workflow(&self, id: WorkflowId) -> Step<Option<Workflow>> {
         match self.get(&RecordKey::Workflow(id))? {
-            Some(Record::Workflow(workflow)) => Ok(Some(workflow.clone())),
+            Some(Record::Workflow(workflow)) => Ok(Some(Workflow::clone(workflow))),
             None => Ok(None),
             Some(other) => wrong_record("workflow", other),
         }
+    }
+
+    pub fn put_queue(&mut self, queue: QueueRecord) {
+        let key = RecordKey::Queue(queue.name.clone());
+        self.put(key, Record::Queue(Arc::new(queue)));
+    }
+
+    pub fn put_workflow(&mut self, workflow: Workflow) {
+        let key = RecordKey::Workflow(workflow.id);
+        self.put(key, Record::Workflow(Arc::new(workflow)));
     }
 
     pub fn send(&mut self, task: TaskId) {
@@ -156,7 +179,10 @@ impl<'a> Draft<'a> {
             tries: 0,
             due_at: self.now + crate::policy::RELAY_AFTER,
         };
-        self.put(RecordKey::Outbox(message.id()), Record::Outbox(outbox));
+        self.put(
+            RecordKey::Outbox(message.id()),
+            Record::Outbox(Arc::new(outbox)),
+        );
         self.messages.push(message);
     }
 

@@ -59,6 +59,15 @@ pub struct Entries<'a> {
     pub listed: Option<Listed<'a>>,
 }
 
+/// When the timer of `record` fires.
+pub fn timer(record: &Record) -> Option<Timestamp> {
+    match record {
+        Record::Task(task) => task.due_at,
+        Record::Outbox(outbox) => Some(outbox.due_at),
+        _ => None,
+    }
+}
+
 /// The index entries of `record`.
 pub fn entries(record: &Record) -> Entries<'_> {
     match record {
@@ -71,15 +80,15 @@ pub fn entries(record: &Record) -> Entries<'_> {
                 score: task.score,
                 task: task.id,
             }),
-            timer: task.due_at,
+            timer: timer(record),
             listed: Some(Listed {
                 queue: &task.queue,
                 status: task.status,
                 workflow: task.workflow,
             }),
         },
-        Record::Outbox(outbox) => Entries {
-            timer: Some(outbox.due_at),
+        Record::Outbox(_) => Entries {
+            timer: timer(record),
             ..Entries::default()
         },
         _ => Entries::default(),

@@ -32,7 +32,7 @@ pub use command::{
 pub use decision::{Decision, Reply, Undecided, View, Write};
 pub use event::{Event, EventKind};
 pub use ids::{LeaseId, MessageId, NodeId, PartitionId, TaskId, WorkerId, WorkflowId};
-pub use index::{Entries, Lane, Listed, Ready, entries};
+pub use index::{Entries, Lane, Listed, Ready, entries, timer};
 pub use model::*;
 pub use names::{
     IdempotencyKey, Label, NameError, PartitionKey, QueueName, ResourceName, TaskType,

@@ -55,7 +55,7 @@ pub enum Rejection {
         attempt: u64,
     },
     /// The task cannot be leased now.
-    #[error("task {task} is {status}, not queued")]
+    #[error("task {task} cannot be leased now: it is {status}")]
     NotQueued {
         /// The task.
         task: TaskId,

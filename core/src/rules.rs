@@ -113,7 +113,7 @@ pub(crate) fn end_lease(draft: &mut Draft<'_>, task: &mut Task, end: LeaseEnd) -
         task.queue
     );
     queue.running -= 1;
-    draft.put(RecordKey::Queue(task.queue.clone()), Record::Queue(queue));
+    draft.put_queue(queue);
     Ok(())
 }
 
@@ -141,7 +141,10 @@ pub(crate) fn fail(draft: &mut Draft<'_>, task: &mut Task, failure: Failure) -> 
         },
         Some(kind),
     );
-    record_error(task, kind, failure.message, now);
+    let explains = |e: &TaskError| e.kind == ErrorKind::Cancelled && e.attempt == task.attempt;
+    if !(task.cancel_requested && task.last_error.as_deref().is_some_and(explains)) {
+        record_error(task, kind, failure.message, now);
+    }
     if task.cancel_requested {
         return finish(draft, task, Status::Cancelled, Some(ErrorKind::Cancelled));
     }
@@ -232,7 +235,7 @@ fn count_end(draft: &mut Draft<'_>, task: &mut Task, status: Status) -> Step<()>
     }
     let named = named_until(workflow.created_at, workflow.idempotency.as_ref());
     task.purge_at = task.purge_at.max(Some(named));
-    draft.put(RecordKey::Workflow(id), Record::Workflow(workflow));
+    draft.put_workflow(workflow);
     Ok(())
 }
 
@@ -244,7 +247,15 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
     let here = draft.view.partition;
     let edges = dependents(draft, parent.id, parent.dependents.settled_chunks)?;
     let local = edges.iter().filter(|edge| edge.task.partition() == here);
-    draft.need(local.map(|edge| RecordKey::Task(edge.task)))?;
+    draft.need(local.clone().map(|edge| RecordKey::Task(edge.task)))?;
+    let children = local.map(|edge| draft.find_task(edge.task));
+    let children = children.collect::<Step<alloc::vec::Vec<_>>>()?;
+    draft.need(
+        children
+            .into_iter()
+            .flatten()
+            .flat_map(|child| end_reads(child)),
+    )?;
     for edge in &edges {
         if edge.task.partition() == here {
             parent_ended(draft, edge, Some(parent.status))?;
@@ -260,6 +271,14 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
     Ok(())
 }
 
+/// What the next step of a task that waits may read beside it.
+fn end_reads(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
+    let workflow = task.workflow.map(RecordKey::Workflow);
+    workflow
+        .into_iter()
+        .chain([RecordKey::Queue(task.queue.clone())])
+}
+
 /// The edges in one chunk of a task's dependents.
 pub(crate) fn dependents(
     draft: &Draft<'_>,
@@ -267,7 +286,7 @@ pub(crate) fn dependents(
     chunk: u32,
 ) -> Step<alloc::vec::Vec<Dependency>> {
     match draft.get(&RecordKey::Dependents(parent, chunk))? {
-        Some(Record::Dependents(edges)) => Ok(edges.clone()),
+        Some(Record::Dependents(edges)) => Ok(edges.to_vec()),
         None => Ok(alloc::vec::Vec::new()),
         Some(other) => wrong_record("dependents", other),
     }

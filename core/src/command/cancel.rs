@@ -33,6 +33,7 @@ impl Cancel {
             Status::Running if task.cancel_requested => return Ok(now_reply(&task)),
             Status::Running => {
                 task.cancel_requested = true;
+                self.explain(draft, &mut task);
                 draft.event(
                     &task,
                     EventKind::CancelRequested,

@@ -3,7 +3,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::submit::{NewTask, create, task_reads};
+use super::submit::{NewTask, create, task_reads, under_which_id};
 use super::validate;
 use crate::draft::{Draft, Step};
 use crate::rules::{end_lease, ended_as, finish, held, now_reply};
@@ -40,10 +40,14 @@ impl Complete {
         }
         let known = draft.task(self.task)?;
         if known.status == Status::Succeeded && ended_as(&known, self.lease, LeaseEnd::Completed) {
-            return Ok(self.reply(&known, self.follow_ups.iter().map(|t| t.id).collect()));
+            let ids = self.follow_ups.iter().map(|t| under_which_id(draft, t));
+            let ids = ids.collect::<Step<_>>()?;
+            return Ok(self.reply(&known, ids));
         }
-        let mut task = held(draft, self.task, self.lease)?;
-        let follow_ups = create(draft, &self.follow_ups, task.workflow, "follow_ups")?;
+        let workflow = held(draft, self.task, self.lease)?.workflow;
+        let follow_ups = create(draft, &self.follow_ups, workflow, "follow_ups")?.ids;
+        // Follow-ups that depend on the task have changed it.
+        let mut task = draft.task(self.task)?;
         task.result.clone_from(&self.result);
         end_lease(draft, &mut task, LeaseEnd::Completed)?;
         finish(draft, &mut task, Status::Succeeded, None)?;

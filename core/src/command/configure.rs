@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::{QueueName, QueuePatch, QueueRecord, Record, RecordKey, Rejection, Reply, limits};
+use crate::{QueueName, QueuePatch, Rejection, Reply, limits};
 
 /// Changes how a queue treats its tasks, in one partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,15 +32,7 @@ impl Configure {
             )
             .into());
         }
-        let mut queue = draft
-            .queue(&self.queue)?
-            .cloned()
-            .unwrap_or_else(|| QueueRecord {
-                name: self.queue.clone(),
-                config: draft.view.queue_defaults.clone(),
-                running: 0,
-                updated_at: draft.now,
-            });
+        let mut queue = draft.queue_or_default(&self.queue)?;
         let config = &mut queue.config;
         config.paused = patch.paused.unwrap_or(config.paused);
         config.concurrency = patch.concurrency.unwrap_or(config.concurrency);
@@ -49,7 +41,7 @@ impl Configure {
         config.keep_dead = patch.keep_dead.unwrap_or(config.keep_dead);
         let reply = Reply::Configured(config.clone());
         queue.updated_at = draft.now.max(queue.updated_at);
-        draft.put(RecordKey::Queue(self.queue.clone()), Record::Queue(queue));
+        draft.put_queue(queue);
         Ok(reply)
     }
 }

@@ -1,4 +1,5 @@
 use alloc::string::String;
+use alloc::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -118,10 +119,10 @@ fn relay(draft: &mut Draft<'_>, id: MessageId) -> Step<Reply> {
             next: Some(outbox.due_at),
         });
     }
-    let mut outbox = *outbox;
+    let mut outbox = **outbox;
     outbox.tries = outbox.tries.saturating_add(1);
     outbox.due_at = draft.now + policy::relay_backoff(outbox.tries);
-    draft.put(key, Record::Outbox(outbox));
+    draft.put(key, Record::Outbox(Arc::new(outbox)));
     Ok(Reply::Fired {
         next: Some(outbox.due_at),
         relay: Some(outbox.message),

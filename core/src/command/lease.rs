@@ -5,10 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::{
-    EventKind, Lease, LeaseId, Millis, Record, RecordKey, Rejection, Reply, Status, TaskId,
-    WorkerId,
-};
+use crate::rules::stale;
+use crate::{EventKind, Lease, LeaseId, Millis, Rejection, Reply, Status, TaskId, WorkerId};
 
 /// Grants a queued task to a worker, as attempt `attempt + 1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +29,11 @@ impl LeaseTask {
         }
         let mut task = draft.task(self.task)?;
         let repeated = task.lease.as_ref().is_some_and(|l| l.id == self.lease);
-        if task.status == Status::Running && repeated {
-            return Ok(Reply::Leased(Arc::new(task)));
+        if repeated {
+            return match task.status {
+                Status::Running => Ok(Reply::Leased(Arc::new(task))),
+                _ => Err(stale(&task).into()),
+            };
         }
         let now = draft.now_for(&task);
         if task.status != Status::Queued || task.expires_at.is_some_and(|at| at <= now) {
@@ -66,9 +67,7 @@ impl LeaseTask {
 
     /// Takes a slot of the queue's concurrency limit, if it has one.
     fn take_slot(&self, draft: &mut Draft<'_>, task: &crate::Task) -> Step<bool> {
-        let Some(queue) = draft.queue(&task.queue)? else {
-            return Ok(false);
-        };
+        let mut queue = draft.queue_or_default(&task.queue)?;
         if queue.config.paused {
             return Err(Rejection::Paused {
                 queue: task.queue.clone(),
@@ -85,9 +84,8 @@ impl LeaseTask {
             }
             .into());
         }
-        let mut queue = queue.clone();
         queue.running += 1;
-        draft.put(RecordKey::Queue(task.queue.clone()), Record::Queue(queue));
+        draft.put_queue(queue);
         Ok(true)
     }
 }

@@ -3,12 +3,12 @@ use serde::{Deserialize, Serialize};
 use crate::draft::{Draft, Step};
 use crate::rules::{dependents, now_reply};
 use crate::{
-    Dedup, EventKind, Millis, Named, Record, RecordKey, Rejection, Reply, Task, TaskId, Workflow,
-    limits,
+    EventKind, Millis, Named, Record, RecordKey, Rejection, Reply, Task, TaskId, Workflow, limits,
 };
 
-/// How long a task whose retention is over is kept on while a live task depends on it.
-const KEPT_FOR_DEPENDENTS: Millis = Millis::from_secs(3_600);
+/// How long a task whose retention is over is kept on while a task at the other end of one of
+/// its edges is live.
+const KEPT_FOR_OTHERS: Millis = Millis::from_secs(3_600);
 
 /// Forgets an ended task before its retention is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,7 +29,7 @@ impl Purge {
             .into());
         }
         let reply = now_reply(&task);
-        if task.dependents.total == 0 {
+        if task.dependents.total == 0 && task.dependencies.pending == 0 {
             remove(draft, &task)?;
         } else {
             task.purge_at = Some(draft.now_for(&task));
@@ -41,7 +41,14 @@ impl Purge {
 
 /// Goes one step towards forgetting a task whose retention is over: first its dependents,
 /// chunk by chunk, while none of them is live, then the task.
+///
+/// A task that a parent is still going to tell of its end stays too: a task submitted anew
+/// under the same id must not be told of what only the old one waited for.
 pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
+    if task.dependencies.pending > 0 {
+        keep(draft, task);
+        return Ok(());
+    }
     if task.dependents.are_cleared() {
         return remove(draft, &task);
     }
@@ -57,13 +64,18 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
             .is_some_and(|t| !t.status.is_terminal());
     }
     if live {
-        task.purge_at = Some(draft.now_for(&task) + KEPT_FOR_DEPENDENTS);
-    } else {
-        draft.remove(RecordKey::Dependents(task.id, chunk));
-        task.dependents.cleared_chunks += 1;
+        keep(draft, task);
+        return Ok(());
     }
+    draft.remove(RecordKey::Dependents(task.id, chunk));
+    task.dependents.cleared_chunks += 1;
     draft.put_task(task);
     Ok(())
+}
+
+fn keep(draft: &mut Draft<'_>, mut task: Task) {
+    task.purge_at = Some(draft.now_for(&task) + KEPT_FOR_OTHERS);
+    draft.put_task(task);
 }
 
 fn remove(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
@@ -83,7 +95,7 @@ fn remove(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
         if workflow.purged == workflow.tasks {
             remove_workflow(draft, &workflow)?;
         } else {
-            draft.put(RecordKey::Workflow(id), Record::Workflow(workflow));
+            draft.put_workflow(workflow);
         }
     }
     draft.event(task, EventKind::Purged, None);
@@ -101,8 +113,8 @@ fn remove_workflow(draft: &mut Draft<'_>, workflow: &Workflow) -> Step<()> {
 
 fn forget_key(draft: &mut Draft<'_>, key: &crate::IdempotencyKey, of: Named) -> Step<()> {
     let key = RecordKey::Dedup(key.clone());
-    if let Some(Record::Dedup(Dedup { named, .. })) = draft.get(&key)?
-        && *named == of
+    if let Some(Record::Dedup(known)) = draft.get(&key)?
+        && known.named == of
     {
         draft.remove(key);
     }

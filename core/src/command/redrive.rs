@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::draft::{Draft, Step};
 use crate::rules::{now_reply, place};
-use crate::{EventKind, Millis, Record, RecordKey, Rejection, Reply, Status, TaskId};
+use crate::{EventKind, Millis, Rejection, Reply, Status, TaskId};
 
 /// Gives a dead task a new life with all its retries. Its attempts go on counting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,11 +27,18 @@ impl Redrive {
             }
             .into());
         }
-        if !task.dependents.are_settled() || task.dependents.cleared_chunks > 0 {
+        let busy = if !task.dependents.are_settled() {
+            Some("its dependents are still being told that it ended; try again")
+        } else if task.dependents.cleared_chunks > 0 {
+            Some("its retention is over and it is being purged; submit it anew")
+        } else {
+            None
+        };
+        if let Some(needs) = busy {
             return Err(Rejection::WrongStatus {
                 task: task.id,
                 status: task.status,
-                needs: "its dependents are still being told that it ended; try again".into(),
+                needs: needs.into(),
             }
             .into());
         }
@@ -61,7 +68,7 @@ impl Redrive {
             };
             workflow.dead -= 1;
             workflow.completed_at = None;
-            draft.put(RecordKey::Workflow(id), Record::Workflow(workflow));
+            draft.put_workflow(workflow);
         }
         draft.event(task, EventKind::Redriven, None);
         place(draft, task)

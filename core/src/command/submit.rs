@@ -2,6 +2,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -154,13 +155,11 @@ impl Submit {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         let Some(workflow) = &self.workflow else {
             validate::count("tasks", self.tasks.len(), limits::BATCH_ITEMS)?;
-            let before = self.tasks.iter().map(|t| t.id).collect::<Vec<_>>();
-            let tasks = create(draft, &self.tasks, None, "tasks")?;
-            let existing = is_known(draft, &tasks, &before)?;
+            let accepted = create(draft, &self.tasks, None, "tasks")?;
             return Ok(Reply::Submitted {
-                tasks,
+                tasks: accepted.ids,
                 workflow: None,
-                existing,
+                existing: accepted.fresh == 0,
             });
         };
         validate::count("tasks", self.tasks.len(), limits::WORKFLOW_TASKS)?;
@@ -168,28 +167,13 @@ impl Submit {
     }
 
     fn workflow(&self, draft: &mut Draft<'_>, new: &NewWorkflow) -> Step<Reply> {
-        let tasks: Vec<_> = self.tasks.iter().map(|task| task.id).collect();
-        if draft.workflow(new.id)?.is_some() {
-            return Ok(Reply::Submitted {
-                tasks,
-                workflow: Some(new.id),
-                existing: true,
-            });
-        }
-        let keyed = self
-            .tasks
-            .iter()
-            .position(|task| task.idempotency.is_some());
-        if let Some(at) = keyed {
-            return Err(Rejection::invalid(
-                format!("tasks[{at}].idempotency_key"),
-                "a task of a workflow has no key of its own",
-                "give the workflow an idempotency_key",
-            )
-            .into());
+        validate::workflow(new, &self.tasks, draft.view.partition)?;
+        let members = members(&self.tasks);
+        if let Some(known) = draft.workflow(new.id)? {
+            return self.again(new, &known, members);
         }
         if let Some(idempotency) = &new.idempotency {
-            let request = fingerprint(&self.tasks)?;
+            let request = fingerprint(&self.tasks, &places(&self.tasks));
             if let Some(Named::Workflow(id)) = named(draft, idempotency, request)? {
                 return Ok(Reply::Submitted {
                     tasks: Vec::new(),
@@ -210,27 +194,32 @@ impl Submit {
             cancelled: 0,
             purged: 0,
             idempotency: new.idempotency.clone(),
+            members,
         };
-        draft.put(RecordKey::Workflow(new.id), Record::Workflow(record));
-        let tasks = create(draft, &self.tasks, Some(new.id), "tasks")?;
+        draft.put_workflow(record);
+        let accepted = create(draft, &self.tasks, Some(new.id), "tasks")?;
         Ok(Reply::Submitted {
-            tasks,
+            tasks: accepted.ids,
             workflow: Some(new.id),
             existing: false,
         })
     }
-}
 
-/// Whether the only task asked for was there before.
-fn is_known(draft: &Draft<'_>, tasks: &[TaskId], asked: &[TaskId]) -> Step<bool> {
-    let known = |id: &TaskId| {
-        draft
-            .view
-            .records
-            .get(&RecordKey::Task(*id))
-            .is_some_and(Option::is_some)
-    };
-    Ok(tasks != asked || tasks.iter().all(known))
+    /// Answers a repetition, and refuses another workflow under the same id.
+    fn again(&self, new: &NewWorkflow, known: &Workflow, members: u128) -> Step<Reply> {
+        if known.members != members || known.idempotency != new.idempotency {
+            return Err(Rejection::IdempotencyConflict {
+                what: "workflow id".into(),
+                existing: TaskId::from_u128(known.id.as_u128()),
+            }
+            .into());
+        }
+        Ok(Reply::Submitted {
+            tasks: self.tasks.iter().map(|task| task.id).collect(),
+            workflow: Some(new.id),
+            existing: true,
+        })
+    }
 }
 
 /// The records that creating `task` reads for certain.
@@ -245,22 +234,31 @@ pub(super) fn task_reads(task: &NewTask) -> impl Iterator<Item = RecordKey> + us
     keys.into_iter()
 }
 
-/// Creates tasks; returns their ids, with the earlier id where a task was already submitted.
+/// What was asked for, as it is stored.
+pub(super) struct Accepted {
+    /// The ids, with the earlier one where a task was already submitted.
+    pub ids: Vec<TaskId>,
+    /// How many of them are new.
+    pub fresh: usize,
+}
+
+/// Creates those of `tasks` that were not submitted before.
 pub(super) fn create(
     draft: &mut Draft<'_>,
     tasks: &[NewTask],
     workflow: Option<WorkflowId>,
     field: &str,
-) -> Step<Vec<TaskId>> {
+) -> Step<Accepted> {
     let within = |at: usize, rejection: Rejection| match tasks.len() {
-        1 if workflow.is_none() => rejection,
+        1 if workflow.is_none() && field == "tasks" => rejection,
         _ => rejection.within(&format!("{field}[{at}]")),
     };
     let mut ids = Vec::with_capacity(tasks.len());
     let mut fresh = Vec::with_capacity(tasks.len());
+    let places = places(tasks);
     for (at, task) in tasks.iter().enumerate() {
         validate::new_task(task, draft.view.partition).map_err(|r| within(at, r))?;
-        let known = submitted_before(draft, task)?;
+        let known = submitted_before(draft, task, workflow, &places)?;
         ids.push(known.unwrap_or(task.id));
         if known.is_none() {
             validate::times(task, draft.now).map_err(|r| within(at, r))?;
@@ -273,12 +271,16 @@ pub(super) fn create(
     ) {
         admit(draft, build(draft, task, workflow, None), &[], None)?;
         count_tasks(draft, workflow, 1)?;
-        return Ok(ids);
+        return Ok(Accepted { ids, fresh: 1 });
     }
     let graph = Graph::of(&fresh, tasks, &ids)?;
-    count_tasks(draft, workflow, fresh.len())?;
+    let fresh_count = fresh.len();
+    count_tasks(draft, workflow, fresh_count)?;
     graph.create(draft, &fresh, workflow)?;
-    Ok(ids)
+    Ok(Accepted {
+        ids,
+        fresh: fresh_count,
+    })
 }
 
 fn count_tasks(draft: &mut Draft<'_>, workflow: Option<WorkflowId>, more: usize) -> Step<()> {
@@ -296,16 +298,22 @@ fn count_tasks(draft: &mut Draft<'_>, workflow: Option<WorkflowId>, more: usize)
         .into());
     }
     record.tasks += more as u32;
-    draft.put(RecordKey::Workflow(id), Record::Workflow(record));
+    draft.put_workflow(record);
     Ok(())
 }
 
 /// The task that was submitted before under the same id or key.
-fn submitted_before(draft: &mut Draft<'_>, task: &NewTask) -> Step<Option<TaskId>> {
+fn submitted_before(
+    draft: &mut Draft<'_>,
+    task: &NewTask,
+    workflow: Option<WorkflowId>,
+    places: &Places,
+) -> Step<Option<TaskId>> {
     if let Some(known) = draft.find_task(task.id)? {
         let same = known.kind == task.kind
             && known.queue == task.queue
             && known.payload == task.payload
+            && known.workflow == workflow
             && known.idempotency.as_deref() == task.idempotency.as_ref();
         let conflict = Rejection::IdempotencyConflict {
             what: "id".into(),
@@ -320,7 +328,7 @@ fn submitted_before(draft: &mut Draft<'_>, task: &NewTask) -> Step<Option<TaskId
     let Some(idempotency) = &task.idempotency else {
         return Ok(None);
     };
-    let request = fingerprint(core::slice::from_ref(task))?;
+    let request = fingerprint(core::slice::from_ref(task), places);
     match named(draft, idempotency, request)? {
         Some(Named::Task(id)) => Ok(Some(id)),
         _ => {
@@ -330,12 +338,33 @@ fn submitted_before(draft: &mut Draft<'_>, task: &NewTask) -> Step<Option<TaskId
     }
 }
 
+/// The id under which `task` was accepted: its own, or what its key names.
+pub(super) fn under_which_id(draft: &Draft<'_>, task: &NewTask) -> Step<TaskId> {
+    let Some(idempotency) = &task.idempotency else {
+        return Ok(task.id);
+    };
+    if draft.find_task(task.id)?.is_some() {
+        return Ok(task.id);
+    }
+    Ok(
+        match draft.get(&RecordKey::Dedup(idempotency.key.clone()))? {
+            Some(Record::Dedup(known)) => match known.named {
+                Named::Task(id) => id,
+                Named::Workflow(_) => task.id,
+            },
+            _ => task.id,
+        },
+    )
+}
+
 /// What a key names now; a different request under the same key is refused.
 fn named(draft: &Draft<'_>, idempotency: &Idempotency, request: u128) -> Step<Option<Named>> {
-    let Some(Record::Dedup(known)) = draft.get(&RecordKey::Dedup(idempotency.key.clone()))? else {
+    let key = RecordKey::Dedup(idempotency.key.clone());
+    let Some(Record::Dedup(known)) = draft.get(&key)? else {
         return Ok(None);
     };
     let valid = match known.window {
+        _ if draft.is_written(&key) => true,
         Window::For(window) => draft.now < known.created_at + window,
         Window::WhileLive => match known.named {
             Named::Task(id) => draft
@@ -367,13 +396,28 @@ fn name(draft: &mut Draft<'_>, idempotency: &Idempotency, named: Named, request:
     };
     draft.put(
         RecordKey::Dedup(idempotency.key.clone()),
-        Record::Dedup(dedup),
+        Record::Dedup(Arc::new(dedup)),
     );
 }
 
+/// Where the tasks of one command stand in it.
+type Places = BTreeMap<TaskId, usize>;
+
+fn places(tasks: &[NewTask]) -> Places {
+    tasks.iter().enumerate().map(|(at, t)| (t.id, at)).collect()
+}
+
+/// A fingerprint of the tasks' ids.
+fn members(tasks: &[NewTask]) -> u128 {
+    let mut hash = Fingerprint::new();
+    for task in tasks {
+        hash.add(&task.id.as_u128().to_be_bytes());
+    }
+    hash.finish()
+}
+
 /// A fingerprint of what is asked for, whatever ids it is asked for under.
-fn fingerprint(tasks: &[NewTask]) -> Result<u128, Rejection> {
-    let places: BTreeMap<_, _> = tasks.iter().enumerate().map(|(at, t)| (t.id, at)).collect();
+fn fingerprint(tasks: &[NewTask], places: &Places) -> u128 {
     let mut hash = Fingerprint::new();
     for task in tasks {
         let mut plain = task.clone();
@@ -386,7 +430,7 @@ fn fingerprint(tasks: &[NewTask]) -> Result<u128, Rejection> {
         }
         hash.add(&codec::encode(&plain));
     }
-    Ok(hash.finish())
+    hash.finish()
 }
 
 fn build(
@@ -450,7 +494,7 @@ fn admit(
     task.dependents.total = children.len() as u32;
     for (chunk, edges) in children.chunks(limits::DEPENDENTS_PER_CHUNK).enumerate() {
         let key = RecordKey::Dependents(task.id, chunk as u32);
-        draft.put(key, Record::Dependents(edges.to_vec()));
+        draft.put(key, Record::Dependents(Arc::new(edges.to_vec())));
     }
     draft.event(&task, EventKind::Submitted, None);
     match failed {
@@ -492,10 +536,12 @@ impl Graph {
             task: known.get(&edge.task).copied().unwrap_or(edge.task),
             on: edge.on,
         };
-        let edges: Vec<Vec<_>> = fresh
-            .iter()
-            .map(|t| t.dependencies.iter().map(resolve).collect())
-            .collect();
+        let resolved = |task: &&NewTask| {
+            let mut seen = BTreeSet::new();
+            let edges = task.dependencies.iter().map(resolve);
+            edges.filter(|edge| seen.insert(*edge)).collect()
+        };
+        let edges: Vec<Vec<_>> = fresh.iter().map(resolved).collect();
         let parents: Vec<Vec<usize>> = edges
             .iter()
             .map(|edges| {
@@ -532,7 +578,9 @@ impl Graph {
         let outside: BTreeSet<_> = outside
             .filter(|id| id.partition() == here && !self.positions.contains_key(id))
             .collect();
-        draft.need(outside.into_iter().map(RecordKey::Task))?;
+        draft.need(outside.iter().copied().map(RecordKey::Task))?;
+        let lists = outside.into_iter().map(|id| dependents_end(draft, id));
+        draft.need(lists.collect::<Step<Vec<_>>>()?.into_iter().flatten())?;
         let mut children = vec![Vec::new(); fresh.len()];
         for (at, edges) in self.edges.iter().enumerate() {
             for edge in edges {
@@ -615,13 +663,25 @@ fn keep_dependencies(draft: &mut Draft<'_>, task: &mut Task, edges: &[Dependency
     }
     for (chunk, edges) in edges.chunks(limits::BATCH_ITEMS).enumerate() {
         let key = RecordKey::Dependencies(task.id, chunk as u32);
-        draft.put(key, Record::Dependencies(edges.to_vec()));
+        draft.put(key, Record::Dependencies(Arc::new(edges.to_vec())));
     }
 }
 
-/// Lets `edge.task` be told when the live task `parent` ends.
+/// The record that the next dependent of a live task is written to.
+fn dependents_end(draft: &Draft<'_>, parent: TaskId) -> Step<Option<RecordKey>> {
+    let live = draft.find_task(parent)?.filter(|t| !t.status.is_terminal());
+    Ok(live.map(|t| RecordKey::Dependents(parent, t.dependents.end())))
+}
+
+/// Lets `edge.task` be told when the live task `parent` ends. An edge that was just added is
+/// not added again; an older one may be, which does no harm: a child is told once.
 pub(super) fn add_dependent(draft: &mut Draft<'_>, parent: TaskId, edge: Dependency) -> Step<()> {
     let mut task = draft.task(parent)?;
+    let chunk = task.dependents.end();
+    let mut edges = crate::rules::dependents(draft, parent, chunk)?;
+    if edges.contains(&edge) {
+        return Ok(());
+    }
     if task.dependents.total as usize >= limits::TASK_DEPENDENTS {
         return Err(Rejection::LimitExceeded {
             what: format!("the tasks that depend on {parent}"),
@@ -629,12 +689,10 @@ pub(super) fn add_dependent(draft: &mut Draft<'_>, parent: TaskId, edge: Depende
         }
         .into());
     }
-    let chunk = task.dependents.total / limits::DEPENDENTS_PER_CHUNK as u32;
-    let mut edges = crate::rules::dependents(draft, parent, chunk)?;
     edges.push(edge);
     draft.put(
         RecordKey::Dependents(parent, chunk),
-        Record::Dependents(edges),
+        Record::Dependents(Arc::new(edges)),
     );
     task.dependents.total += 1;
     draft.put_task(task);

@@ -6,7 +6,7 @@ use alloc::string::String;
 
 use bytes::Bytes;
 
-use super::submit::{NewTask, When};
+use super::submit::{NewTask, NewWorkflow, When};
 use crate::{
     ErrorKind, Millis, PartitionId, Progress, Rejection, Timestamp, Window, WorkerId, limits,
 };
@@ -51,6 +51,28 @@ pub(super) fn new_task(task: &NewTask, here: PartitionId) -> Checked {
     }
     resources(task)?;
     dependencies(task)
+}
+
+/// Everything about a new workflow but its tasks.
+pub(super) fn workflow(new: &NewWorkflow, tasks: &[NewTask], here: PartitionId) -> Checked {
+    if new.id.partition() != here {
+        return Err(Rejection::invalid(
+            "workflow.id",
+            format!("{} is of partition {}", new.id, new.id.partition().0),
+            format!("an id of partition {}, where it is submitted", here.0),
+        ));
+    }
+    if let Some(Window::For(window)) = new.idempotency.as_ref().map(|known| known.window) {
+        optional_duration("workflow.idempotency_window_ms", Some(window), false)?;
+    }
+    match tasks.iter().position(|task| task.idempotency.is_some()) {
+        None => Ok(()),
+        Some(at) => Err(Rejection::invalid(
+            format!("tasks[{at}].idempotency_key"),
+            "a task of a workflow has no key of its own",
+            "give the workflow an idempotency_key",
+        )),
+    }
 }
 
 fn resources(task: &NewTask) -> Checked {

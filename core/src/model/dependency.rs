@@ -44,7 +44,7 @@ pub enum IfUnsatisfied {
 }
 
 /// One edge: the task that holds it waits for `task`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Dependency {
     /// The parent.
     pub task: TaskId,
@@ -82,6 +82,11 @@ impl Dependents {
     pub const fn chunks(self) -> u32 {
         self.total
             .div_ceil(crate::limits::DEPENDENTS_PER_CHUNK as u32)
+    }
+
+    /// The chunk that the next edge is written to.
+    pub const fn end(self) -> u32 {
+        self.total / crate::limits::DEPENDENTS_PER_CHUNK as u32
     }
 
     /// Whether no dependent needs the task any more.

@@ -37,19 +37,19 @@ pub enum Record {
     /// See [`RecordKey::Task`].
     Task(Arc<Task>),
     /// See [`RecordKey::Dependencies`].
-    Dependencies(Vec<Dependency>),
+    Dependencies(Arc<Vec<Dependency>>),
     /// See [`RecordKey::Dependents`]: in each edge, `task` is the dependent.
-    Dependents(Vec<Dependency>),
+    Dependents(Arc<Vec<Dependency>>),
     /// See [`RecordKey::Waits`]; the record is removed when the parent has ended.
     Waits(Dependency),
     /// See [`RecordKey::Dedup`].
-    Dedup(Dedup),
+    Dedup(Arc<Dedup>),
     /// See [`RecordKey::Workflow`].
-    Workflow(Workflow),
+    Workflow(Arc<Workflow>),
     /// See [`RecordKey::Queue`].
-    Queue(QueueRecord),
+    Queue(Arc<QueueRecord>),
     /// See [`RecordKey::Outbox`].
-    Outbox(Outbox),
+    Outbox(Arc<Outbox>),
     /// See [`RecordKey::Leader`].
     Leader(Leader),
 }

@@ -7,7 +7,7 @@ use crate::ResourceName;
 /// Amounts of named resources, sorted by name, none of them zero: what a task needs,
 /// or what a worker has.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Vec<(ResourceName, u64)>")]
 pub struct Resources(Vec<(ResourceName, u64)>);
 
 impl Resources {
@@ -35,6 +35,12 @@ impl Resources {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl From<Vec<(ResourceName, u64)>> for Resources {
+    fn from(amounts: Vec<(ResourceName, u64)>) -> Self {
+        amounts.into_iter().collect()
     }
 }
 

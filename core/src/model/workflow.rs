@@ -25,6 +25,8 @@ pub struct Workflow {
     pub purged: u32,
     /// The key that names the workflow, when its submitter gave one.
     pub idempotency: Option<crate::Idempotency>,
+    /// A fingerprint of the ids of the tasks that it was submitted with.
+    pub members: u128,
 }
 
 impl Workflow {

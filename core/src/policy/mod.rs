@@ -2,6 +2,7 @@
 
 mod autoscale;
 mod backoff;
+mod cron;
 mod fingerprint;
 mod fits;
 mod order;
@@ -10,6 +11,7 @@ mod watchdog;
 
 pub use autoscale::{Load, desired_workers};
 pub use backoff::backoff;
+pub use cron::{CronError, CronField, Schedule, next_fire};
 pub use fingerprint::{Fingerprint, partition_of_key};
 pub use fits::{fits, take};
 pub use order::{order, ranks};

@@ -1,10 +1,11 @@
 //! Commands decided together on one view, and cut into independent transactions.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use russet_core::{
     Command, Decision, Record, RecordKey, Rejection, Timestamp, Undecided, View, decide,
 };
+use rustc_hash::FxHashMap;
 
 use crate::{Change, Entropy, Transaction, Version, Versioned};
 
@@ -14,7 +15,7 @@ pub(super) type Job = usize;
 /// What is known while a batch is decided.
 pub(super) struct Batch {
     pub view: View,
-    loaded: HashMap<RecordKey, Option<Versioned>>,
+    loaded: FxHashMap<RecordKey, Option<Versioned>>,
     pub decided: Vec<(Job, Decision)>,
     pub rejected: Vec<(Job, Rejection)>,
 }
@@ -30,7 +31,7 @@ impl Batch {
     pub fn new(view: View) -> Self {
         Self {
             view,
-            loaded: HashMap::new(),
+            loaded: FxHashMap::default(),
             decided: Vec::new(),
             rejected: Vec::new(),
         }
@@ -81,7 +82,7 @@ impl Batch {
     /// read or wrote over.
     pub fn groups(&self, entropy: &dyn Entropy) -> Vec<Group> {
         let mut sets = Sets::new(self.decided.len());
-        let mut writers: HashMap<&RecordKey, usize> = HashMap::new();
+        let mut writers: FxHashMap<&RecordKey, usize> = FxHashMap::default();
         for (at, (_, decision)) in self.decided.iter().enumerate() {
             for key in &decision.reads {
                 if let Some(writer) = writers.get(key) {

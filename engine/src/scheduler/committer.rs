@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_core::{Command, PartitionId, Record, RecordKey, Rejection, View, entries};
+use russet_core::{Command, PartitionId, Record, RecordKey, Rejection, View, timer};
 use tokio::sync::mpsc;
 
 use super::Node;
@@ -124,16 +124,30 @@ impl<'a> Work<'a> {
     async fn attempt(&mut self, open: &[Job]) -> Result<(), StoreError> {
         let batch = self.decide(open).await?;
         let (groups, complete) = self.fit(&batch, batch.groups(self.node.entropy.as_ref()));
+        let changes = groups.iter().flat_map(|group| &group.transaction.changes);
+        let next_timer = changes
+            .filter_map(|c| c.after.as_ref().and_then(timer))
+            .min();
         let (silent, writing): (Vec<_>, Vec<_>) = groups
             .into_iter()
             .partition(|group| group.transaction.changes.is_empty());
-        let transactions: Vec<_> = writing.iter().map(|g| g.transaction.clone()).collect();
+        let mut done: Vec<_> = silent.into_iter().flat_map(|g| g.members).collect();
+        let (members, transactions): (Vec<_>, Vec<_>) = writing
+            .into_iter()
+            .map(|g| (g.members, g.transaction))
+            .unzip();
         let outcomes = self.commit(transactions).await?;
         let settled = complete && outcomes.iter().all(|o| *o == Outcome::Committed);
-        let committed = writing.into_iter().zip(outcomes);
-        let done = committed.filter(|(_, outcome)| *outcome == Outcome::Committed);
-        let done: Vec<Group> = done.map(|(group, _)| group).chain(silent).collect();
-        self.finish(batch, &done, settled);
+        for (members, outcome) in members.into_iter().zip(outcomes) {
+            if outcome == Outcome::Committed {
+                done.extend(members);
+            }
+        }
+        done.sort_unstable();
+        self.finish(batch, done, settled);
+        if let (Some(at), Some(partition)) = (next_timer, self.node.partition(self.partition)) {
+            partition.alarm.set(at);
+        }
         Ok(())
     }
 
@@ -219,7 +233,7 @@ impl<'a> Work<'a> {
     }
 
     /// Answers what is settled, and tells everybody who has to know.
-    fn finish(&mut self, batch: Batch, done: &[Group], settled: bool) {
+    fn finish(&mut self, batch: Batch, done: Vec<usize>, settled: bool) {
         let Batch {
             view,
             decided,
@@ -230,38 +244,20 @@ impl<'a> Work<'a> {
             self.refuse(rejected);
         }
         let mut decided: Vec<_> = decided.into_iter().map(Some).collect();
-        let mut events = Vec::new();
-        let mut next_timer = None;
-        for group in done {
-            for change in &group.transaction.changes {
-                let timer = change
-                    .after
-                    .as_ref()
-                    .and_then(|record| entries(record).timer);
-                next_timer = [next_timer, timer].into_iter().flatten().min();
-            }
-            for member in &group.members {
-                let Some((job, decision)) = decided[*member].take() else {
-                    continue;
-                };
-                events.extend(decision.events);
-                for task in decision.sends {
-                    if let Some(Some(Record::Task(task))) = view.records.get(&RecordKey::Task(task))
-                    {
-                        self.outgoing.announce(task);
-                    }
+        let mut events = Vec::with_capacity(done.len() * 2);
+        for (job, decision) in done.into_iter().filter_map(|at| decided[at].take()) {
+            events.extend(decision.events);
+            for task in decision.sends {
+                if let Some(Some(Record::Task(task))) = view.records.get(&RecordKey::Task(task)) {
+                    self.outgoing.announce(task);
                 }
-                decision
-                    .messages
-                    .into_iter()
-                    .for_each(|m| self.outgoing.relay(self.partition, m));
-                self.answers[job] = Some(Ok(decision.reply));
             }
+            for message in decision.messages {
+                self.outgoing.relay(self.partition, message);
+            }
+            self.answers[job] = Some(Ok(decision.reply));
         }
         self.node.events.publish(events);
-        if let (Some(at), Some(partition)) = (next_timer, self.node.partition(self.partition)) {
-            partition.alarm.set(at);
-        }
     }
 
     fn refuse(&mut self, rejected: Vec<(Job, Rejection)>) {

@@ -79,7 +79,7 @@ impl Scheduler {
             .collect();
         let records = self.node.load(task.id.partition(), &keys).await?;
         let edges = records.into_iter().filter_map(|record| match record {
-            Some(Record::Dependencies(edges)) => Some(edges),
+            Some(Record::Dependencies(edges)) => Some(edges.to_vec()),
             _ => None,
         });
         Ok(edges.flatten().collect())
@@ -112,7 +112,7 @@ impl Scheduler {
             .into_iter()
             .flatten()
             .find_map(|record| match record {
-                Record::Workflow(workflow) => Some(workflow),
+                Record::Workflow(workflow) => Some(Workflow::clone(&workflow)),
                 _ => None,
             }))
     }
@@ -220,7 +220,7 @@ impl Node {
         let keys = [RecordKey::Queue(queue.clone())];
         let found = self.load(PartitionId(0), &keys).await?;
         Ok(match found.into_iter().next().flatten() {
-            Some(Record::Queue(queue)) => queue.config,
+            Some(Record::Queue(queue)) => queue.config.clone(),
             _ => self.configuration.queue_defaults.clone(),
         })
     }

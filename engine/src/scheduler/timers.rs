@@ -144,7 +144,10 @@ impl Duty<'_> {
             .await?;
         for answer in answers {
             match answer {
-                Ok(Reply::Fired { relay: Some(message), .. }) => {
+                Ok(Reply::Fired {
+                    relay: Some(message),
+                    ..
+                }) => {
                     self.outgoing.relay(self.partition.id, message);
                 }
                 Ok(_) => {}

@@ -1,0 +1,153 @@
+use russet_engine::core::*;
+
+use crate::faulty::Faults;
+use crate::world::*;
+
+fn after(task: TaskId, on: DependencyOn) -> Dependency {
+    Dependency { task, on }
+}
+
+#[tokio::test(start_paused = true)]
+async fn order_a_task_waits_for_parents_in_other_partitions() {
+    let world = World::new(Plan {
+        nodes: 3,
+        partitions: 4,
+        ..Plan::default()
+    });
+    let ids: Vec<_> = (0..4)
+        .map(|p| world.node(0).new_task_id_in(PartitionId(p)))
+        .collect();
+    for parent in &ids[..3] {
+        world.submit(world.task_with(*parent)).await;
+    }
+    let mut child = world.task_with(ids[3]);
+    child.dependencies = ids[..3]
+        .iter()
+        .map(|id| after(*id, DependencyOn::Success))
+        .collect();
+    world.submit(child).await;
+    assert_eq!(world.get(ids[3]).await.status, Status::Blocked);
+    world.work(4).await;
+    let child = world.get(ids[3]).await;
+    for parent in &ids[..3] {
+        let parent = world.get(*parent).await;
+        assert!(parent.completed_at <= child.started_at);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_that_does_not_exist_elsewhere_cancels_its_dependent() {
+    let world = World::new(Plan {
+        partitions: 2,
+        ..Plan::default()
+    });
+    let nobody = world.node(0).new_task_id_in(PartitionId(0));
+    let mut child = world.task_with(world.node(0).new_task_id_in(PartitionId(1)));
+    child.dependencies = vec![after(nobody, DependencyOn::Success)];
+    let child = world.submit(child).await;
+    let ended = world
+        .node(0)
+        .wait(child, std::time::Duration::from_secs(30))
+        .await;
+    assert_eq!(
+        ended.expect("wait").expect("task").status,
+        Status::Cancelled
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wide_workflow_ends_with_every_task_done_once() {
+    let faults = Faults {
+        conflict: 100,
+        ..Faults::default()
+    };
+    let world = World::new(Plan {
+        nodes: 3,
+        faults,
+        ..Plan::default()
+    });
+    let workflow = world.node(0).new_workflow_id(None, None);
+    let id = || world.node(0).new_task_id_in(workflow.partition());
+    let (root, join) = (id(), id());
+    let middle: Vec<_> = (0..400).map(|_| id()).collect();
+    let mut tasks = vec![world.task_with(root)];
+    for id in &middle {
+        let mut task = world.task_with(*id);
+        task.dependencies = vec![after(root, DependencyOn::Success)];
+        tasks.push(task);
+    }
+    let mut last = world.task_with(join);
+    last.dependencies = middle
+        .iter()
+        .map(|id| after(*id, DependencyOn::Success))
+        .collect();
+    tasks.push(last);
+    let new = NewWorkflow {
+        id: workflow,
+        name: None,
+        idempotency: None,
+    };
+    let submit = Submit {
+        workflow: Some(new),
+        tasks,
+    };
+    let submitted = world.node(1).submit(submit).await.expect("submit");
+    assert_eq!(submitted.tasks.len(), 402);
+    world.work(402).await;
+    let record = world
+        .node(2)
+        .workflow(workflow)
+        .await
+        .expect("get")
+        .expect("workflow");
+    assert_eq!(
+        (record.tasks, record.succeeded, record.live()),
+        (402, 402, 0)
+    );
+    let join = world.get(join).await;
+    assert_eq!(
+        world.node(0).dependencies(&join).await.expect("get").len(),
+        400
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_spreads_through_a_chain_by_timers() {
+    let world = World::new(Plan::default());
+    let workflow = world.node(0).new_workflow_id(None, None);
+    let ids: Vec<_> = (0..20)
+        .map(|_| world.node(0).new_task_id_in(workflow.partition()))
+        .collect();
+    let tasks = ids.iter().enumerate().map(|(at, id)| {
+        let mut task = world.task_with(*id);
+        task.dependencies = ids[..at]
+            .last()
+            .map(|parent| after(*parent, DependencyOn::Success))
+            .into_iter()
+            .collect();
+        task
+    });
+    let new = NewWorkflow {
+        id: workflow,
+        name: None,
+        idempotency: None,
+    };
+    let submit = Submit {
+        workflow: Some(new),
+        tasks: tasks.collect(),
+    };
+    world.node(0).submit(submit).await.expect("submit");
+    world
+        .node(0)
+        .cancel(Cancel {
+            task: ids[0],
+            reason: None,
+        })
+        .await
+        .expect("cancel");
+    let last = world
+        .node(1)
+        .wait(ids[19], std::time::Duration::from_secs(60))
+        .await;
+    assert_eq!(last.expect("wait").expect("task").status, Status::Cancelled);
+}

@@ -1,0 +1,76 @@
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use futures::future::join_all;
+use russet_engine::core::*;
+
+use crate::faulty::Faults;
+use crate::world::*;
+
+/// Submits, and sends the same submission again as long as the store does not answer.
+async fn insist(world: &World, at: usize) -> TaskId {
+    let task = world.task();
+    loop {
+        match world.node(at).submit(one(task.clone())).await {
+            Ok(submitted) => return submitted.tasks[0],
+            Err(russet_engine::EngineError::Rejected(rejection)) => panic!("{rejection}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fails() {
+    for seed in 0..20 {
+        let faults = Faults {
+            conflict: 100,
+            reply_lost: 100,
+            request_lost: 50,
+            unavailable: 50,
+            delay: Duration::from_micros(300),
+            transaction_changes: (seed % 2 == 0).then_some(12),
+        };
+        let world = World::new(Plan {
+            nodes: 3,
+            partitions: 2,
+            faults,
+            seed,
+            ..Plan::default()
+        });
+        let submits = (0..120).map(|at| insist(&world, at));
+        let mut ids = join_all(submits).await;
+        ids.sort();
+        let completed = world.work(120).await;
+        assert_eq!(completed, ids, "seed {seed}");
+        for id in ids {
+            let task = world.get(id).await;
+            assert_eq!(task.status, Status::Succeeded, "seed {seed}");
+        }
+        assert!(
+            world.store.injected.load(Ordering::Relaxed) > 20,
+            "seed {seed}: too calm"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_was_lost_after_its_commit_is_found_by_its_version() {
+    let faults = Faults {
+        reply_lost: 1_000,
+        ..Faults::default()
+    };
+    let world = World::new(Plan {
+        nodes: 1,
+        faults,
+        ..Plan::default()
+    });
+    let submitted = world
+        .node(0)
+        .submit(one(world.task()))
+        .await
+        .expect("submit");
+    assert!(
+        !submitted.existing,
+        "the first submission says that it is the first"
+    );
+}

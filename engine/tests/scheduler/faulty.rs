@@ -1,0 +1,146 @@
+//! A store that wraps another and misbehaves as told, drawn from a seed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use russet_engine::core::{PartitionId, RecordKey, TaskId, Timestamp};
+use russet_engine::{
+    Due, Entropy, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
+};
+
+use crate::world::Seeded;
+
+/// How often, in a thousand calls, a store misbehaves.
+#[derive(Clone, Copy, Default)]
+pub struct Faults {
+    /// Commits that report a conflict without having been tried.
+    pub conflict: u64,
+    /// Commits that are done and whose reply is lost.
+    pub reply_lost: u64,
+    /// Commits that are not done and whose reply is lost.
+    pub request_lost: u64,
+    /// Calls that fail at once.
+    pub unavailable: u64,
+    /// How long every commit takes.
+    pub delay: Duration,
+    /// Most changes in one transaction, if not as the inner store says.
+    pub transaction_changes: Option<usize>,
+}
+
+pub struct Faulty {
+    inner: Arc<dyn Store>,
+    faults: Faults,
+    random: Seeded,
+    pub commits: AtomicU64,
+    pub injected: AtomicU64,
+}
+
+impl Faulty {
+    pub fn new(inner: Arc<dyn Store>, faults: Faults, seed: u64) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            faults,
+            random: Seeded::new(seed),
+            commits: AtomicU64::new(0),
+            injected: AtomicU64::new(0),
+        })
+    }
+
+    fn happens(&self, per_thousand: u64) -> bool {
+        let happens = self.random.next_u64() % 1_000 < per_thousand;
+        self.injected
+            .fetch_add(u64::from(happens), Ordering::Relaxed);
+        happens
+    }
+
+    fn available(&self) -> Result<(), StoreError> {
+        if self.happens(self.faults.unavailable) {
+            return Err(StoreError::Unavailable {
+                why: "injected".into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Store for Faulty {
+    fn partitions(&self) -> u16 {
+        self.inner.partitions()
+    }
+
+    fn limits(&self) -> Limits {
+        let mut limits = self.inner.limits();
+        if let Some(most) = self.faults.transaction_changes {
+            limits.transaction_changes = most;
+        }
+        limits
+    }
+
+    async fn get(
+        &self,
+        partition: PartitionId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        self.available()?;
+        self.inner.get(partition, keys).await
+    }
+
+    async fn commit(
+        &self,
+        partition: PartitionId,
+        batch: Vec<Transaction>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        assert!(
+            batch
+                .iter()
+                .all(|t| t.changes.len() <= self.limits().transaction_changes)
+        );
+        if !self.faults.delay.is_zero() {
+            tokio::time::sleep(self.faults.delay).await;
+        }
+        self.available()?;
+        if self.happens(self.faults.request_lost) {
+            return Err(StoreError::Indeterminate {
+                why: "injected before".into(),
+            });
+        }
+        let (refused, tried): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .enumerate()
+            .partition(|_| self.happens(self.faults.conflict));
+        let mut outcomes = vec![Outcome::Conflict; refused.len() + tried.len()];
+        let (positions, tried): (Vec<_>, Vec<_>) = tried.into_iter().unzip();
+        let done = self.inner.commit(partition, tried).await?;
+        for (at, outcome) in positions.into_iter().zip(done) {
+            outcomes[at] = outcome;
+        }
+        if self.happens(self.faults.reply_lost) {
+            return Err(StoreError::Indeterminate {
+                why: "injected after".into(),
+            });
+        }
+        Ok(outcomes)
+    }
+
+    async fn due(
+        &self,
+        partition: PartitionId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        self.available()?;
+        self.inner.due(partition, before, limit).await
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError> {
+        self.inner.list(listing).await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        self.inner.stats().await
+    }
+}

@@ -1,0 +1,11 @@
+//! The scheduler on a store that conflicts, loses replies and delays, several nodes at once.
+
+mod faulty;
+mod world;
+
+mod commands;
+mod dependencies;
+mod faults;
+mod group_commit;
+mod split;
+mod timers;

@@ -1,0 +1,87 @@
+use std::time::Duration;
+
+use russet_engine::core::*;
+
+use crate::world::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_fires_at_most_50_ms_late() {
+    let world = World::new(Plan::default());
+    for delay in [1, 40, 700, 5_000, 61_000] {
+        let mut task = world.task();
+        task.start = Some(When::In(Millis::new(delay)));
+        let before = world.clock.now();
+        let id = world.submit(task).await;
+        let leased = loop {
+            let leased = world
+                .node(1)
+                .lease(lease("w", 1, Duration::from_secs(60)))
+                .await;
+            if let Some(task) = leased.expect("lease").pop() {
+                break task;
+            }
+        };
+        let waited = world.clock.now().since(before).as_millis();
+        assert!(
+            (delay..=delay + 50).contains(&waited),
+            "{waited} ms instead of {delay}"
+        );
+        assert_eq!(leased.id, id);
+        complete(world.node(0), &leased).await.expect("complete");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timers_of_a_node_that_is_gone_are_fired_by_another() {
+    let mut world = World::new(Plan {
+        nodes: 1,
+        ..Plan::default()
+    });
+    let mut task = world.task();
+    task.start = Some(When::In(Millis::from_secs(10)));
+    let id = world.submit(task).await;
+    world.node(0).stop().await;
+    world.start_node();
+    let leased = world
+        .node(1)
+        .lease(lease("w", 1, Duration::from_secs(60)))
+        .await
+        .expect("lease");
+    assert_eq!(leased.first().map(|task| task.id), Some(id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bounded_retry_a_task_whose_worker_always_dies_is_dead_after_its_retries() {
+    let world = World::new(Plan::default());
+    let mut task = world.task();
+    task.retry.max_retries = 3;
+    let id = world.submit(task).await;
+    let mut attempts = 0;
+    loop {
+        let leased = world
+            .node(attempts)
+            .lease(lease("w", 1, Duration::from_secs(60)))
+            .await;
+        attempts += leased.expect("lease").len();
+        if world.get(id).await.status == Status::Dead {
+            break;
+        }
+    }
+    let dead = world.get(id).await;
+    assert_eq!((attempts, dead.attempt, dead.retry_count), (4, 4, 3));
+    assert_eq!(
+        dead.last_error.as_ref().map(|e| e.kind),
+        Some(ErrorKind::LeaseExpired)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn ended_tasks_are_purged_when_their_retention_is_over() {
+    let world = World::new(Plan::default());
+    let mut task = world.task();
+    task.retention = Some(Millis::from_secs(30));
+    let id = world.submit(task).await;
+    world.work(1).await;
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(world.node(0).get(id).await, Ok(None));
+}
