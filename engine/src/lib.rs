@@ -6,6 +6,7 @@ mod error;
 mod events;
 pub mod limits;
 mod queue;
+mod recording;
 mod scheduler;
 mod seams;
 mod store;
@@ -13,6 +14,7 @@ mod store;
 pub use error::EngineError;
 pub use events::{EventStream, Observer};
 pub use queue::{Delivery, Depth, Message, Queue, QueueError, Receipt};
+pub use recording::{Recorded, Recorder};
 pub use russet_core as core;
 pub use scheduler::{
     Backend, Configuration, Extended, LeaseRequest, QueueView, Scheduler, Submitted, TaskNow,

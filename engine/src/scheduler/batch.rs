@@ -7,7 +7,7 @@ use russet_core::{
 };
 use rustc_hash::FxHashMap;
 
-use crate::{Change, Entropy, Transaction, Version, Versioned};
+use crate::{Change, Entropy, Recorded, Recorder, Transaction, Version, Versioned};
 
 /// A position in the list of commands that is being worked on.
 pub(super) type Job = usize;
@@ -60,11 +60,16 @@ impl Batch {
         jobs: Vec<Job>,
         commands: &[Command],
         now: Timestamp,
+        recorder: Option<&dyn Recorder>,
     ) -> (Vec<Job>, Vec<RecordKey>) {
         let (mut later, mut missing) = (Vec::new(), Vec::new());
         for job in jobs {
             match decide(&self.view, &commands[job], now) {
                 Ok(decision) => {
+                    if let Some(recorder) = recorder {
+                        let (view, command) = (&self.view, &commands[job]);
+                        recorder.record(Recorded::new(view, command, now, &decision));
+                    }
                     self.view.apply(&decision.writes);
                     self.decided.push((job, decision));
                 }

@@ -153,6 +153,7 @@ impl<'a> Work<'a> {
 
     async fn decide(&self, open: &[Job]) -> Result<Batch, StoreError> {
         let configuration = &self.node.configuration;
+        let recorder = configuration.recorder.as_deref();
         let mut batch = Batch::new(View {
             partition: self.partition,
             split: !self.node.backend.queue.is_fused(),
@@ -172,7 +173,7 @@ impl<'a> Work<'a> {
                 batch.load(keys, records);
             }
             let now = self.node.clock.now();
-            (jobs, missing) = batch.decide(jobs, &self.commands, now);
+            (jobs, missing) = batch.decide(jobs, &self.commands, now, recorder);
         }
         Ok(batch)
     }

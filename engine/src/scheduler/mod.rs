@@ -25,7 +25,7 @@ pub use read::QueueView;
 pub use write::{Extended, Submitted, TaskNow};
 
 use crate::events::Events;
-use crate::{Clock, Entropy, EventStream, Observer, Queue, Store};
+use crate::{Clock, Entropy, EventStream, Observer, Queue, Recorder, Store};
 use intake::Intake;
 use timers::Alarm;
 
@@ -48,6 +48,8 @@ pub struct Configuration {
     pub queue_defaults: QueueConfig,
     /// Who is told of every event.
     pub observers: Vec<Arc<dyn Observer>>,
+    /// Who keeps every decision, to replay it; nobody as a rule.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl Default for Configuration {
@@ -56,6 +58,7 @@ impl Default for Configuration {
             max_clock_skew: Millis::ZERO,
             queue_defaults: QueueConfig::default(),
             observers: Vec::new(),
+            recorder: None,
         }
     }
 }

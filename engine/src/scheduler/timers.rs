@@ -119,7 +119,7 @@ impl Duty<'_> {
         let fired = now_due.len();
         if let Err(error) = self.fire(now_due).await {
             tracing::warn!(%error, "timers could not be fired");
-            return now + limits::RETRY_AFTER;
+            return regular;
         }
         if full && fired > 0 {
             return now;

@@ -7,5 +7,6 @@ mod commands;
 mod dependencies;
 mod faults;
 mod group_commit;
+mod recording;
 mod split;
 mod timers;

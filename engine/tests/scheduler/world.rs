@@ -1,7 +1,7 @@
 //! Several schedulers on one store, under a clock that tokio's paused time drives.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -48,7 +48,18 @@ pub struct World {
     pub store: Arc<Faulty>,
     pub queue: Arc<dyn Queue>,
     pub clock: Arc<dyn Clock>,
+    pub recordings: Arc<Recordings>,
     seed: u64,
+}
+
+/// Every decision of every node.
+#[derive(Default)]
+pub struct Recordings(pub Mutex<Vec<Recorded>>);
+
+impl Recorder for Recordings {
+    fn record(&self, recorded: Recorded) {
+        self.0.lock().expect("lock").push(recorded);
+    }
 }
 
 pub struct Plan {
@@ -86,6 +97,7 @@ impl World {
             store,
             queue,
             clock,
+            recordings: Arc::default(),
             seed: plan.seed,
         };
         for _ in 0..plan.nodes {
@@ -101,7 +113,11 @@ impl World {
             queue: self.queue.clone(),
         };
         let entropy = Arc::new(Seeded::new(self.seed));
-        let configuration = Configuration::default();
+        let recorder: Arc<dyn Recorder> = self.recordings.clone();
+        let configuration = Configuration {
+            recorder: Some(recorder),
+            ..Configuration::default()
+        };
         self.nodes.push(Scheduler::start(
             backend,
             configuration,
