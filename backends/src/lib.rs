@@ -1,1 +1,23 @@
-//! backends
+//! Russet's backends: where the records of `russet-engine` are kept, and how ready tasks are
+//! delivered. A backend holds no scheduling logic; it moves bytes.
+
+pub mod conformance;
+pub mod embedded;
+mod index;
+mod lanes;
+pub mod limits;
+pub mod memory;
+mod tasks;
+
+use russet_core::PartitionId;
+use russet_engine::StoreError;
+
+/// What a commit to a partition that does not exist is refused with.
+fn no_partition(partition: PartitionId, partitions: u16) -> StoreError {
+    StoreError::Unavailable {
+        why: format!(
+            "there is no partition {}, the store has {partitions}",
+            partition.0
+        ),
+    }
+}

@@ -1,0 +1,153 @@
+use std::fs::{self, File};
+use std::io;
+use std::ops::Bound;
+use std::path::{Path, PathBuf};
+
+use redb::backends::FileBackend;
+use redb::{BackendError, StorageBackend};
+
+/// The file in the data directory.
+const FILE: &str = "russet.redb";
+
+/// Opens the bytes that the database is kept in, as often as they are needed.
+pub(crate) type Open = Box<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>;
+
+/// Where the database is kept.
+pub(crate) struct Medium {
+    /// What messages call it.
+    pub(crate) name: PathBuf,
+    file: Option<PathBuf>,
+    open: Open,
+}
+
+impl Medium {
+    /// The file in the data directory, which is made when it is not there.
+    pub(crate) fn directory(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let file = directory.join(FILE);
+        let path = file.clone();
+        let open = move || {
+            let mut options = File::options();
+            let file = options.read(true).write(true).create(true).open(&path)?;
+            let backend = FileBackend::new(file).map_err(io::Error::other)?;
+            Ok(Box::new(backend) as Box<dyn StorageBackend>)
+        };
+        Ok(Self {
+            name: directory.to_owned(),
+            file: Some(file),
+            open: Box::new(open),
+        })
+    }
+
+    pub(crate) fn custom(open: Open) -> Self {
+        Self {
+            name: PathBuf::from("a custom storage backend"),
+            file: None,
+            open,
+        }
+    }
+
+    pub(crate) fn open(&self) -> io::Result<Opened> {
+        (self.open)().map(Opened)
+    }
+
+    /// Makes sure that a new file is found after a power failure: its name, and the name of
+    /// its directory, are contents of the directories above.
+    pub(crate) fn sync_names(&self) -> io::Result<()> {
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let directories = file.ancestors().skip(1).take(2);
+        for directory in directories.filter(|path| !path.as_os_str().is_empty()) {
+            File::open(directory)?.sync_all()?;
+        }
+        Ok(())
+    }
+
+    /// After a failed sync the operating system may show what never reached the disk. Makes
+    /// it forget what it keeps of the file in memory, so that it reads the disk again.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn forget_cached(&self) {
+        use rustix::fs::{Advice, fadvise};
+        let file = self.file.as_ref().map(File::open);
+        if let Some(Ok(file)) = file
+            && let Err(error) = fadvise(&file, 0, None, Advice::DontNeed)
+        {
+            tracing::warn!(%error, "cached pages of the data file could not be dropped");
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn forget_cached(&self) {}
+
+    /// How much room the disk has; `None` when that is not known.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        let disk = rustix::fs::statvfs(self.file.as_ref()?).ok()?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        (disk.f_blocks > 0).then_some(free)
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// A storage backend behind a pointer.
+#[derive(Debug)]
+pub(crate) struct Opened(Box<dyn StorageBackend>);
+
+impl StorageBackend for Opened {
+    fn len(&self) -> io::Result<u64> {
+        self.0.len()
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.0.write(offset, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+
+    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.try_lock_range(start, end)
+    }
+
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
+        self.0.try_lock_shared_range(start, end)
+    }
+
+    fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_range(start, end)
+    }
+
+    fn lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.lock_shared_range(start, end)
+    }
+
+    fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        self.0.unlock_range(start, end)
+    }
+
+    fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+        self.0.query_lock_range(start, end)
+    }
+}

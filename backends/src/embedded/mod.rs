@@ -1,0 +1,147 @@
+//! The default: one machine, no server. Records are in one file; every commit is synced to
+//! the disk before it is acknowledged. Indexes are in memory and rebuilt when the file is
+//! opened.
+
+mod disk;
+mod error;
+mod hot;
+mod judge;
+mod key;
+mod medium;
+mod open;
+mod queue;
+mod request;
+mod shared;
+mod store;
+mod writer;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use redb::StorageBackend;
+use russet_engine::Clock;
+use tokio::sync::mpsc;
+
+pub use self::error::OpenError;
+use self::medium::Medium;
+use self::request::Request;
+use self::shared::Shared;
+use crate::limits::{PAGE_CACHE_BYTES, WAITING_COMMITS};
+
+/// How to open an [`Embedded`] store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EmbeddedOptions {
+    /// How many partitions the store has. It is fixed when the store is made: `None` makes
+    /// one partition, and takes a store that is there as it is.
+    pub partitions: Option<u16>,
+    /// Memory for pages of the file.
+    pub cache_bytes: usize,
+    /// Who writes.
+    pub writer: Writer,
+}
+
+/// Who writes to the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Writer {
+    /// A thread, which merges the commits that wait for it.
+    Thread,
+    /// Whoever commits, one after another: for simulators, which have no threads.
+    Caller,
+}
+
+impl Default for EmbeddedOptions {
+    fn default() -> Self {
+        Self {
+            partitions: None,
+            cache_bytes: PAGE_CACHE_BYTES,
+            writer: match cfg!(madsim) {
+                true => Writer::Caller,
+                false => Writer::Thread,
+            },
+        }
+    }
+}
+
+/// A store in one file that is its own queue.
+pub struct Embedded {
+    shared: Arc<Shared>,
+    writer: Option<WriterThread>,
+}
+
+struct WriterThread {
+    requests: mpsc::Sender<Request>,
+    thread: JoinHandle<()>,
+}
+
+impl Embedded {
+    /// Opens the store in the data directory `path`, and makes both when they are not there.
+    /// Visibility and waiting go by `clock`. This blocks for as long as it takes to read all
+    /// records, about a second for each few hundred thousand.
+    ///
+    /// # Errors
+    /// [`OpenError`], which says what to do.
+    pub fn open(
+        path: &Path,
+        options: EmbeddedOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let medium = Medium::directory(path).map_err(|source| OpenError::Io {
+            directory: path.to_owned(),
+            source,
+        })?;
+        Self::on(medium, options, clock)
+    }
+
+    /// Opens the store that is kept in what `backend` opens: at the start, and again whenever
+    /// reading or writing failed.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn with_backend<B: StorageBackend>(
+        backend: impl Fn() -> io::Result<B> + Send + Sync + 'static,
+        options: EmbeddedOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let open = move || Ok(Box::new(backend()?) as Box<dyn StorageBackend>);
+        Self::on(Medium::custom(Box::new(open)), options, clock)
+    }
+
+    fn on(
+        medium: Medium,
+        options: EmbeddedOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<Self>, OpenError> {
+        let shared = Arc::new(open::open(medium, options, clock)?);
+        let writer = match options.writer {
+            Writer::Caller => None,
+            Writer::Thread => Some(WriterThread::start(shared.clone())?),
+        };
+        Ok(Arc::new(Self { shared, writer }))
+    }
+}
+
+impl WriterThread {
+    fn start(shared: Arc<Shared>) -> Result<Self, OpenError> {
+        let (requests, waiting) = mpsc::channel(WAITING_COMMITS);
+        let directory = shared.name().to_owned();
+        let thread = std::thread::Builder::new().name("russet-store".into());
+        let thread = thread
+            .spawn(move || writer::run(&shared, waiting))
+            .map_err(|source| OpenError::Io { directory, source })?;
+        Ok(Self { requests, thread })
+    }
+}
+
+impl Drop for Embedded {
+    /// Waits until the writer is done and the file is closed, so that it can be opened again.
+    fn drop(&mut self) {
+        if let Some(WriterThread { requests, thread }) = self.writer.take() {
+            drop(requests);
+            if thread.join().is_err() {
+                tracing::error!("the writer of the embedded store panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,210 @@
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageError, TableDefinition,
+    TableError, TableHandle,
+};
+use russet_core::{PartitionId, RecordKey, codec};
+use russet_engine::Clock;
+
+use super::disk::{self, Disk, RECORDS, guarded};
+use super::error::{DiskError, OpenError};
+use super::medium::Medium;
+use super::shared::{Partition, Shared};
+use super::{EmbeddedOptions, key};
+use crate::lanes::Lanes;
+use crate::limits::{HOT_BYTES, REBUILD_MOVES};
+
+/// How the file is laid out.
+const META: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+/// The layout of this version: the tables and their keys.
+const LAYOUT: u64 = 1;
+const LAYOUT_KEY: &str = "layout";
+/// The newest format of the records; see [`codec::FORMAT`].
+const FORMAT_KEY: &str = "format";
+const PARTITIONS_KEY: &str = "partitions";
+
+/// What the file says about itself.
+struct Header {
+    layout: u64,
+    format: u64,
+    partitions: u64,
+}
+
+/// Opens the file, checks that it is ours, and builds the indexes from its records.
+pub(crate) fn open(
+    medium: Medium,
+    options: EmbeddedOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<Shared, OpenError> {
+    let name = medium.name.clone();
+    let damaged = |error: DiskError| OpenError::Damaged {
+        directory: name.clone(),
+        why: error.to_string(),
+    };
+    let disk = guarded(|| Ok(Disk::open(medium, options.cache_bytes))).map_err(damaged)?;
+    let disk = disk.map_err(|error| refused(&name, error))?;
+    let header = match disk.with(read_header).map_err(damaged)? {
+        Some(header) => header,
+        None => create(&disk, &name, options.partitions.unwrap_or(1))?,
+    };
+    let partitions = check(&name, &header, options)?;
+    let start = clock.now();
+    let shared = Shared {
+        disk,
+        partitions: (0..partitions)
+            .map(|_| Mutex::new(Partition::new(HOT_BYTES / usize::from(partitions))))
+            .collect(),
+        lanes: Lanes::new(clock.clone()),
+        writer: Mutex::default(),
+        uncertain: AtomicBool::new(false),
+    };
+    let records = rebuild(&shared).map_err(damaged)?;
+    let took = clock.now().since(start);
+    tracing::info!(directory = %name.display(), records, %took, "opened the embedded store");
+    Ok(shared)
+}
+
+fn refused(directory: &Path, error: DatabaseError) -> OpenError {
+    let directory = directory.to_owned();
+    match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            OpenError::Locked { directory }
+        }
+        DatabaseError::Storage(StorageError::Io(source))
+            if source.kind() != std::io::ErrorKind::InvalidData =>
+        {
+            OpenError::Io { directory, source }
+        }
+        error => OpenError::Damaged {
+            directory,
+            why: error.to_string(),
+        },
+    }
+}
+
+/// `None` for a database without any table, that is, a new one.
+fn read_header(database: &Database) -> Result<Option<Header>, DiskError> {
+    let transaction = database.begin_read()?;
+    let meta = match transaction.open_table(META) {
+        Ok(meta) => meta,
+        Err(TableError::TableDoesNotExist(_)) => {
+            let tables: HashSet<String> = transaction
+                .list_tables()?
+                .map(|table| table.name().to_owned())
+                .collect();
+            return match tables.is_empty() {
+                true => Ok(None),
+                false => Err(DiskError::Damaged(
+                    "it is a database of something else".into(),
+                )),
+            };
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let number = |key: &str| match meta.get(key)? {
+        Some(number) => Ok(number.value()),
+        None => Err(DiskError::Damaged(format!("its header has no {key}"))),
+    };
+    Ok(Some(Header {
+        layout: number(LAYOUT_KEY)?,
+        format: number(FORMAT_KEY)?,
+        partitions: number(PARTITIONS_KEY)?,
+    }))
+}
+
+/// Writes the header of a new file.
+fn create(disk: &Disk, directory: &Path, partitions: u16) -> Result<Header, OpenError> {
+    let header = Header {
+        layout: LAYOUT,
+        format: u64::from(codec::FORMAT),
+        partitions: u64::from(partitions.max(1)),
+    };
+    let written = disk.with(|database| write_header(database, &header));
+    written.map_err(|error| OpenError::Io {
+        directory: directory.to_owned(),
+        source: std::io::Error::other(error),
+    })?;
+    disk.medium().sync_names().map_err(|source| OpenError::Io {
+        directory: directory.to_owned(),
+        source,
+    })?;
+    Ok(header)
+}
+
+fn write_header(database: &Database, header: &Header) -> Result<(), DiskError> {
+    let transaction = database.begin_write()?;
+    {
+        let mut meta = transaction.open_table(META)?;
+        meta.insert(LAYOUT_KEY, header.layout)?;
+        meta.insert(FORMAT_KEY, header.format)?;
+        meta.insert(PARTITIONS_KEY, header.partitions)?;
+        transaction.open_table(RECORDS)?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// Whether this version can work with the file; how many partitions it has.
+fn check(directory: &Path, header: &Header, options: EmbeddedOptions) -> Result<u16, OpenError> {
+    let directory = directory.to_owned();
+    let newest = u64::from(codec::FORMAT);
+    for (found, known) in [(header.layout, LAYOUT), (header.format, newest)] {
+        if found > known {
+            return Err(OpenError::Newer {
+                directory,
+                found,
+                known,
+            });
+        }
+    }
+    let found = header.partitions;
+    match (u16::try_from(found), options.partitions) {
+        (Ok(partitions), asked) if asked.is_none_or(|asked| asked == partitions) => Ok(partitions),
+        (Ok(_), Some(asked)) => Err(OpenError::Partitions {
+            directory,
+            found,
+            asked,
+        }),
+        _ => Err(OpenError::Damaged {
+            directory,
+            why: format!("its header names {found} partitions"),
+        }),
+    }
+}
+
+/// Reads all records once and enters those that have index entries. How many there are.
+fn rebuild(shared: &Shared) -> Result<u64, DiskError> {
+    let mut count = 0;
+    let mut moves = Vec::new();
+    shared.disk.read(|table| {
+        for entry in table.iter()? {
+            let (place, value) = entry?;
+            let place = place.value();
+            count += 1;
+            let Some((id, key)) = key::read(place) else {
+                return Err(DiskError::Damaged(format!("{place:02x?} is not a key")));
+            };
+            if !matches!(key, RecordKey::Task(_) | RecordKey::Outbox(_)) {
+                continue;
+            }
+            let record = disk::decode(place, value.value())?.record;
+            let Some(mut partition) = shared.partition(id) else {
+                let PartitionId(id) = id;
+                return Err(DiskError::Damaged(format!("a record of partition {id}")));
+            };
+            moves.extend(partition.index.replace(&key, None, Some(&record)));
+            if let RecordKey::Task(id) = key {
+                partition.newest = partition.newest.max(id);
+            }
+            if moves.len() >= REBUILD_MOVES {
+                shared.lanes.apply(std::mem::take(&mut moves));
+            }
+        }
+        Ok(())
+    })?;
+    shared.lanes.apply(moves);
+    Ok(count)
+}

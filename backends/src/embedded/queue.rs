@@ -1,0 +1,4 @@
+use super::Embedded;
+use crate::lanes::fused_queue;
+
+fused_queue!(Embedded, shared.lanes);

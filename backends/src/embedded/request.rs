@@ -1,0 +1,126 @@
+use std::ops::Range;
+
+use russet_core::{PartitionId, Record, RecordKey, codec};
+use russet_engine::{Change, Outcome, StoreError, Transaction, Version, Versioned};
+use tokio::sync::oneshot;
+
+use super::key;
+use crate::limits::{EMBEDDED_RECORD_BYTES, EMBEDDED_TRANSACTION_CHANGES};
+
+/// What a commit is answered with.
+pub(crate) type Written = Result<Vec<Outcome>, StoreError>;
+
+/// Transactions that wait for the writer.
+pub(crate) struct Request {
+    pub(crate) partition: PartitionId,
+    pub(crate) transactions: Vec<Prepared>,
+    /// The keys and values of all changes, as they stand in the file.
+    bytes: Vec<u8>,
+    reply: Option<oneshot::Sender<Written>>,
+}
+
+/// A transaction, encoded.
+pub(crate) struct Prepared {
+    pub(crate) version: Version,
+    pub(crate) changes: Vec<PreparedChange>,
+}
+
+/// A change, encoded.
+pub(crate) struct PreparedChange {
+    pub(crate) key: RecordKey,
+    pub(crate) before: Option<Versioned>,
+    pub(crate) after: Option<Record>,
+    /// The key, in the bytes of the request.
+    place: Range<usize>,
+    /// Version and record, in the bytes of the request.
+    value: Range<usize>,
+}
+
+impl Request {
+    /// Encodes transactions; refuses what is too large for the file.
+    pub(crate) fn new(
+        partition: PartitionId,
+        batch: Vec<Transaction>,
+    ) -> Result<(Self, oneshot::Receiver<Written>), StoreError> {
+        let (reply, written) = oneshot::channel();
+        let mut request = Self {
+            partition,
+            transactions: Vec::with_capacity(batch.len()),
+            bytes: Vec::new(),
+            reply: Some(reply),
+        };
+        for transaction in batch {
+            let prepared = request.prepare(transaction)?;
+            request.transactions.push(prepared);
+        }
+        Ok((request, written))
+    }
+
+    fn prepare(&mut self, transaction: Transaction) -> Result<Prepared, StoreError> {
+        let count = transaction.changes.len();
+        if count > EMBEDDED_TRANSACTION_CHANGES {
+            let why = format!("{count} changes at once, at most {EMBEDDED_TRANSACTION_CHANGES}");
+            return Err(StoreError::TooLarge { why });
+        }
+        let version = transaction.version;
+        let changes = transaction.changes.into_iter();
+        Ok(Prepared {
+            version,
+            changes: changes
+                .map(|change| self.prepare_change(change, version))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    fn prepare_change(
+        &mut self,
+        change: Change,
+        version: Version,
+    ) -> Result<PreparedChange, StoreError> {
+        let start = self.bytes.len();
+        key::write(self.partition, &change.key, &mut self.bytes);
+        let middle = self.bytes.len();
+        if let Some(record) = &change.after {
+            let record = codec::write(record);
+            if record.len() > EMBEDDED_RECORD_BYTES {
+                let bytes = record.len();
+                let why = format!("a record has {bytes} bytes, at most {EMBEDDED_RECORD_BYTES}");
+                return Err(StoreError::TooLarge { why });
+            }
+            self.bytes.extend_from_slice(&version.0.to_be_bytes());
+            self.bytes.extend_from_slice(&record);
+        }
+        Ok(PreparedChange {
+            key: change.key,
+            before: change.before,
+            after: change.after,
+            place: start..middle,
+            value: middle..self.bytes.len(),
+        })
+    }
+
+    /// How much is to be written.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The key of a change, as it stands in the file.
+    pub(crate) fn place(&self, change: &PreparedChange) -> &[u8] {
+        &self.bytes[change.place.clone()]
+    }
+
+    /// Version and record of a change, as they stand in the file.
+    pub(crate) fn value(&self, change: &PreparedChange) -> &[u8] {
+        &self.bytes[change.value.clone()]
+    }
+
+    pub(crate) fn take_reply(&mut self) -> Option<oneshot::Sender<Written>> {
+        self.reply.take()
+    }
+}
+
+impl PreparedChange {
+    pub(crate) fn version_before(&self) -> Option<Version> {
+        self.before.as_ref().map(|known| known.version)
+    }
+}

@@ -1,0 +1,216 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+
+use russet_core::{PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp};
+use russet_engine::{Outcome, StoreError, Version, Versioned};
+
+use super::disk::{self, Disk};
+use super::error::DiskError;
+use super::hot::Hot;
+use super::key;
+use super::request::Request;
+use super::writer::Writer;
+use crate::index::Index;
+use crate::lanes::Lanes;
+
+/// What the writer and everybody who reads share.
+pub(crate) struct Shared {
+    pub(crate) disk: Disk,
+    pub(crate) partitions: Vec<Mutex<Partition>>,
+    pub(crate) lanes: Lanes,
+    pub(crate) writer: Mutex<Writer>,
+    /// A commit failed and is neither here nor known not to be there: memory may be behind.
+    pub(crate) uncertain: AtomicBool,
+}
+
+/// What is kept in memory of one partition.
+pub(crate) struct Partition {
+    pub(crate) index: Index,
+    pub(crate) hot: Hot,
+    /// No task that is stored has a higher id.
+    pub(crate) newest: TaskId,
+    /// How many commits are in here.
+    pub(crate) applied: u64,
+}
+
+impl Partition {
+    pub(crate) fn new(hot_bytes: usize) -> Self {
+        Self {
+            index: Index::default(),
+            hot: Hot::new(hot_bytes),
+            newest: TaskId::from_u128(0),
+            applied: 0,
+        }
+    }
+
+    /// The record, when memory tells whether there is one.
+    fn known(&mut self, key: &RecordKey) -> Option<Option<Versioned>> {
+        match key {
+            RecordKey::Task(id) if *id > self.newest => Some(None),
+            key => self.hot.get(key),
+        }
+    }
+
+    /// The version of the record, when memory tells whether there is one.
+    fn known_version(&self, key: &RecordKey) -> Option<Option<Version>> {
+        match key {
+            RecordKey::Task(id) if *id > self.newest => Some(None),
+            key => self.hot.version(key),
+        }
+    }
+}
+
+impl Shared {
+    pub(crate) fn name(&self) -> &Path {
+        &self.disk.medium().name
+    }
+
+    pub(crate) fn writer(&self) -> MutexGuard<'_, Writer> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A partition that does not exist holds nothing.
+    pub(crate) fn partition(&self, id: PartitionId) -> Option<MutexGuard<'_, Partition>> {
+        let partition = self.partitions.get(usize::from(id.0))?;
+        Some(partition.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Loads records from memory, and the others from the file.
+    pub(crate) fn get(
+        &self,
+        id: PartitionId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        if self.uncertain.load(Ordering::Acquire) {
+            self.try_recover()?;
+        }
+        let mut records = vec![None; keys.len()];
+        let mut missing = Vec::new();
+        let applied = {
+            let Some(mut partition) = self.partition(id) else {
+                return Ok(records);
+            };
+            for (at, key) in keys.iter().enumerate() {
+                match partition.known(key) {
+                    Some(record) => records[at] = record,
+                    None => missing.push(at),
+                }
+            }
+            partition.applied
+        };
+        if missing.is_empty() {
+            return Ok(records);
+        }
+        let places: Vec<_> = missing
+            .iter()
+            .map(|at| key::place(id, &keys[*at]))
+            .collect();
+        let loaded = self.load(&places)?;
+        let mut partition = self.partition(id);
+        let unchanged = partition.as_mut().filter(|p| p.applied == applied);
+        let mut hot = unchanged.map(|partition| &mut partition.hot);
+        for (at, record) in missing.into_iter().zip(loaded) {
+            if let Some(hot) = hot.as_mut() {
+                hot.put(keys[at].clone(), record.clone());
+            }
+            records[at] = record;
+        }
+        Ok(records)
+    }
+
+    /// Loads records from the file. After an error it is opened again and read once more.
+    fn load(&self, places: &[Vec<u8>]) -> Result<Vec<Option<Versioned>>, StoreError> {
+        let load = || {
+            self.disk.read(|table| {
+                let records = places.iter().map(|place| disk::load(table, place));
+                records.collect::<Result<Vec<_>, _>>()
+            })
+        };
+        match load() {
+            Err(error) if error.breaks() => {
+                self.try_recover()?;
+                Ok(load()?)
+            }
+            loaded => Ok(loaded?),
+        }
+    }
+
+    /// Opens the file again, unless the writer is at work, which does so itself.
+    fn try_recover(&self) -> Result<(), StoreError> {
+        let mut writer = match self.writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(writer)) => writer.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(DiskError::Busy.into()),
+        };
+        self.recover(&mut writer).map(|_| ())
+    }
+
+    /// The current versions of all records that a request changes, in order.
+    pub(crate) fn versions(
+        &self,
+        request: &Request,
+        table: &disk::Writer<'_>,
+    ) -> Result<Vec<Option<Version>>, DiskError> {
+        let changes = || request.transactions.iter().flat_map(|t| &t.changes);
+        let known: Vec<_> = match self.partition(request.partition) {
+            Some(partition) => changes()
+                .map(|change| partition.known_version(&change.key))
+                .collect(),
+            None => Vec::new(),
+        };
+        let versions = changes().zip(known).map(|(change, known)| match known {
+            Some(version) => Ok(version),
+            None => disk::load_version(table, request.place(change)),
+        });
+        versions.collect()
+    }
+
+    /// Brings memory up to a request that was committed.
+    pub(crate) fn enter(&self, request: Request, outcomes: &[Outcome]) {
+        let Some(mut partition) = self.partition(request.partition) else {
+            return;
+        };
+        let mut moves = Vec::new();
+        for (transaction, outcome) in request.transactions.into_iter().zip(outcomes) {
+            if *outcome == Outcome::Conflict {
+                continue;
+            }
+            for change in transaction.changes {
+                let before = change.before.as_ref().map(|known| &known.record);
+                let moved = partition
+                    .index
+                    .replace(&change.key, before, change.after.as_ref());
+                moves.extend(moved);
+                if let RecordKey::Task(id) = &change.key
+                    && change.after.is_some()
+                {
+                    partition.newest = partition.newest.max(*id);
+                }
+                let version = transaction.version;
+                let after = change.after.map(|record| Versioned { version, record });
+                partition.hot.put(change.key, after);
+            }
+        }
+        partition.applied += 1;
+        drop(partition);
+        self.lanes.apply(moves);
+    }
+
+    /// When the first ready task of each queue became ready.
+    pub(crate) fn oldest(&self) -> Result<BTreeMap<QueueName, Timestamp>, StoreError> {
+        let mut oldest = BTreeMap::new();
+        for (queue, task) in self.lanes.oldest() {
+            let mut known = self.get(task.partition(), &[RecordKey::Task(task)])?;
+            let record = known.pop().flatten().map(|known| known.record);
+            if let Some(Record::Task(task)) = record
+                && let Some(at) = task.ready_at
+            {
+                let first = oldest.entry(queue).or_insert(at);
+                *first = at.min(*first);
+            }
+        }
+        Ok(oldest)
+    }
+}

@@ -1,0 +1,88 @@
+use async_trait::async_trait;
+use russet_core::{PartitionId, RecordKey, TaskId, Timestamp};
+use russet_engine::{
+    Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
+};
+
+use super::Embedded;
+use super::request::Request;
+use crate::index::{Pages, StatsSum};
+use crate::limits::{EMBEDDED_RECORD_BYTES, EMBEDDED_TRANSACTION_CHANGES};
+
+#[async_trait]
+impl Store for Embedded {
+    fn partitions(&self) -> u16 {
+        u16::try_from(self.shared.partitions.len()).unwrap_or(u16::MAX)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            transaction_changes: EMBEDDED_TRANSACTION_CHANGES,
+            record_bytes: EMBEDDED_RECORD_BYTES,
+        }
+    }
+
+    async fn get(
+        &self,
+        partition: PartitionId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        self.shared.get(partition, keys)
+    }
+
+    /// What is committed is on the disk when this returns, whatever happens then.
+    async fn commit(
+        &self,
+        partition: PartitionId,
+        batch: Vec<Transaction>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        if partition.0 >= self.partitions() {
+            return Err(crate::no_partition(partition, self.partitions()));
+        }
+        let (request, written) = Request::new(partition, batch)?;
+        match &self.writer {
+            None => self.shared.commit(vec![request]),
+            Some(writer) => {
+                let sent = writer.requests.send(request).await;
+                sent.map_err(|_| StoreError::Unavailable {
+                    why: "its writer has stopped; restart the process".into(),
+                })?;
+            }
+        }
+        written.await.unwrap_or_else(|_| {
+            Err(StoreError::Indeterminate {
+                why: "its writer stopped during the commit; restart the process".into(),
+            })
+        })
+    }
+
+    async fn due(
+        &self,
+        partition: PartitionId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        let partition = self.shared.partition(partition);
+        Ok(partition.map_or_else(Vec::new, |p| p.index.due(before, limit)))
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError> {
+        let mut pages = Pages::new(listing);
+        for id in (0..self.partitions()).map(PartitionId) {
+            if let Some(partition) = self.shared.partition(id) {
+                partition.index.list(listing, &mut pages);
+            }
+        }
+        Ok(pages.finish())
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        let mut sum = StatsSum::default();
+        for id in (0..self.partitions()).map(PartitionId) {
+            if let Some(partition) = self.shared.partition(id) {
+                partition.index.count(&mut sum);
+            }
+        }
+        Ok(sum.finish(&self.shared.oldest()?))
+    }
+}

@@ -1,0 +1,29 @@
+//! Every bound of the backends, in one place.
+
+use std::time::Duration;
+
+/// Lanes that are remembered before those that hold nothing are forgotten.
+pub const LANES_REMEMBERED: usize = 16_384;
+/// How long a waiting receiver sleeps at most before it looks again for deliveries whose
+/// time hidden is over.
+pub const RECEIVE_RECHECK: Duration = Duration::from_millis(500);
+/// Largest record of the memory backend, in bytes; larger than any that core allows.
+pub const MEMORY_RECORD_BYTES: usize = 16 * 1024 * 1024;
+/// Most changes in one transaction of the memory backend.
+pub const MEMORY_TRANSACTION_CHANGES: usize = 1_000_000;
+/// Largest record of the embedded backend, in bytes; larger than any that core allows.
+pub const EMBEDDED_RECORD_BYTES: usize = 16 * 1024 * 1024;
+/// Most changes in one transaction of the embedded backend.
+pub const EMBEDDED_TRANSACTION_CHANGES: usize = 1_000_000;
+/// Commits that wait for the embedded backend's writer; more wait for a place.
+pub const WAITING_COMMITS: usize = 1_024;
+/// Most bytes of records that are written and synced together, unless one commit is larger.
+pub const GROUP_BYTES: usize = 32 * 1024 * 1024;
+/// Memory for decoded records that were used lately, over all partitions.
+pub const HOT_BYTES: usize = 64 * 1024 * 1024;
+/// Memory for the pages of the embedded backend's file, unless configured.
+pub const PAGE_CACHE_BYTES: usize = 128 * 1024 * 1024;
+/// Ready tasks that are entered into their lanes at once while a file is opened.
+pub const REBUILD_MOVES: usize = 4_096;
+/// Room that a full disk must have again before the embedded backend tries another commit.
+pub const FREE_BYTES: u64 = 4 * 1024 * 1024;

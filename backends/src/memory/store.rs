@@ -1,0 +1,151 @@
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use russet_core::{PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp};
+use russet_engine::{
+    Clock, Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
+};
+
+use super::records::Records;
+use crate::index::{Index, Moved, Pages, StatsSum};
+use crate::lanes::Lanes;
+use crate::limits::{MEMORY_RECORD_BYTES, MEMORY_TRANSACTION_CHANGES};
+
+/// A store in memory that is its own queue.
+pub struct Memory {
+    partitions: Vec<Mutex<Partition>>,
+    pub(super) lanes: Lanes,
+}
+
+#[derive(Default)]
+struct Partition {
+    records: Records,
+    index: Index,
+}
+
+impl Memory {
+    /// An empty store. Visibility and waiting go by `clock`.
+    pub fn new(partitions: u16, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self {
+            partitions: (0..partitions).map(|_| Mutex::default()).collect(),
+            lanes: Lanes::new(clock),
+        })
+    }
+
+    /// A partition that does not exist holds nothing.
+    fn partition(&self, id: PartitionId) -> Option<MutexGuard<'_, Partition>> {
+        let partition = self.partitions.get(usize::from(id.0))?;
+        Some(partition.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn all(&self) -> impl Iterator<Item = MutexGuard<'_, Partition>> {
+        let lock = |partition| Mutex::lock(partition).unwrap_or_else(PoisonError::into_inner);
+        self.partitions.iter().map(lock)
+    }
+
+    fn oldest(&self) -> BTreeMap<QueueName, Timestamp> {
+        let mut oldest = BTreeMap::new();
+        for (queue, task) in self.lanes.oldest() {
+            let partition = self.partition(task.partition());
+            let known = partition.and_then(|p| p.records.get(&RecordKey::Task(task)));
+            if let Some(Record::Task(task)) = known.map(|known| known.record)
+                && let Some(at) = task.ready_at
+            {
+                let first = oldest.entry(queue).or_insert(at);
+                *first = at.min(*first);
+            }
+        }
+        oldest
+    }
+}
+
+impl Partition {
+    fn commit(&mut self, transaction: Transaction, moves: &mut Vec<Moved>) -> Outcome {
+        let expected = transaction.changes.iter().all(|change| {
+            let before = change.before.as_ref().map(|known| known.version);
+            self.records.version(&change.key) == before
+        });
+        if !expected {
+            return Outcome::Conflict;
+        }
+        for change in transaction.changes {
+            let after = change.after.clone();
+            let key = change.key.clone();
+            let before = self.records.put(change.key, transaction.version, after);
+            moves.extend(
+                self.index
+                    .replace(&key, before.as_ref(), change.after.as_ref()),
+            );
+        }
+        Outcome::Committed
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    fn partitions(&self) -> u16 {
+        u16::try_from(self.partitions.len()).unwrap_or(u16::MAX)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            transaction_changes: MEMORY_TRANSACTION_CHANGES,
+            record_bytes: MEMORY_RECORD_BYTES,
+        }
+    }
+
+    async fn get(
+        &self,
+        partition: PartitionId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        Ok(match self.partition(partition) {
+            Some(partition) => keys.iter().map(|key| partition.records.get(key)).collect(),
+            None => vec![None; keys.len()],
+        })
+    }
+
+    async fn commit(
+        &self,
+        partition: PartitionId,
+        batch: Vec<Transaction>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let Some(mut records) = self.partition(partition) else {
+            return Err(crate::no_partition(partition, self.partitions()));
+        };
+        let mut moves = Vec::new();
+        let outcomes = batch
+            .into_iter()
+            .map(|transaction| records.commit(transaction, &mut moves))
+            .collect();
+        self.lanes.apply(moves);
+        Ok(outcomes)
+    }
+
+    async fn due(
+        &self,
+        partition: PartitionId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        let partition = self.partition(partition);
+        Ok(partition.map_or_else(Vec::new, |p| p.index.due(before, limit)))
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError> {
+        let mut pages = Pages::new(listing);
+        for partition in self.all() {
+            partition.index.list(listing, &mut pages);
+        }
+        Ok(pages.finish())
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        let mut sum = StatsSum::default();
+        for partition in self.all() {
+            partition.index.count(&mut sum);
+        }
+        Ok(sum.finish(&self.oldest()))
+    }
+}

@@ -1,0 +1,109 @@
+//! Opening a data directory, and the messages when that does not work.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use redb::{Database, TableDefinition};
+use russet_backends::embedded::{Embedded, EmbeddedOptions, OpenError};
+use russet_engine::{Store, SystemClock};
+
+fn open(directory: &Path, partitions: Option<u16>) -> Result<Arc<Embedded>, OpenError> {
+    let options = EmbeddedOptions {
+        partitions,
+        ..EmbeddedOptions::default()
+    };
+    Embedded::open(directory, options, Arc::new(SystemClock))
+}
+
+fn refused(directory: &Path) -> OpenError {
+    match open(directory, None) {
+        Err(error) => error,
+        Ok(_) => panic!("it should not open"),
+    }
+}
+
+fn directory() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+#[test]
+fn a_directory_that_is_in_use_is_refused_and_free_again_afterwards() {
+    let directory = directory();
+    let first = open(directory.path(), None).expect("it opens");
+    let error = refused(directory.path());
+    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.contains(&format!("{:?}", directory.path())), "{text}");
+    assert!(text.contains("stop that process"), "{text}");
+    drop(first);
+    open(directory.path(), None).expect("it opens again");
+}
+
+#[test]
+fn the_number_of_partitions_is_fixed_when_the_store_is_made() {
+    let directory = directory();
+    drop(open(directory.path(), Some(3)).expect("it opens"));
+    let again = open(directory.path(), None).expect("it opens");
+    assert_eq!(again.partitions(), 3);
+    drop(again);
+    drop(open(directory.path(), Some(3)).expect("it opens"));
+    let error = open(directory.path(), Some(4))
+        .err()
+        .expect("it is refused");
+    let text = error.to_string();
+    assert!(matches!(error, OpenError::Partitions { found: 3, .. }));
+    assert!(text.contains("ask for 3"), "{text}");
+}
+
+#[test]
+fn a_file_that_is_not_a_database_is_refused() {
+    let directory = directory();
+    fs::write(directory.path().join("russet.redb"), [7; 10_000]).expect("it is written");
+    let error = refused(directory.path());
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+    assert!(error.to_string().contains("backup"), "{error}");
+}
+
+#[test]
+fn a_database_of_something_else_is_refused() {
+    let directory = directory();
+    let table: TableDefinition<'_, &str, u64> = TableDefinition::new("cakes");
+    let other = Database::create(directory.path().join("russet.redb")).expect("it is made");
+    let transaction = other.begin_write().expect("a transaction");
+    transaction.open_table(table).expect("a table");
+    transaction.commit().expect("a commit");
+    drop(other);
+    let error = refused(directory.path());
+    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_of_a_newer_version_is_refused() {
+    for (key, value) in [("layout", 2u64), ("format", 200)] {
+        let directory = directory();
+        drop(open(directory.path(), None).expect("it opens"));
+        let table: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+        let file = Database::open(directory.path().join("russet.redb")).expect("it opens");
+        let transaction = file.begin_write().expect("a transaction");
+        let mut meta = transaction.open_table(table).expect("a table");
+        meta.insert(key, value).expect("it is written");
+        drop(meta);
+        transaction.commit().expect("a commit");
+        drop(file);
+        let error = refused(directory.path());
+        assert!(matches!(error, OpenError::Newer { .. }), "{error:?}");
+        assert!(error.to_string().contains("upgrade"), "{error}");
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_made_is_refused() {
+    let directory = directory();
+    let file = directory.path().join("file");
+    fs::write(&file, "not a directory").expect("it is written");
+    for path in [file.clone(), file.join("below")] {
+        let error = refused(&path);
+        assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
+    }
+}
