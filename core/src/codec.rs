@@ -53,3 +53,39 @@ pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
 fn unwritable(error: &postcard::Error) -> Vec<u8> {
     panic!("broken invariant: a record cannot be written: {error}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Leader, NodeId, Timestamp};
+
+    fn leader() -> Record {
+        Record::Leader(Leader {
+            holder: NodeId::from_u128(7),
+            epoch: 3,
+            expires_at: Timestamp::from_millis(1_000),
+        })
+    }
+
+    #[test]
+    fn what_follows_a_record_damages_it_and_so_does_a_missing_end() {
+        let written = write(&leader());
+        assert_eq!(read(&written), Ok(leader()));
+        assert_eq!(
+            read(&[written.as_slice(), &[0]].concat()),
+            Err(CodecError::Damaged)
+        );
+        assert_eq!(
+            read(&written[..written.len() - 1]),
+            Err(CodecError::Damaged)
+        );
+        assert_eq!(read(&[]), Err(CodecError::Damaged));
+    }
+
+    #[test]
+    fn a_record_of_a_newer_version_says_so() {
+        let mut written = write(&leader());
+        written[0] = FORMAT + 1;
+        assert_eq!(read(&written), Err(CodecError::Newer { found: FORMAT + 1 }));
+    }
+}

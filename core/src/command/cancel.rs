@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::{finish, now_reply, record_error};
+use crate::rules::{finish, need_for_end, now_reply, record_error};
 use crate::{ErrorKind, EventKind, Rejection, Reply, Status, TaskId};
 
 /// Stops a task: at once when nobody holds it, else by asking its holder, who learns of it
@@ -41,6 +41,7 @@ impl Cancel {
                 );
             }
             Status::Blocked | Status::Scheduled | Status::Queued => {
+                need_for_end(draft, &task)?;
                 self.explain(draft, &mut task);
                 finish(
                     draft,

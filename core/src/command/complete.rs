@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::submit::{NewTask, create, task_reads, under_which_id};
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::{end_lease, ended_as, finish, held, now_reply};
+use crate::rules::{end_lease, ended_as, finish, held, need_for_end, now_reply};
 use crate::{LeaseEnd, LeaseId, RecordKey, Rejection, Reply, Status, TaskId, limits};
 
 /// Finishes a task well, and submits its follow-up tasks in the same step.
@@ -44,6 +44,7 @@ impl Complete {
             let ids = ids.collect::<Step<_>>()?;
             return Ok(self.reply(&known, ids));
         }
+        need_for_end(draft, &known)?;
         let workflow = held(draft, self.task, self.lease)?.workflow;
         let follow_ups = create(draft, &self.follow_ups, workflow, "follow_ups")?.ids;
         // Follow-ups that depend on the task have changed it.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::{self, Failure, end_lease, ended_as, held, now_reply};
+use crate::rules::{self, Failure, end_lease, ended_as, held, need_for_end, now_reply};
 use crate::{ErrorKind, LeaseEnd, LeaseId, Millis, Reply, TaskId};
 
 /// Reports that an attempt failed.
@@ -33,6 +33,7 @@ impl Fail {
             return Ok(now_reply(&known));
         }
         let mut task = held(draft, self.task, self.lease)?;
+        need_for_end(draft, &task)?;
         end_lease(draft, &mut task, LeaseEnd::Failed)?;
         let failure = Failure {
             kind: self.kind,

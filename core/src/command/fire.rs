@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::purge::purge;
 use crate::draft::{Draft, Step};
-use crate::rules::{Failure, end_lease, enqueue, fail, finish, record_error, settle};
+use crate::rules::{Failure, end_lease, enqueue, fail, finish, need_for_end, record_error, settle};
 use crate::{
     ErrorKind, EventKind, LeaseEnd, MessageId, Record, RecordKey, Reply, Status, Task, TaskId,
     TimerKey, Timestamp, policy,
@@ -67,6 +67,7 @@ impl Fire {
 
     /// Takes a task back from a holder that ran out of time.
     fn reclaim(&self, draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
+        need_for_end(draft, task)?;
         let deadline = task.lease.as_ref().and_then(|lease| lease.deadline);
         let ran_out = |at: Timestamp| at + draft.view.max_clock_skew <= draft.now;
         let (kind, message) = if deadline.is_some_and(ran_out) {
@@ -93,6 +94,7 @@ impl Fire {
 
 /// Dead-letters a task that nobody started in time.
 fn expire(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
+    need_for_end(draft, task)?;
     let now = draft.now_for(task);
     let message = String::from("nobody started the task before its expires_at");
     record_error(task, ErrorKind::Expired, message, now);

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::extend::report;
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::{end_lease, ended_as, finish, held, now_reply, place};
+use crate::rules::{end_lease, ended_as, finish, held, need_for_end, now_reply, place};
 use crate::{ErrorKind, EventKind, LeaseEnd, LeaseId, Millis, Progress, Reply, Status, TaskId};
 
 /// Gives a task back without using a retry: at once, or to be tried after a snooze.
@@ -28,6 +28,7 @@ impl Release {
             return Ok(now_reply(&known));
         }
         let mut task = held(draft, self.task, self.lease)?;
+        need_for_end(draft, &task)?;
         report(&mut task, self.progress.as_ref());
         end_lease(draft, &mut task, LeaseEnd::Released)?;
         draft.event(&task, EventKind::Released, None);

@@ -7,7 +7,8 @@ use crate::{Millis, QueueName, Timestamp};
 pub struct QueueConfig {
     /// A paused queue accepts tasks and starts none.
     pub paused: bool,
-    /// Most tasks that run at once, in each partition.
+    /// Most tasks that run at once, in each partition. It counts the leases that were granted
+    /// under a limit; those of a time without one run on beside it.
     pub concurrency: Option<u32>,
     /// How long a task waits to catch up with one that is one priority more urgent.
     pub aging: Millis,

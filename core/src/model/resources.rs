@@ -59,3 +59,24 @@ impl FromIterator<(ResourceName, u64)> for Resources {
         Self(sorted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec;
+
+    #[test]
+    fn amounts_that_are_read_are_sorted_added_up_and_not_zero() {
+        let amounts = [("gpu", 1), ("cpu", 2), ("disk", 0), ("cpu", 3)];
+        let named = |(name, n): (&str, u64)| Some((ResourceName::new(name).ok()?, n));
+        let amounts: Vec<_> = amounts.into_iter().filter_map(named).collect();
+        let read: Result<Resources, _> = postcard::from_bytes(&codec::encode(&amounts));
+        let expected: Resources = amounts.into_iter().collect();
+        assert_eq!(read, Ok(expected.clone()));
+        let names: Vec<_> = expected
+            .iter()
+            .map(|(name, n)| (name.as_str(), n))
+            .collect();
+        assert_eq!(names, [("cpu", 5), ("gpu", 1)]);
+    }
+}

@@ -1,0 +1,171 @@
+//! Making tasks.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use super::graph::Graph;
+use super::keys::{Places, need_named, places, submitted_before};
+use super::{NewTask, validate};
+use crate::draft::{Draft, Step};
+use crate::rules::{place, unsatisfied};
+use crate::{
+    Dependencies, Dependency, Dependents, EventKind, Record, RecordKey, Rejection, Status, Task,
+    TaskId, WorkflowId, limits,
+};
+
+/// The records that creating `task` reads for certain.
+pub(in crate::command) fn task_reads(task: &NewTask) -> impl Iterator<Item = RecordKey> + use<> {
+    let mut keys = vec![
+        RecordKey::Task(task.id),
+        RecordKey::Queue(task.queue.clone()),
+    ];
+    if let Some(idempotency) = &task.idempotency {
+        keys.push(RecordKey::Dedup(idempotency.key.clone()));
+    }
+    keys.into_iter()
+}
+
+/// What was asked for, as it is stored.
+pub(in crate::command) struct Accepted {
+    /// The ids, with the earlier one where a task was already submitted.
+    pub ids: Vec<TaskId>,
+    /// How many of them are new.
+    pub fresh: usize,
+}
+
+/// Creates those of `tasks` that were not submitted before.
+pub(in crate::command) fn create(
+    draft: &mut Draft<'_>,
+    tasks: &[NewTask],
+    workflow: Option<WorkflowId>,
+    field: &str,
+) -> Step<Accepted> {
+    let within = |at: usize, rejection: Rejection| match tasks.len() {
+        1 if workflow.is_none() && field == "tasks" => rejection,
+        _ => rejection.within(&format!("{field}[{at}]")),
+    };
+    need_named(draft, tasks)?;
+    let mut ids = Vec::with_capacity(tasks.len());
+    let mut fresh = Vec::with_capacity(tasks.len());
+    let keyed = tasks.iter().any(|task| task.idempotency.is_some());
+    let places = if keyed { places(tasks) } else { Places::new() };
+    for (at, task) in tasks.iter().enumerate() {
+        validate::new_task(task, draft.view.partition).map_err(|r| within(at, r))?;
+        let known = submitted_before(draft, task, workflow, &places)?;
+        ids.push(known.unwrap_or(task.id));
+        if known.is_none() {
+            validate::times(task, draft.now).map_err(|r| within(at, r))?;
+            fresh.push(task);
+        }
+    }
+    if let ([task], true) = (
+        fresh.as_slice(),
+        fresh.iter().all(|t| t.dependencies.is_empty()),
+    ) {
+        admit(draft, build(draft, task, workflow, None), &[], None)?;
+        count_tasks(draft, workflow, 1)?;
+        return Ok(Accepted { ids, fresh: 1 });
+    }
+    let graph = Graph::of(&fresh, tasks, &ids)?;
+    let fresh_count = fresh.len();
+    count_tasks(draft, workflow, fresh_count)?;
+    graph.create(draft, &fresh, workflow)?;
+    Ok(Accepted {
+        ids,
+        fresh: fresh_count,
+    })
+}
+
+fn count_tasks(draft: &mut Draft<'_>, workflow: Option<WorkflowId>, more: usize) -> Step<()> {
+    let Some(id) = workflow else {
+        return Ok(());
+    };
+    let Some(mut record) = draft.workflow(id)? else {
+        return Err(Rejection::NoWorkflow { id }.into());
+    };
+    if record.tasks as usize + more > limits::WORKFLOW_TASKS {
+        return Err(Rejection::LimitExceeded {
+            what: format!("{} tasks in one workflow", record.tasks as usize + more),
+            limit: limits::WORKFLOW_TASKS as u64,
+        }
+        .into());
+    }
+    record.tasks += more as u32;
+    draft.put_workflow(record);
+    Ok(())
+}
+
+pub(super) fn build(
+    draft: &Draft<'_>,
+    new: &NewTask,
+    workflow: Option<WorkflowId>,
+    rank: Option<u16>,
+) -> Task {
+    let now = draft.now;
+    Task {
+        id: new.id,
+        kind: new.kind.clone(),
+        queue: new.queue.clone(),
+        payload: new.payload.clone(),
+        status: Status::Blocked,
+        priority: new.priority.unwrap_or(NewTask::PRIORITY),
+        rank: rank.filter(|_| new.priority.is_none()),
+        retry_count: 0,
+        retry: new.retry,
+        attempt: 0,
+        created_at: now,
+        updated_at: now,
+        scheduled_at: new.start.map(|start| start.from(now)),
+        ready_at: None,
+        score: 0,
+        started_at: None,
+        completed_at: None,
+        expires_at: new.expires.map(|expires| expires.from(now)),
+        due_at: None,
+        purge_at: None,
+        lease_duration: new.lease_duration,
+        timeout: new.timeout,
+        retention: new.retention,
+        lease: None,
+        dependencies: Dependencies::default(),
+        if_unsatisfied: new.if_unsatisfied,
+        dependents: Dependents::default(),
+        resources: new.resources.clone(),
+        idempotency: new.idempotency.clone().map(Box::new),
+        partition_key: new.partition_key.clone().map(Box::new),
+        workflow,
+        metadata: new.metadata.clone(),
+        result: None,
+        last_error: None,
+        progress: None,
+        cancel_requested: false,
+        unsent: false,
+        sends: 0,
+        redriven_by: None,
+    }
+}
+
+/// Stores a new task where it belongs. `children` wait for it; `failed` is the end of a parent
+/// that makes it impossible to satisfy its dependencies.
+pub(super) fn admit(
+    draft: &mut Draft<'_>,
+    mut task: Task,
+    children: &[Dependency],
+    failed: Option<Status>,
+) -> Step<()> {
+    task.dependents.total = children.len() as u32;
+    for (chunk, edges) in children.chunks(limits::DEPENDENTS_PER_CHUNK).enumerate() {
+        let key = RecordKey::Dependents(task.id, chunk as u32);
+        draft.put(key, Record::Dependents(Arc::new(edges.to_vec())));
+    }
+    draft.event(&task, EventKind::Submitted, None);
+    match failed {
+        Some(parent) => unsatisfied(draft, &mut task, Some(parent))?,
+        None => place(draft, &mut task)?,
+    }
+    draft.put_task(task);
+    Ok(())
+}

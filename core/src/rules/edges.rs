@@ -1,0 +1,114 @@
+//! What the end of a task means to those that wait for it.
+
+use alloc::vec::Vec;
+
+use super::{end, place, record_error};
+use crate::draft::{Draft, Step, wrong_record};
+use crate::{
+    Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task, TaskId,
+};
+
+/// Tells one chunk of a task's dependents that it ended.
+pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
+    if parent.dependents.are_settled() {
+        return Ok(());
+    }
+    let here = draft.view.partition;
+    let edges = dependents(draft, parent.id, parent.dependents.settled_chunks)?;
+    let local = edges.iter().filter(|edge| edge.task.partition() == here);
+    draft.need(local.clone().map(|edge| RecordKey::Task(edge.task)))?;
+    let children = local.map(|edge| draft.find_task(edge.task));
+    let children = children.collect::<Step<Vec<_>>>()?;
+    draft.need(
+        children
+            .into_iter()
+            .flatten()
+            .flat_map(|child| beside(child)),
+    )?;
+    for edge in &edges {
+        if edge.task.partition() == here {
+            parent_ended(draft, edge, Some(parent.status))?;
+        } else {
+            draft.message(Message::Settled {
+                parent: parent.id,
+                child: edge.task,
+                status: Some(parent.status),
+            });
+        }
+    }
+    parent.dependents.settled_chunks += 1;
+    Ok(())
+}
+
+/// Asks at once for what a command that may end `task` reads beside it.
+pub(crate) fn need_for_end(draft: &Draft<'_>, task: &Task) -> Step<()> {
+    let untold = (!task.dependents.are_settled()).then_some(RecordKey::Dependents(
+        task.id,
+        task.dependents.settled_chunks,
+    ));
+    draft.need(beside(task).chain(untold))
+}
+
+/// The records beside a task that say what becomes of it.
+fn beside(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
+    let workflow = task.workflow.map(RecordKey::Workflow);
+    workflow
+        .into_iter()
+        .chain([RecordKey::Queue(task.queue.clone())])
+}
+
+/// The edges in one chunk of a task's dependents.
+pub(crate) fn dependents(draft: &Draft<'_>, parent: TaskId, chunk: u32) -> Step<Vec<Dependency>> {
+    match draft.get(&RecordKey::Dependents(parent, chunk))? {
+        Some(Record::Dependents(edges)) => Ok(edges.to_vec()),
+        None => Ok(Vec::new()),
+        Some(other) => wrong_record("dependents", other),
+    }
+}
+
+/// Tells the task at the end of `edge` that a parent ended; `None`: that it does not exist.
+pub(crate) fn parent_ended(
+    draft: &mut Draft<'_>,
+    edge: &Dependency,
+    status: Option<Status>,
+) -> Step<()> {
+    let Some(child) = draft.find_task(edge.task)? else {
+        return Ok(());
+    };
+    let mut child = Task::clone(child);
+    assert!(
+        child.dependencies.pending > 0,
+        "broken invariant: a dependency of {} ended twice",
+        child.id
+    );
+    child.dependencies.pending -= 1;
+    if child.status == Status::Blocked {
+        if status.is_some_and(|s| edge.on.is_satisfied_by(s)) {
+            place(draft, &mut child)?;
+        } else {
+            unsatisfied(draft, &mut child, status)?;
+        }
+    }
+    draft.put_task(child);
+    Ok(())
+}
+
+/// Does with a blocked task what it asked for in case a dependency cannot be satisfied.
+pub(crate) fn unsatisfied(
+    draft: &mut Draft<'_>,
+    child: &mut Task,
+    parent: Option<Status>,
+) -> Step<()> {
+    let status = match child.if_unsatisfied {
+        IfUnsatisfied::Run => return place(draft, child),
+        IfUnsatisfied::Cancel => Status::Cancelled,
+        IfUnsatisfied::Dead => Status::Dead,
+    };
+    let message = match parent {
+        Some(parent) => alloc::format!("a task that it depends on ended {parent}"),
+        None => "a task that it depends on does not exist".into(),
+    };
+    let now = draft.now_for(child);
+    record_error(child, ErrorKind::DependencyUnsatisfied, message, now);
+    end(draft, child, status, Some(ErrorKind::DependencyUnsatisfied))
+}

@@ -1,0 +1,138 @@
+//! The promises about everything that is stored, each a function of its name.
+
+use std::collections::BTreeMap;
+
+use russet_core::{
+    Command, Decision, Event, EventKind, Millis, Record, RecordKey, Status, Task, TaskId, entries,
+};
+
+use crate::promises::Ledger;
+use crate::store::Partition;
+
+/// What is accepted is stored until it is purged, which is after its end.
+pub fn no_loss(ledger: &Ledger, partition: usize, stored: &Partition) {
+    let here = |id: &TaskId| usize::from(id.partition().0) == partition;
+    let accepted = ledger
+        .accounts
+        .iter()
+        .filter(|(id, account)| account.exists && here(id));
+    let accepted: Vec<_> = accepted.map(|(id, _)| *id).collect();
+    let kept: Vec<_> = stored.tasks().map(|task| task.id).collect();
+    assert_eq!(
+        kept, accepted,
+        "no-loss and no-ghost: stored (left) and accepted"
+    );
+}
+
+/// In a lane, a task goes before all that became ready more than `9 * aging` after it.
+pub fn no_starvation(ledger: &mut Ledger, command: &Command, stored: &Partition) {
+    let default = Millis::from_secs(60);
+    let asked = match command {
+        Command::Configure(configure) => configure.patch.aging.unwrap_or_default(),
+        _ => default,
+    };
+    ledger.longest_aging = ledger.longest_aging.max(asked);
+    let ready = |task: &&Task| task.status == Status::Queued;
+    let ready: Vec<_> = stored.tasks().filter(ready).collect();
+    for old in &ready {
+        for young in &ready {
+            let patience = ledger.longest_aging.times(9);
+            let late = old.ready_at.map(|at| at + patience) < young.ready_at;
+            let same_lane = (&old.queue, &old.resources) == (&young.queue, &young.resources);
+            let first = (old.score, old.id) < (young.score, young.id);
+            assert!(
+                first || !late || !same_lane,
+                "no-starvation: {} of {}",
+                old.id,
+                young.id
+            );
+        }
+    }
+}
+
+/// A queue with a limit never grants more leases than that.
+pub fn limits_held(stored: &Partition, decision: &Decision) {
+    for record in stored.records.values() {
+        let Record::Queue(queue) = record else {
+            continue;
+        };
+        let holds = |task: &&Task| {
+            let slot = task.lease.as_ref().is_some_and(|lease| lease.slot);
+            task.queue == queue.name && slot && task.status == Status::Running
+        };
+        let held = stored.tasks().filter(holds).count();
+        assert_eq!(
+            queue.running as usize, held,
+            "limits-held: slots (left) and leases"
+        );
+        let grants = |event: &Event| event.kind == EventKind::Leased && event.queue == queue.name;
+        if let Some(limit) = queue.config.concurrency
+            && decision.events.iter().any(grants)
+        {
+            assert!(queue.running <= limit, "limits-held: {}", queue.name);
+        }
+    }
+}
+
+/// Index entries and counters say what the records say.
+pub fn indexes_agree(stored: &Partition) {
+    let mut edges: BTreeMap<TaskId, u32> = BTreeMap::new();
+    for (key, record) in &stored.records {
+        match (key, record) {
+            (RecordKey::Dependents(parent, chunk), Record::Dependents(children)) => {
+                let parent = stored
+                    .task(*parent)
+                    .expect("indexes-agree: the list of no task");
+                assert!(
+                    *chunk < parent.dependents.chunks(),
+                    "indexes-agree: a list too many"
+                );
+                let untold = *chunk >= parent.dependents.settled_chunks;
+                for child in children.iter().filter(|_| untold) {
+                    *edges.entry(child.task).or_default() += 1;
+                }
+            }
+            (RecordKey::Waits(child, _), _) => *edges.entry(*child).or_default() += 1,
+            (RecordKey::Task(_), Record::Task(task)) => task_is_indexed(record, task),
+            _ => {}
+        }
+    }
+    for task in stored.tasks() {
+        let waits = edges.get(&task.id).copied().unwrap_or_default();
+        assert_eq!(
+            task.dependencies.pending, waits,
+            "indexes-agree: the parents of {}",
+            task.id
+        );
+        let blocked = task.status == Status::Blocked;
+        assert!(
+            task.status.is_terminal() || blocked == (waits > 0),
+            "indexes-agree"
+        );
+    }
+}
+
+fn task_is_indexed(record: &Record, task: &Task) {
+    let entries = entries(record);
+    let listed = entries.listed.expect("indexes-agree: a task is listed");
+    let places = (listed.queue, listed.status, listed.workflow);
+    assert_eq!(
+        places,
+        (&task.queue, task.status, task.workflow),
+        "indexes-agree"
+    );
+    assert_eq!(
+        entries.timer, task.due_at,
+        "indexes-agree: the timer of {}",
+        task.id
+    );
+    let ready = entries
+        .ready
+        .map(|ready| (ready.lane.queue, ready.lane.resources, ready.task));
+    let expected = (task.queue.clone(), task.resources.clone(), task.id);
+    assert_eq!(
+        ready,
+        (task.status == Status::Queued).then_some(expected),
+        "indexes-agree"
+    );
+}

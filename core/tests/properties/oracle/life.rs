@@ -1,0 +1,186 @@
+//! What happens to a task without a worker: it waits, it is told, it ends, it is forgotten.
+
+use russet_core::command::{Cancel, Redrive};
+use russet_core::{
+    Dependency, ErrorKind, IfUnsatisfied, Message, Millis, Reply, Status, TaskId, Timestamp, Window,
+};
+
+use super::{Answer, Expected, Job, Oracle};
+
+impl Oracle {
+    /// What is told about a task.
+    pub(super) fn now_reply(&self, id: TaskId) -> Answer {
+        let job = &self.jobs[&id];
+        Answer::Exactly(Reply::Now {
+            task: id,
+            status: job.status,
+            attempt: job.attempts,
+            scheduled_at: job.start.filter(|_| job.status == Status::Scheduled),
+            cancel_requested: job.cancelling,
+            follow_ups: Vec::new(),
+        })
+    }
+
+    /// Where a task belongs that nobody holds.
+    pub(super) fn place(&self, job: &mut Job) {
+        if !job.awaits.is_empty() {
+            job.status = Status::Blocked;
+        } else if job.start.is_some_and(|start| start > self.time(job)) {
+            job.status = Status::Scheduled;
+        } else {
+            job.status = Status::Queued;
+            job.unsent = self.split;
+            job.sends = 0;
+        }
+    }
+
+    /// Ends a task; those who wait for it are not told yet.
+    pub(super) fn end(&mut self, mut job: Job, status: Status) {
+        let config = self.queue(&job.asked.queue);
+        let keep = if status == Status::Dead {
+            config.keep_dead
+        } else {
+            config.keep_finished
+        };
+        let named_until = |created: Timestamp, window: Option<Window>| match window {
+            Some(Window::For(window)) => created + window,
+            _ => created,
+        };
+        let own = job.asked.idempotency.as_ref().map(|known| known.window);
+        let flow = job.workflow.map(|id| &self.flows[&id]);
+        let flows = flow.map_or(Timestamp::ZERO, |flow| {
+            named_until(flow.created, flow.key.as_ref().map(|(_, window)| *window))
+        });
+        let now = self.time(&job);
+        let kept = now + job.asked.retention.unwrap_or(keep);
+        job.status = status;
+        job.completed = Some(now);
+        job.purge = Some(kept.max(named_until(job.created, own)).max(flows));
+        job.unsent = false;
+        job.cancelling = false;
+        let workflow = job.workflow;
+        self.put(job);
+        if let Some(id) = workflow
+            && self.members(id).all(|job| job.status.is_terminal())
+            && let Some(flow) = self.flows.get_mut(&id)
+        {
+            flow.completed = Some(now);
+        }
+    }
+
+    /// Tells those who wait for a task that it ended.
+    pub(super) fn tell(&mut self, parent: TaskId) {
+        let job = self.jobs.get_mut(&parent).expect("a parent");
+        let (status, untold) = (job.status, job.children.split_off(job.told));
+        job.told += untold.len();
+        job.children.extend(untold.iter().cloned());
+        for edge in untold.into_iter().flatten() {
+            if edge.task.partition() == parent.partition() {
+                self.hear(edge.task, parent, edge.on, Some(status));
+            } else {
+                self.post(Message::Settled {
+                    parent,
+                    child: edge.task,
+                    status: Some(status),
+                });
+            }
+        }
+    }
+
+    /// A task hears of the end of a parent.
+    pub(super) fn hear(
+        &mut self,
+        child: TaskId,
+        parent: TaskId,
+        on: russet_core::DependencyOn,
+        status: Option<Status>,
+    ) {
+        let Some(mut job) = self.job(child).cloned() else {
+            return;
+        };
+        job.awaits.remove(&Dependency { task: parent, on });
+        let satisfied = status.is_some_and(|status| on.is_satisfied_by(status));
+        match job.status {
+            Status::Blocked if satisfied => {
+                self.place(&mut job);
+                self.put(job);
+            }
+            Status::Blocked => self.disappoint(job),
+            _ => self.put(job),
+        }
+    }
+
+    /// A parent can no longer end as a task wants it to.
+    pub(super) fn disappoint(&mut self, mut job: Job) {
+        let status = match job.asked.if_unsatisfied {
+            IfUnsatisfied::Run => {
+                self.place(&mut job);
+                return self.put(job);
+            }
+            IfUnsatisfied::Cancel => Status::Cancelled,
+            IfUnsatisfied::Dead => Status::Dead,
+        };
+        job.error = Some(ErrorKind::DependencyUnsatisfied);
+        self.end(job, status);
+    }
+
+    pub(super) fn cancel(&mut self, cancel: &Cancel) -> Expected {
+        let mut job = self.known(cancel.task)?;
+        match job.status {
+            Status::Succeeded | Status::Dead => return Err("wrong_status"),
+            Status::Cancelled => {}
+            Status::Running if job.cancelling => {}
+            status => {
+                if cancel.reason.is_some() {
+                    job.error = Some(ErrorKind::Cancelled);
+                }
+                if status == Status::Running {
+                    job.cancelling = true;
+                    self.put(job);
+                } else {
+                    self.end(job, Status::Cancelled);
+                    self.tell(cancel.task);
+                }
+            }
+        }
+        Ok(self.now_reply(cancel.task))
+    }
+
+    pub(super) fn redrive(&mut self, redrive: &Redrive) -> Expected {
+        let mut job = self.known(redrive.task)?;
+        if job.redriven_by == Some(redrive.id) {
+            return Ok(self.now_reply(redrive.task));
+        }
+        if job.status != Status::Dead || job.told < job.children.len() || job.cleared > 0 {
+            return Err("wrong_status");
+        }
+        let now = self.time(&job);
+        job.redriven_by = Some(redrive.id);
+        job.retries = 0;
+        job.completed = None;
+        job.purge = None;
+        job.expires = job.expires.filter(|at| *at > now + Millis::new(1));
+        job.start = job.start.filter(|at| *at > now);
+        if let Some(flow) = job.workflow.and_then(|id| self.flows.get_mut(&id)) {
+            flow.completed = None;
+        }
+        self.place(&mut job);
+        self.put(job);
+        Ok(self.now_reply(redrive.task))
+    }
+
+    pub(super) fn purge(&mut self, id: TaskId) -> Expected {
+        let mut job = self.known(id)?;
+        if !job.status.is_terminal() {
+            return Err("wrong_status");
+        }
+        let reply = self.now_reply(id);
+        if job.children.is_empty() && job.awaits.is_empty() {
+            self.forget(id);
+        } else {
+            job.purge = Some(self.time(&job));
+            self.put(job);
+        }
+        Ok(reply)
+    }
+}

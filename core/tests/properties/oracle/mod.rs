@@ -1,0 +1,240 @@
+//! The rules once more, written to be obvious instead of fast: plain structs and sets, no
+//! counters, no indexes, everything found by looking at everything. It knows all partitions
+//! and is told each command that the real rules decide.
+
+mod agree;
+mod keys;
+mod life;
+mod submit;
+mod timers;
+mod workers;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use russet_core::command::{Campaign, Configure};
+use russet_core::{
+    Command, Dependency, ErrorKind, IdempotencyKey, Leader, Lease, Message, MessageId, Millis,
+    Named, NewTask, Progress, QueueConfig, QueueName, Reply, Status, TaskId, Timestamp, View,
+    Window, WorkflowId,
+};
+
+/// What a command must come to: an answer, or the code of a refusal.
+pub type Expected = Result<Answer, &'static str>;
+
+/// An answer that must be given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    Exactly(Reply),
+    /// A lease is granted; the task is compared as all tasks are.
+    Leased,
+}
+
+/// A task.
+#[derive(Clone)]
+pub struct Job {
+    /// As it was asked for, with dependencies on the ids that keys stand for.
+    pub asked: NewTask,
+    pub workflow: Option<WorkflowId>,
+    /// It is no longer stored.
+    pub gone: bool,
+    pub status: Status,
+    pub created: Timestamp,
+    pub updated: Timestamp,
+    pub start: Option<Timestamp>,
+    pub expires: Option<Timestamp>,
+    pub attempts: u64,
+    pub retries: u32,
+    /// The parents that have not told it of their end.
+    pub awaits: BTreeSet<Dependency>,
+    /// Those who wait for it, one set for each of its lives that somebody waited for.
+    pub children: Vec<BTreeSet<Dependency>>,
+    /// How many of the sets were told that it ended.
+    pub told: usize,
+    /// How many of the sets are forgotten.
+    pub cleared: usize,
+    pub lease: Option<Lease>,
+    pub cancelling: bool,
+    pub error: Option<ErrorKind>,
+    pub result: Option<bytes::Bytes>,
+    pub progress: Option<Progress>,
+    pub completed: Option<Timestamp>,
+    pub purge: Option<Timestamp>,
+    pub unsent: bool,
+    pub sends: u32,
+    pub redriven_by: Option<u64>,
+}
+
+#[derive(Clone)]
+pub struct Flow {
+    pub created: Timestamp,
+    pub completed: Option<Timestamp>,
+    pub key: Option<(IdempotencyKey, Window)>,
+    pub asked: Vec<TaskId>,
+}
+
+/// What a key names, and the request that it was given with.
+#[derive(Clone)]
+pub struct Name {
+    pub named: Named,
+    pub request: Vec<NewTask>,
+    pub window: Window,
+    pub created: Timestamp,
+}
+
+/// A message that is not acknowledged.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mail {
+    pub message: Message,
+    pub tries: u32,
+    pub due: Timestamp,
+}
+
+/// All that there is.
+#[derive(Clone)]
+pub struct Oracle {
+    split: bool,
+    skew: Millis,
+    defaults: QueueConfig,
+    pub jobs: BTreeMap<TaskId, Job>,
+    pub flows: BTreeMap<WorkflowId, Flow>,
+    names: BTreeMap<(usize, IdempotencyKey), Name>,
+    queues: BTreeMap<(usize, QueueName), QueueConfig>,
+    mail: BTreeMap<(usize, MessageId), Mail>,
+    leaders: BTreeMap<usize, Leader>,
+    /// Where and when the command at hand is decided.
+    here: usize,
+    now: Timestamp,
+}
+
+impl Oracle {
+    pub fn new(settings: &View) -> Self {
+        Self {
+            split: settings.split,
+            skew: settings.max_clock_skew,
+            defaults: settings.queue_defaults.clone(),
+            jobs: BTreeMap::new(),
+            flows: BTreeMap::new(),
+            names: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            mail: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            here: 0,
+            now: Timestamp::ZERO,
+        }
+    }
+
+    /// Carries out `command`, and says what must come of it.
+    pub fn expect(&mut self, partition: usize, command: &Command, now: Timestamp) -> Expected {
+        let before = self.clone();
+        (self.here, self.now) = (partition, now);
+        let answer = match command {
+            Command::Submit(submit) => self.submit(submit),
+            Command::Lease(lease) => self.lease(lease),
+            Command::Extend(extend) => self.extend(extend),
+            Command::Complete(complete) => self.complete(complete),
+            Command::Fail(fail) => self.fail(fail),
+            Command::Release(release) => self.release(release),
+            Command::Cancel(cancel) => self.cancel(cancel),
+            Command::Redrive(redrive) => self.redrive(redrive),
+            Command::Purge(purge) => self.purge(purge.task),
+            Command::Fire(fire) => Ok(self.fire(fire.timer)),
+            Command::Deliver(deliver) => Ok(self.deliver(deliver.message)),
+            Command::Acknowledge(done) => {
+                self.mail.remove(&(partition, done.message));
+                Ok(Answer::Exactly(Reply::Done))
+            }
+            Command::Sent(sent) => Ok(self.sent(sent.task)),
+            Command::Configure(configure) => Ok(self.configure(configure)),
+            Command::Campaign(campaign) => self.campaign(campaign),
+        };
+        if answer.is_err() {
+            *self = before;
+        }
+        answer
+    }
+
+    fn job(&self, id: TaskId) -> Option<&Job> {
+        let stored = |job: &&Job| !job.gone && usize::from(id.partition().0) == self.here;
+        self.jobs.get(&id).filter(stored)
+    }
+
+    fn known(&self, id: TaskId) -> Result<Job, &'static str> {
+        self.job(id).cloned().ok_or("not_found")
+    }
+
+    /// The time for a task: never before the last decision about it.
+    fn time(&self, job: &Job) -> Timestamp {
+        self.now.max(job.updated)
+    }
+
+    fn put(&mut self, mut job: Job) {
+        job.updated = self.time(&job);
+        self.jobs.insert(job.asked.id, job);
+    }
+
+    fn queue(&self, name: &QueueName) -> &QueueConfig {
+        let known = self.queues.get(&(self.here, name.clone()));
+        known.unwrap_or(&self.defaults)
+    }
+
+    fn is_live(&self, id: TaskId) -> bool {
+        self.job(id).is_some_and(|job| !job.status.is_terminal())
+    }
+
+    fn members(&self, id: WorkflowId) -> impl Iterator<Item = &Job> {
+        self.jobs
+            .values()
+            .filter(move |job| job.workflow == Some(id))
+    }
+
+    fn post(&mut self, message: Message) {
+        let mail = Mail {
+            message,
+            tries: 0,
+            due: self.now + Millis::from_secs(1),
+        };
+        self.mail.insert((self.here, message.id()), mail);
+    }
+
+    fn sent(&mut self, id: TaskId) -> Answer {
+        if let Some(mut job) = self.job(id).cloned()
+            && job.status == Status::Queued
+            && job.unsent
+        {
+            job.unsent = false;
+            job.sends += 1;
+            self.put(job);
+        }
+        Answer::Exactly(Reply::Done)
+    }
+
+    fn configure(&mut self, configure: &Configure) -> Answer {
+        let mut config = self.queue(&configure.queue).clone();
+        let patch = configure.patch.clone();
+        config.paused = patch.paused.unwrap_or(config.paused);
+        config.concurrency = patch.concurrency.unwrap_or(config.concurrency);
+        config.aging = patch.aging.unwrap_or(config.aging);
+        config.keep_finished = patch.keep_finished.unwrap_or(config.keep_finished);
+        config.keep_dead = patch.keep_dead.unwrap_or(config.keep_dead);
+        self.queues
+            .insert((self.here, configure.queue.clone()), config.clone());
+        Answer::Exactly(Reply::Configured(config))
+    }
+
+    fn campaign(&mut self, campaign: &Campaign) -> Expected {
+        let leader = self.leaders.get(&self.here);
+        let epoch = match leader {
+            None => 1,
+            Some(known) if known.holder == campaign.node => known.epoch,
+            Some(known) if self.now < known.expires_at + self.skew => return Err("not_leader"),
+            Some(known) => known.epoch + 1,
+        };
+        let leader = Leader {
+            holder: campaign.node,
+            epoch,
+            expires_at: self.now + campaign.term,
+        };
+        self.leaders.insert(self.here, leader);
+        Ok(Answer::Exactly(Reply::Leading(leader)))
+    }
+}

@@ -1,0 +1,214 @@
+//! How tasks come to be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use russet_core::command::{Submit, When};
+use russet_core::{
+    Dependency, Message, Named, NewTask, Reply, Status, TaskId, Timestamp, WorkflowId,
+};
+
+use super::keys::plain;
+use super::{Answer, Expected, Flow, Job, Oracle};
+
+impl Oracle {
+    pub(super) fn submit(&mut self, submit: &Submit) -> Expected {
+        let Some(new) = &submit.workflow else {
+            let (tasks, fresh) = self.create(&submit.tasks, None)?;
+            return Ok(submitted(tasks, None, fresh == 0));
+        };
+        let asked: Vec<_> = submit.tasks.iter().map(|task| task.id).collect();
+        if submit.tasks.iter().any(|task| task.idempotency.is_some()) {
+            return Err("invalid");
+        }
+        let key = new
+            .idempotency
+            .clone()
+            .map(|known| (known.key, known.window));
+        if let Some(known) = self.flows.get(&new.id) {
+            let same = known.asked == asked && known.key == key;
+            return if same {
+                Ok(submitted(asked, Some(new.id), true))
+            } else {
+                Err("idempotency_conflict")
+            };
+        }
+        if let Some(known) = &new.idempotency {
+            let request = plain(&submit.tasks, &submit.tasks);
+            if let Some(Named::Workflow(id)) = self.named(known, &request, &[])? {
+                return Ok(submitted(Vec::new(), Some(id), true));
+            }
+            self.name(known, Named::Workflow(new.id), request);
+        }
+        let flow = Flow {
+            created: self.now,
+            completed: None,
+            key,
+            asked,
+        };
+        self.flows.insert(new.id, flow);
+        let (tasks, _) = self.create(&submit.tasks, Some(new.id))?;
+        Ok(submitted(tasks, Some(new.id), false))
+    }
+
+    /// Creates tasks; gives their ids, and how many of them are new.
+    pub(super) fn create(
+        &mut self,
+        asked: &[NewTask],
+        workflow: Option<WorkflowId>,
+    ) -> Result<(Vec<TaskId>, usize), &'static str> {
+        let mut stands_for = BTreeMap::new();
+        let mut fresh: Vec<&NewTask> = Vec::new();
+        for task in asked {
+            let parents: BTreeSet<_> = task.dependencies.iter().map(|edge| edge.task).collect();
+            if parents.len() < task.dependencies.len() {
+                return Err("invalid");
+            }
+            let known = self.submitted_before(task, workflow, asked, &fresh)?;
+            stands_for.insert(task.id, known.unwrap_or(task.id));
+            if known.is_none() {
+                self.check_times(task)?;
+                fresh.push(task);
+            }
+        }
+        let ids: BTreeSet<_> = fresh.iter().map(|task| task.id).collect();
+        if ids.len() < fresh.len() {
+            return Err("invalid");
+        }
+        let edges = |task: &NewTask| -> BTreeSet<Dependency> {
+            let resolve = |edge: &Dependency| Dependency {
+                task: stands_for.get(&edge.task).copied().unwrap_or(edge.task),
+                on: edge.on,
+            };
+            task.dependencies.iter().map(resolve).collect()
+        };
+        let edges: BTreeMap<_, _> = fresh.iter().map(|task| (task.id, edges(task))).collect();
+        if ids.iter().any(|id| reaches(*id, *id, &edges)) {
+            return Err("cycle");
+        }
+        for task in &fresh {
+            self.jobs.insert(task.id, self.newborn(task, workflow));
+        }
+        for task in &fresh {
+            self.depend(task.id, &edges[&task.id], &ids)?;
+        }
+        Ok((
+            asked.iter().map(|task| stands_for[&task.id]).collect(),
+            fresh.len(),
+        ))
+    }
+
+    fn check_times(&self, task: &NewTask) -> Result<(), &'static str> {
+        let start = task.start.map(|start| self.resolve(start));
+        let expires = task.expires.map(|expires| self.resolve(expires));
+        let never = expires.is_some_and(|at| at <= self.now)
+            || start
+                .zip(expires)
+                .is_some_and(|(start, expires)| start >= expires);
+        if never { Err("invalid") } else { Ok(()) }
+    }
+
+    fn resolve(&self, when: When) -> Timestamp {
+        match when {
+            When::At(at) => at,
+            When::In(after) => self.now + after,
+        }
+    }
+
+    fn newborn(&self, task: &NewTask, workflow: Option<WorkflowId>) -> Job {
+        Job {
+            asked: task.clone(),
+            workflow,
+            gone: false,
+            status: Status::Blocked,
+            created: self.now,
+            updated: self.now,
+            start: task.start.map(|start| self.resolve(start)),
+            expires: task.expires.map(|expires| self.resolve(expires)),
+            attempts: 0,
+            retries: 0,
+            awaits: BTreeSet::new(),
+            children: Vec::new(),
+            told: 0,
+            cleared: 0,
+            lease: None,
+            cancelling: false,
+            error: None,
+            result: None,
+            progress: None,
+            completed: None,
+            purge: None,
+            unsent: false,
+            sends: 0,
+            redriven_by: None,
+        }
+    }
+
+    /// Makes a new task wait for its parents; `batch` are those that are new with it.
+    fn depend(
+        &mut self,
+        id: TaskId,
+        edges: &BTreeSet<Dependency>,
+        batch: &BTreeSet<TaskId>,
+    ) -> Result<(), &'static str> {
+        let mut hopeless = false;
+        for edge in edges {
+            let child = Dependency {
+                task: id,
+                on: edge.on,
+            };
+            if edge.task.partition() != id.partition() {
+                self.post(Message::Watch {
+                    parent: edge.task,
+                    child: id,
+                    on: edge.on,
+                });
+            } else {
+                let parent = self.job(edge.task).ok_or("dependency_not_found")?.clone();
+                if !batch.contains(&edge.task) && parent.status.is_terminal() {
+                    hopeless |= !edge.on.is_satisfied_by(parent.status);
+                    continue;
+                }
+                self.watch(parent, child);
+            }
+            self.jobs
+                .get_mut(&id)
+                .expect("the child")
+                .awaits
+                .insert(*edge);
+        }
+        let mut job = self.jobs[&id].clone();
+        job.asked.dependencies = edges.iter().copied().collect();
+        if hopeless {
+            self.disappoint(job);
+        } else {
+            self.place(&mut job);
+            self.put(job);
+        }
+        Ok(())
+    }
+}
+
+fn submitted(tasks: Vec<TaskId>, workflow: Option<WorkflowId>, existing: bool) -> Answer {
+    Answer::Exactly(Reply::Submitted {
+        tasks,
+        workflow,
+        existing,
+    })
+}
+
+/// Whether `from` waits, over any number of steps, for `to`.
+fn reaches(from: TaskId, to: TaskId, edges: &BTreeMap<TaskId, BTreeSet<Dependency>>) -> bool {
+    let mut seen = BTreeSet::new();
+    let mut next: Vec<TaskId> = vec![from];
+    while let Some(at) = next.pop() {
+        for edge in edges.get(&at).into_iter().flatten() {
+            if edge.task == to {
+                return true;
+            }
+            if seen.insert(edge.task) {
+                next.push(edge.task);
+            }
+        }
+    }
+    false
+}

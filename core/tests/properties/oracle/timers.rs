@@ -1,0 +1,168 @@
+//! What time and messages do: timers fire, news arrive, what ended is forgotten.
+
+use russet_core::{
+    Dependency, ErrorKind, Lease, Message, MessageId, Millis, Named, Reply, Status, TaskId,
+    TimerKey, Timestamp,
+};
+
+use super::{Answer, Job, Oracle};
+
+const AN_HOUR: Millis = Millis::from_secs(3_600);
+
+impl Oracle {
+    /// One step towards forgetting a task whose time is over.
+    fn purge_step(&mut self, mut job: Job) {
+        let id = job.asked.id;
+        let needed = match job.children.get(job.cleared) {
+            _ if !job.awaits.is_empty() => true,
+            None => return self.forget(id),
+            Some(children) => children.iter().any(|edge| self.is_live(edge.task)),
+        };
+        if needed {
+            job.purge = Some(self.time(&job) + AN_HOUR);
+        } else {
+            job.cleared += 1;
+        }
+        self.put(job);
+    }
+
+    pub(super) fn forget(&mut self, id: TaskId) {
+        let job = self.jobs.get_mut(&id).expect("a task");
+        job.gone = true;
+        let workflow = job.workflow;
+        self.names.retain(|_, name| name.named != Named::Task(id));
+        if let Some(workflow) = workflow
+            && self.members(workflow).all(|job| job.gone)
+        {
+            self.flows.remove(&workflow);
+            self.names
+                .retain(|_, name| name.named != Named::Workflow(workflow));
+        }
+    }
+
+    /// When a task's timer fires.
+    pub(super) fn due(&self, job: &Job) -> Option<Timestamp> {
+        let sent_after = match (job.unsent, job.sends.min(16)) {
+            (true, _) => Millis::from_secs(2),
+            (false, sends) => Millis::from_secs(300 << sends).min(Millis::from_secs(6 * 3_600)),
+        };
+        match job.status {
+            Status::Blocked => job.expires,
+            Status::Scheduled => job.start.into_iter().chain(job.expires).min(),
+            Status::Queued if self.split => Some(job.updated + sent_after)
+                .into_iter()
+                .chain(job.expires)
+                .min(),
+            Status::Queued => job.expires,
+            Status::Running => job
+                .lease
+                .iter()
+                .map(|lease| lease_end(lease) + self.skew)
+                .min(),
+            _ if job.told < job.children.len() => Some(job.updated),
+            _ => job.purge,
+        }
+    }
+
+    pub(super) fn fire(&mut self, timer: TimerKey) -> Answer {
+        let id = match timer {
+            TimerKey::Task(id) => id,
+            TimerKey::Outbox(id) => return self.relay(id),
+        };
+        let due = self.job(id).and_then(|job| self.due(job));
+        if due.is_none_or(|due| due > self.now) {
+            return Answer::Exactly(Reply::NotDue { next: due });
+        }
+        let mut job = self.jobs[&id].clone();
+        match job.status {
+            Status::Running => self.reclaim(job),
+            _ if job.status.is_terminal() && job.told < job.children.len() => {
+                self.tell(id);
+                self.put(self.jobs[&id].clone());
+            }
+            _ if job.status.is_terminal() => self.purge_step(job),
+            _ if job.expires.is_some_and(|at| at <= self.now) => {
+                job.error = Some(ErrorKind::Expired);
+                self.end(job, Status::Dead);
+                self.tell(id);
+            }
+            Status::Scheduled => {
+                self.place(&mut job);
+                self.put(job);
+            }
+            _ => {
+                job.unsent = self.split;
+                self.put(job);
+            }
+        }
+        let next = self.job(id).and_then(|job| self.due(job));
+        Answer::Exactly(Reply::Fired { next, relay: None })
+    }
+
+    fn relay(&mut self, id: MessageId) -> Answer {
+        let now = self.now;
+        let Some(mail) = self.mail.get_mut(&(self.here, id)) else {
+            return Answer::Exactly(Reply::NotDue { next: None });
+        };
+        if mail.due > now {
+            return Answer::Exactly(Reply::NotDue {
+                next: Some(mail.due),
+            });
+        }
+        mail.tries += 1;
+        mail.due = now + Millis::from_secs(60.min(1 << mail.tries.min(16)));
+        Answer::Exactly(Reply::Fired {
+            next: Some(mail.due),
+            relay: Some(mail.message),
+        })
+    }
+
+    pub(super) fn deliver(&mut self, message: Message) -> Answer {
+        match message {
+            Message::Watch { parent, child, on } => match self.job(parent).cloned() {
+                Some(job) if !job.status.is_terminal() => {
+                    self.watch(job, Dependency { task: child, on });
+                }
+                other => self.post(Message::Settled {
+                    parent,
+                    child,
+                    status: other.map(|job| job.status),
+                }),
+            },
+            Message::Settled {
+                parent,
+                child,
+                status,
+            } => {
+                let awaited = self
+                    .job(child)
+                    .and_then(|job| job.awaits.iter().find(|edge| edge.task == parent).copied());
+                if let Some(edge) = awaited {
+                    self.hear(child, parent, edge.on, status);
+                }
+            }
+        }
+        Answer::Exactly(Reply::Done)
+    }
+
+    /// A live task is told who waits for it; telling it twice changes nothing.
+    pub(super) fn watch(&mut self, mut parent: Job, edge: Dependency) {
+        if parent.children.len() == parent.told {
+            parent.children.push(Default::default());
+        }
+        if parent
+            .children
+            .last_mut()
+            .is_some_and(|children| children.insert(edge))
+        {
+            self.put(parent);
+        }
+    }
+}
+
+/// When the holder of a lease has run out of time.
+pub(super) fn lease_end(lease: &Lease) -> Timestamp {
+    lease
+        .deadline
+        .map_or(lease.expires_at, |deadline| deadline.min(lease.expires_at))
+}

@@ -1,0 +1,280 @@
+//! The promises of the design, each a function of its name. They read the events, and the
+//! records as they are stored; they know nothing of the rules or of the oracle.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use russet_core::{
+    Command, Decision, ErrorKind, Event, EventKind, IdempotencyKey, IfUnsatisfied, LeaseEnd,
+    LeaseId, Millis, Record, RecordKey, Status, Task, TaskId, Timestamp, Window,
+};
+
+use crate::books::{indexes_agree, limits_held, no_loss, no_starvation};
+use crate::harness::{Step, World};
+use crate::replay::records_read_back;
+use crate::store::Partition;
+
+/// What the events said about one task.
+#[derive(Default)]
+pub struct Account {
+    pub exists: bool,
+    attempt: u64,
+    /// Attempts of this life that failed.
+    failures: u32,
+    not_before: Timestamp,
+    succeeded: bool,
+    dead: bool,
+    redriven: bool,
+    /// Every way in which it, or an earlier task of the same id, ever ended.
+    ends: BTreeSet<Status>,
+}
+
+/// What the events said about all tasks.
+#[derive(Default)]
+pub struct Ledger {
+    pub accounts: BTreeMap<TaskId, Account>,
+    /// The task that was accepted last under a key.
+    named: BTreeMap<(u16, IdempotencyKey), TaskId>,
+    pub longest_aging: Millis,
+}
+
+/// Checks all promises after a step.
+pub fn check(world: &mut World, step: &Step<'_>) {
+    let mut ledger = std::mem::take(&mut world.ledger);
+    let stored = &world.partitions[step.partition];
+    if let Ok(decision) = &step.result {
+        for event in &decision.events {
+            lease_respected(step, event);
+            order(&ledger, step, event);
+            let account = ledger.accounts.entry(event.task).or_default();
+            no_ghost(account, step, event);
+            one_holder(account, event);
+            bounded_retry(account, step, event);
+            dead_once(account, event);
+        }
+        stale_refused(step, decision);
+        dedup(&mut ledger, step, stored, decision);
+        limits_held(stored, decision);
+    }
+    no_loss(&ledger, step.partition, stored);
+    no_starvation(&mut ledger, step.command, stored);
+    indexes_agree(stored);
+    records_read_back(step);
+    world.ledger = ledger;
+}
+
+fn before<'a>(step: &'a Step<'_>, id: TaskId) -> Option<&'a Task> {
+    match step.view.records.get(&RecordKey::Task(id)) {
+        Some(Some(Record::Task(task))) => Some(task),
+        _ => None,
+    }
+}
+
+/// Nothing happens to a task that nobody submitted.
+fn no_ghost(account: &mut Account, step: &Step<'_>, event: &Event) {
+    match event.kind {
+        EventKind::Submitted => {
+            let asked = match step.command {
+                Command::Submit(submit) => &submit.tasks,
+                Command::Complete(complete) => &complete.follow_ups,
+                other => panic!("no-ghost: {} submits {}", other.name(), event.task),
+            };
+            assert!(
+                !account.exists && asked.iter().any(|task| task.id == event.task),
+                "no-ghost"
+            );
+            *account = Account {
+                exists: true,
+                ends: std::mem::take(&mut account.ends),
+                ..Account::default()
+            };
+        }
+        EventKind::Purged => {
+            let ended = before(step, event.task).is_some_and(|task| task.status.is_terminal());
+            assert!(ended, "no-loss: {} is purged before its end", event.task);
+            account.exists = false;
+        }
+        _ => assert!(
+            account.exists,
+            "no-ghost: {:?} of {}",
+            event.kind, event.task
+        ),
+    }
+}
+
+/// Fencing tokens only grow, one at a time, and only the newest one completes a task, once.
+fn one_holder(account: &mut Account, event: &Event) {
+    match event.kind {
+        EventKind::Submitted => return,
+        EventKind::Leased => account.attempt += 1,
+        EventKind::Succeeded => {
+            assert!(
+                !account.succeeded,
+                "one-holder: {} succeeds twice",
+                event.task
+            );
+            account.succeeded = true;
+        }
+        _ => {}
+    }
+    assert_eq!(
+        event.attempt, account.attempt,
+        "one-holder: the token of {}",
+        event.task
+    );
+}
+
+/// Only the current lease changes a task; a lease that ended gets its old reply at most.
+fn stale_refused(step: &Step<'_>, decision: &Decision) {
+    let (task, lease, end): (TaskId, LeaseId, Option<LeaseEnd>) = match step.command {
+        Command::Extend(c) => (c.task, c.lease, None),
+        Command::Complete(c) => (c.task, c.lease, Some(LeaseEnd::Completed)),
+        Command::Fail(c) => (c.task, c.lease, Some(LeaseEnd::Failed)),
+        Command::Release(c) => (c.task, c.lease, Some(LeaseEnd::Released)),
+        _ => return,
+    };
+    let task = before(step, task).expect("the task of an accepted command");
+    let newest = task.lease.as_ref().expect("its lease");
+    assert_eq!(
+        newest.id, lease,
+        "stale-refused: another lease is the newest"
+    );
+    if task.status != Status::Running {
+        let repeated = newest.ended == end && end.is_some();
+        assert!(
+            repeated && decision.writes.is_empty(),
+            "stale-refused: {lease} has ended"
+        );
+    }
+}
+
+/// No lease is expired while its holder may believe in it.
+fn lease_respected(step: &Step<'_>, event: &Event) {
+    let Some(ErrorKind::LeaseExpired | ErrorKind::TimedOut) = event.reason else {
+        return;
+    };
+    let Some(task) = before(step, event.task).filter(|_| event.kind == EventKind::Expired) else {
+        return;
+    };
+    let lease = task.lease.as_ref().expect("the lease that expires");
+    let end = lease
+        .deadline
+        .map_or(lease.expires_at, |at| at.min(lease.expires_at));
+    assert!(
+        end + step.view.max_clock_skew <= step.now,
+        "lease-respected: {}",
+        event.task
+    );
+}
+
+/// A life has no more failures than retries and one, and every retry waits for its backoff.
+fn bounded_retry(account: &mut Account, step: &Step<'_>, event: &Event) {
+    let task = before(step, event.task);
+    match (event.kind, event.reason) {
+        (EventKind::Redriven, _) => account.failures = 0,
+        (EventKind::Failed, _)
+        | (EventKind::Expired, Some(ErrorKind::LeaseExpired | ErrorKind::TimedOut)) => {
+            account.failures += 1;
+            let most = task.map_or(0, |task| task.retry.max_retries) + 1;
+            assert!(account.failures <= most, "bounded-retry: {}", event.task);
+        }
+        (EventKind::Retried, _) => {
+            let policy = task.expect("the task that is tried again").retry;
+            let doubled = policy.backoff.as_millis() << (account.failures - 1);
+            let wish = match step.command {
+                Command::Fail(fail) => fail.retry_after,
+                _ => None,
+            };
+            let wait = wish.unwrap_or(Millis::new(doubled).min(policy.backoff_cap));
+            account.not_before = event.at + wait;
+        }
+        (EventKind::Leased, _) => {
+            let early = event.at < account.not_before;
+            assert!(
+                !early || account.failures == 0,
+                "bounded-retry: {} is early",
+                event.task
+            );
+        }
+        _ => {}
+    }
+}
+
+/// What fails for good is dead-lettered once for each life.
+fn dead_once(account: &mut Account, event: &Event) {
+    match event.kind {
+        EventKind::DeadLettered => {
+            assert!(!account.dead, "dead-once: {} dies twice", event.task);
+            account.dead = true;
+            account.ends.insert(Status::Dead);
+        }
+        EventKind::Redriven => {
+            assert!(account.dead, "dead-once: {} is redriven alive", event.task);
+            (account.dead, account.redriven) = (false, true);
+        }
+        EventKind::Succeeded => drop(account.ends.insert(Status::Succeeded)),
+        EventKind::Cancelled => drop(account.ends.insert(Status::Cancelled)),
+        _ => {}
+    }
+}
+
+/// While a key names a task, no other task is accepted under it.
+fn dedup(ledger: &mut Ledger, step: &Step<'_>, stored: &Partition, decision: &Decision) {
+    let workflow = match step.command {
+        Command::Submit(submit) if !decision.events.is_empty() => submit.workflow.as_ref(),
+        _ => None,
+    };
+    if let Some(taken) = workflow.and_then(|workflow| workflow.idempotency.as_ref()) {
+        ledger
+            .named
+            .remove(&(step.view.partition.0, taken.key.clone()));
+    }
+    let new = decision
+        .events
+        .iter()
+        .filter(|event| event.kind == EventKind::Submitted);
+    for new in new.filter_map(|event| stored.task(event.task)) {
+        let Some(idempotency) = &new.idempotency else {
+            continue;
+        };
+        let key = (new.id.partition().0, idempotency.key.clone());
+        let named = ledger.named.insert(key, new.id).filter(|id| *id != new.id);
+        let Some(named) = named.and_then(|id| stored.task(id)) else {
+            continue;
+        };
+        let over = match named.idempotency.as_ref().map(|known| known.window) {
+            Some(Window::For(window)) => named.created_at + window <= new.created_at,
+            _ => named.status.is_terminal(),
+        };
+        assert!(
+            over,
+            "dedup: the key of {} still names {}",
+            new.id, named.id
+        );
+    }
+}
+
+/// No task starts before its time, nor before its dependencies are satisfied.
+fn order(ledger: &Ledger, step: &Step<'_>, event: &Event) {
+    let Some(task) = before(step, event.task).filter(|_| event.kind == EventKind::Leased) else {
+        return;
+    };
+    let early = task.scheduled_at.is_some_and(|at| at > event.at);
+    assert!(!early, "order: {} starts before its scheduled_at", task.id);
+    let excused = task.if_unsatisfied == IfUnsatisfied::Run
+        || ledger
+            .accounts
+            .get(&task.id)
+            .is_some_and(|account| account.redriven);
+    for edge in &task.dependencies.inline {
+        let parent = ledger.accounts.get(&edge.task);
+        let ended = parent.is_none_or(|parent| !parent.ends.is_empty());
+        assert!(
+            ended,
+            "order: {} starts before the end of {}",
+            task.id, edge.task
+        );
+        let satisfied = parent
+            .is_some_and(|parent| parent.ends.iter().any(|end| edge.on.is_satisfied_by(*end)));
+        assert!(satisfied || excused, "order: {} starts after all", task.id);
+    }
+}

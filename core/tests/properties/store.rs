@@ -1,0 +1,76 @@
+//! A store in memory that does what an engine does: it loads what a command asks for, decides,
+//! and applies the writes.
+
+use std::collections::BTreeMap;
+
+use russet_core::{
+    Command, Decision, Record, RecordKey, Rejection, Task, TaskId, Timestamp, Undecided, View,
+    decide,
+};
+
+/// A decision that asks for records more often than this makes a slow engine.
+const MOST_LOADS: usize = 7;
+
+/// One partition of a store.
+pub struct Partition {
+    /// The view without records.
+    settings: View,
+    pub records: BTreeMap<RecordKey, Record>,
+}
+
+impl Partition {
+    pub fn new(settings: View) -> Self {
+        Self {
+            settings,
+            records: BTreeMap::new(),
+        }
+    }
+
+    /// Decides `command`; also gives the view that it was decided on.
+    pub fn decide(&self, command: &Command, now: Timestamp) -> (View, Result<Decision, Rejection>) {
+        let mut view = self.settings.clone();
+        let mut wanted = command.reads();
+        for _ in 0..MOST_LOADS {
+            for key in wanted {
+                let record = self.records.get(&key).cloned();
+                view.records.insert(key, record);
+            }
+            match decide(&view, command, now) {
+                Ok(decision) => return (view, Ok(decision)),
+                Err(Undecided::Rejected(rejection)) => return (view, Err(rejection)),
+                Err(Undecided::Missing(keys)) => {
+                    let news = keys.iter().all(|key| !view.records.contains_key(key));
+                    assert!(news && !keys.is_empty(), "asks for what it has: {keys:?}");
+                    wanted = keys;
+                }
+            }
+        }
+        panic!(
+            "{} asks for records more than {MOST_LOADS} times",
+            command.name()
+        );
+    }
+
+    pub fn commit(&mut self, decision: &Decision) {
+        for write in &decision.writes {
+            match &write.record {
+                Some(record) => self.records.insert(write.key.clone(), record.clone()),
+                None => self.records.remove(&write.key),
+            };
+        }
+    }
+
+    pub fn tasks(&self) -> impl Iterator<Item = &Task> {
+        self.records.values().filter_map(|record| match record {
+            Record::Task(task) => Some(&**task),
+            _ => None,
+        })
+    }
+
+    pub fn task(&self, id: TaskId) -> Option<&Task> {
+        match self.records.get(&RecordKey::Task(id)) {
+            Some(Record::Task(task)) => Some(task),
+            _ => None,
+        }
+    }
+}
