@@ -1,0 +1,173 @@
+use std::time::Duration;
+
+use futures::future::join_all;
+use russet_core::{Cancel, Rejection, Status, Submit, Task, TaskId, WorkflowId};
+
+use super::Api;
+use super::batch::{Batch, items, reply};
+use crate::limits;
+use crate::wire::{
+    Batched, CancelTask, ListTasks, OneOrMany, OneOrResults, Page, Problem, RedriveTasks,
+    RedrivenView, SubmitTask, SubmitWorkflow, SubmittedView, SubmittedWorkflowView, TaskNowView,
+    TaskView, WaitTask, WorkflowView,
+};
+
+type Reply<T> = Result<T, Problem>;
+
+impl Api {
+    /// `POST /v1/tasks`: one task, or many that stand each by themselves.
+    ///
+    /// # Errors
+    /// Why the task, or the batch as a whole, is refused.
+    pub async fn submit(
+        &self,
+        request: OneOrMany<SubmitTask>,
+    ) -> Reply<OneOrResults<SubmittedView>> {
+        match request {
+            OneOrMany::One(task) => self.submit_one(*task).await.map(OneOrResults::One),
+            many => {
+                let (tasks, one) = items(many, SubmitTask::KEY)?;
+                reply(self.submit_each(tasks).await, one)
+            }
+        }
+    }
+
+    /// Submits one task.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub async fn submit_one(&self, task: SubmitTask) -> Reply<SubmittedView> {
+        let submit = Submit {
+            workflow: None,
+            tasks: vec![task.into_new_task(&self.scheduler)?],
+        };
+        Ok(self.scheduler.submit(submit).await?.into())
+    }
+
+    /// Submits tasks that stand each by themselves; one result for each, in order.
+    pub async fn submit_each(&self, tasks: Vec<SubmitTask>) -> Vec<Reply<SubmittedView>> {
+        let checked = tasks.into_iter().map(|t| t.into_new_task(&self.scheduler));
+        let (tasks, places) = Batch::new(checked).split();
+        places.fill(self.scheduler.submit_each(tasks).await)
+    }
+
+    /// `POST /v1/workflows`.
+    ///
+    /// # Errors
+    /// Why the workflow is refused; none of its tasks exists then.
+    pub async fn submit_workflow(&self, request: SubmitWorkflow) -> Reply<SubmittedWorkflowView> {
+        let workflow = request.into_submit(&self.scheduler)?;
+        let submitted = self.scheduler.submit(workflow.submit.clone()).await?;
+        Ok(workflow.reply(&submitted))
+    }
+
+    /// `GET /v1/tasks/{id}`.
+    ///
+    /// # Errors
+    /// An unknown task.
+    pub async fn get(&self, id: TaskId) -> Reply<TaskView> {
+        match self.scheduler.get(id).await? {
+            Some(task) => self.view(&task).await,
+            None => Err(Rejection::NotFound { task: id }.into()),
+        }
+    }
+
+    /// `GET /v1/tasks`.
+    ///
+    /// # Errors
+    /// A filter that cannot be.
+    pub async fn list(&self, request: ListTasks) -> Reply<Page<TaskView>> {
+        let page = self.scheduler.list(request.into_listing()?).await?;
+        let mut items = Vec::with_capacity(page.items.len());
+        for task in &page.items {
+            items.push(self.view(task).await?);
+        }
+        let next = page.next;
+        Ok(Page { items, next })
+    }
+
+    /// `GET /v1/tasks/{id}/wait`: the task when it has ended, or as it is when time is up.
+    ///
+    /// # Errors
+    /// An unknown task.
+    pub async fn wait(&self, id: TaskId, request: WaitTask) -> Reply<TaskView> {
+        let ms = request.timeout_ms.unwrap_or(limits::TASK_WAIT_MS);
+        if ms > limits::TASK_WAIT_MS {
+            let limit = format!("at most {}; ask again afterwards", limits::TASK_WAIT_MS);
+            let problem = format!("{ms} is too long");
+            return Err(Rejection::invalid("timeout_ms", problem, limit).into());
+        }
+        match self.scheduler.wait(id, Duration::from_millis(ms)).await? {
+            Some(task) => self.view(&task).await,
+            None => Err(Rejection::NotFound { task: id }.into()),
+        }
+    }
+
+    /// `POST /v1/tasks/{id}/cancel`.
+    ///
+    /// # Errors
+    /// An unknown task, or one that has ended otherwise.
+    pub async fn cancel(&self, task: TaskId, request: CancelTask) -> Reply<TaskNowView> {
+        let reason = request.reason;
+        Ok(self.scheduler.cancel(Cancel { task, reason }).await?.into())
+    }
+
+    /// `POST /v1/tasks/{id}/redrive`.
+    ///
+    /// # Errors
+    /// An unknown task, or one that is not dead.
+    pub async fn redrive(&self, task: TaskId) -> Reply<TaskNowView> {
+        Ok(self.scheduler.redrive(task).await?.into())
+    }
+
+    /// `POST /v1/tasks/redrive`: gives one page of dead tasks a new life.
+    ///
+    /// # Errors
+    /// A filter that cannot be. A task that cannot be redriven is counted instead.
+    pub async fn redrive_each(&self, request: RedriveTasks) -> Reply<RedrivenView> {
+        let listing = ListTasks {
+            queue: request.queue,
+            status: Some(Status::Dead.as_str().to_owned()),
+            after: request.after,
+            limit: Some(request.limit.unwrap_or(limits::PAGE_TASKS_MAX)),
+            ..ListTasks::default()
+        };
+        let page = self.scheduler.list(listing.into_listing()?).await?;
+        let redrive = |task: &std::sync::Arc<Task>| self.scheduler.redrive(task.id);
+        let results = join_all(page.items.iter().map(redrive)).await;
+        let redriven = results.iter().filter(|result| result.is_ok()).count() as u64;
+        Ok(RedrivenView {
+            redriven,
+            refused: results.len() as u64 - redriven,
+            next: page.next,
+        })
+    }
+
+    /// `POST /v1/tasks/{id}/purge`.
+    ///
+    /// # Errors
+    /// An unknown task, or one that has not ended.
+    pub async fn purge(&self, task: TaskId) -> Reply<TaskNowView> {
+        Ok(self.scheduler.purge(task).await?.into())
+    }
+
+    /// `GET /v1/workflows/{id}`, with the page of its tasks that `request` asks for.
+    ///
+    /// # Errors
+    /// An unknown workflow, or a filter that cannot be.
+    pub async fn workflow(&self, id: WorkflowId, request: ListTasks) -> Reply<WorkflowView> {
+        let Some(workflow) = self.scheduler.workflow(id).await? else {
+            return Err(Rejection::NoWorkflow { id }.into());
+        };
+        let workflow_id = Some(id.to_string());
+        let tasks = self.list(ListTasks {
+            workflow_id,
+            ..request
+        });
+        Ok(WorkflowView::new(&workflow, tasks.await?))
+    }
+
+    async fn view(&self, task: &Task) -> Reply<TaskView> {
+        Ok(TaskView::load(&self.scheduler, task).await?)
+    }
+}

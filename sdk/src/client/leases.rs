@@ -1,0 +1,86 @@
+#[cfg(feature = "http")]
+use std::time::Duration;
+
+#[cfg(feature = "http")]
+use super::http::Call;
+use super::{Client, Link};
+use crate::Error;
+#[cfg(feature = "http")]
+use crate::wire::LeaseReply;
+use crate::wire::{
+    CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseRequest, Problem, ReleaseLease,
+    TaskNowView, TaskView,
+};
+
+impl Client {
+    /// Leases ready tasks; waits for the first one as long as the request says. When the
+    /// answer was lost, tasks may be leased to nobody: they come back when their lease ends.
+    ///
+    /// # Errors
+    /// A request that cannot be, or a server that cannot be reached.
+    pub async fn lease(&self, request: LeaseRequest) -> Result<Vec<TaskView>, Error> {
+        match &self.link {
+            Link::Here(api) => Ok(api.lease(request).await?.tasks),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let wait = Duration::from_millis(request.wait_ms.unwrap_or(0));
+                let call = Call::post("/v1/leases").waiting(wait);
+                let reply: LeaseReply = http.send(call, &request).await?;
+                Ok(reply.tasks)
+            }
+        }
+    }
+
+    /// Heartbeats; one result for each, in order.
+    pub async fn extend(&self, extends: Vec<ExtendLease>) -> Vec<Result<ExtendedView, Error>> {
+        match &self.link {
+            Link::Here(api) => each(api.extend_each(extends).await),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let call = Call::post("/v1/leases/extend").safe();
+                http.send_each(call, extends).await
+            }
+        }
+    }
+
+    /// Finishes tasks well; one result for each, in order.
+    pub async fn complete(&self, completes: Vec<CompleteLease>) -> Vec<Result<TaskNowView, Error>> {
+        match &self.link {
+            Link::Here(api) => each(api.complete_each(completes).await),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let call = Call::post("/v1/leases/complete").safe();
+                http.send_each(call, completes).await
+            }
+        }
+    }
+
+    /// Reports failed attempts; one result for each, in order.
+    pub async fn fail(&self, fails: Vec<FailLease>) -> Vec<Result<TaskNowView, Error>> {
+        match &self.link {
+            Link::Here(api) => each(api.fail_each(fails).await),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let call = Call::post("/v1/leases/fail").safe();
+                http.send_each(call, fails).await
+            }
+        }
+    }
+
+    /// Gives tasks back without using a retry; one result for each, in order.
+    pub async fn release(&self, releases: Vec<ReleaseLease>) -> Vec<Result<TaskNowView, Error>> {
+        match &self.link {
+            Link::Here(api) => each(api.release_each(releases).await),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let call = Call::post("/v1/leases/release").safe();
+                http.send_each(call, releases).await
+            }
+        }
+    }
+}
+
+fn each<T>(results: Vec<Result<T, Problem>>) -> Vec<Result<T, Error>> {
+    let results = results.into_iter();
+    results.map(|result| result.map_err(Error::from)).collect()
+}

@@ -1,0 +1,119 @@
+//! One client for a scheduler in this process and for a server over HTTP.
+
+#[cfg(feature = "http")]
+mod http;
+mod leases;
+mod queues;
+mod tasks;
+mod workflows;
+
+use std::fmt;
+use std::sync::Arc;
+
+use russet_backends::memory::Memory;
+use russet_core::TaskId;
+use russet_engine::{
+    Backend, Clock, Configuration, Entropy, Scheduler, SystemClock, SystemEntropy,
+};
+
+use crate::Api;
+#[cfg(feature = "http")]
+use crate::Error;
+#[cfg(feature = "http")]
+use http::Http;
+
+/// Submits, inspects, leases and settles tasks. Clones share connections.
+///
+/// A call over HTTP is tried again, a bounded number of times, when the server cannot be
+/// reached or asks to come back later, and also when its answer was lost if the call can be
+/// repeated safely. Submissions can: they carry an id made here (for their partition the
+/// server is asked once, at `/v1/info`), or an idempotency key.
+#[derive(Clone)]
+pub struct Client {
+    link: Link,
+    entropy: Arc<dyn Entropy>,
+}
+
+#[derive(Clone)]
+enum Link {
+    Here(Api),
+    #[cfg(feature = "http")]
+    Http(Arc<Http>),
+}
+
+impl Client {
+    /// A client of a scheduler in this process.
+    pub fn in_process(scheduler: Scheduler) -> Self {
+        Self {
+            link: Link::Here(Api::new(scheduler)),
+            entropy: Arc::new(SystemEntropy::new()),
+        }
+    }
+
+    /// A client of a new scheduler in this process that keeps everything in memory: for tests
+    /// and examples. Must be called inside a tokio runtime.
+    pub fn in_memory() -> Self {
+        let clock = Arc::new(SystemClock);
+        let memory = Memory::new(1, clock.clone());
+        let backend = Backend {
+            store: memory.clone(),
+            queue: memory,
+        };
+        let entropy = Arc::new(SystemEntropy::new());
+        let configuration = Configuration::default();
+        Self::in_process(Scheduler::start(backend, configuration, clock, entropy))
+    }
+
+    /// A client of the server at `url`, such as `http://127.0.0.1:7300`. It connects with the
+    /// first call.
+    ///
+    /// # Errors
+    /// A text that is not such an address.
+    #[cfg(feature = "http")]
+    pub fn http(url: &str) -> Result<Self, Error> {
+        Self::over_http(url, None)
+    }
+
+    /// A client of the server at `url` that shows a bearer token.
+    ///
+    /// # Errors
+    /// An address or a token that cannot be used.
+    #[cfg(feature = "http")]
+    pub fn http_with_token(url: &str, token: &str) -> Result<Self, Error> {
+        Self::over_http(url, Some(token))
+    }
+
+    #[cfg(feature = "http")]
+    fn over_http(url: &str, token: Option<&str>) -> Result<Self, Error> {
+        let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::new());
+        let http = Http::new(url, token, entropy.clone())?;
+        Ok(Self {
+            link: Link::Http(Arc::new(http)),
+            entropy,
+        })
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        self.entropy.as_ref()
+    }
+
+    /// A new id of a task beside `sibling`, in its partition.
+    pub(crate) fn id_beside(&self, sibling: TaskId) -> TaskId {
+        let now = match &self.link {
+            Link::Here(api) => api.scheduler().clock().now(),
+            #[cfg(feature = "http")]
+            Link::Http(_) => SystemClock.now(),
+        };
+        TaskId::new(now, sibling.partition(), self.entropy.next_u64())
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.link {
+            Link::Here(_) => f.write_str("Client(in process)"),
+            #[cfg(feature = "http")]
+            Link::Http(http) => write!(f, "Client({})", http.server()),
+        }
+    }
+}

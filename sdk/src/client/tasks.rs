@@ -1,0 +1,215 @@
+use std::time::Duration;
+
+use russet_core::TaskId;
+use tokio::time::Instant;
+
+#[cfg(feature = "http")]
+use super::http::{Call, query};
+use super::{Client, Link};
+use crate::wire::{
+    CancelTask, ListTasks, Page, RedriveTasks, RedrivenView, SubmitTask, SubmittedView,
+    TaskNowView, TaskView, WaitTask,
+};
+use crate::{Error, TaskKind, limits};
+
+impl Client {
+    /// Submits a task.
+    ///
+    /// # Errors
+    /// Why it was refused, or a server that cannot be reached.
+    pub async fn submit(&self, task: SubmitTask) -> Result<SubmittedView, Error> {
+        match &self.link {
+            Link::Here(api) => Ok(api.submit_one(task).await?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let task = http.identified(task).await?;
+                http.send(Call::post("/v1/tasks").safe(), &task).await
+            }
+        }
+    }
+
+    /// Submits tasks that stand each by themselves; one result for each, in order.
+    pub async fn submit_many(&self, tasks: Vec<SubmitTask>) -> Vec<Result<SubmittedView, Error>> {
+        match &self.link {
+            Link::Here(api) => {
+                let results = api.submit_each(tasks).await;
+                results
+                    .into_iter()
+                    .map(|r| r.map_err(Error::from))
+                    .collect()
+            }
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let mut identified = Vec::with_capacity(tasks.len());
+                let count = tasks.len();
+                for task in tasks {
+                    match http.identified(task).await {
+                        Ok(task) => identified.push(task),
+                        Err(error) => return vec![Err(error); count],
+                    }
+                }
+                http.send_each(Call::post("/v1/tasks").safe(), identified)
+                    .await
+            }
+        }
+    }
+
+    /// A task; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// A store or a server that cannot be reached.
+    pub async fn get(&self, id: TaskId) -> Result<Option<TaskView>, Error> {
+        let found = match &self.link {
+            Link::Here(api) => api.get(id).await.map_err(Error::from),
+            #[cfg(feature = "http")]
+            Link::Http(http) => http.fetch(Call::get(format!("/v1/tasks/{id}"))).await,
+        };
+        optional(found)
+    }
+
+    /// A page of tasks.
+    ///
+    /// # Errors
+    /// A filter that cannot be, or a server that cannot be reached.
+    pub async fn list(&self, request: ListTasks) -> Result<Page<TaskView>, Error> {
+        match &self.link {
+            Link::Here(api) => Ok(api.list(request).await?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let path = format!("/v1/tasks{}", query(&request)?);
+                http.fetch(Call::get(path)).await
+            }
+        }
+    }
+
+    /// Waits until a task has ended, at most `wait`; returns it as it is then.
+    ///
+    /// # Errors
+    /// An unknown task, or a server that cannot be reached.
+    pub async fn wait(&self, id: TaskId, wait: Duration) -> Result<TaskView, Error> {
+        let until = Instant::now() + wait;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let slice = left.min(limits::WAIT_SLICE);
+            let task = self.wait_once(id, slice).await?;
+            if task.is_terminal() || slice == left {
+                return Ok(task);
+            }
+        }
+    }
+
+    async fn wait_once(&self, id: TaskId, slice: Duration) -> Result<TaskView, Error> {
+        let request = WaitTask {
+            timeout_ms: Some(slice.as_millis() as u64),
+        };
+        match &self.link {
+            Link::Here(api) => Ok(api.wait(id, request).await?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let path = format!("/v1/tasks/{id}/wait{}", query(&request)?);
+                http.fetch(Call::get(path).waiting(slice)).await
+            }
+        }
+    }
+
+    /// Waits for the result of a task, at most `wait`.
+    ///
+    /// # Errors
+    /// [`Error::NotEnded`] when time is up, [`Error::Ended`] when it ended without a result,
+    /// and a result of another type.
+    pub async fn result<T: TaskKind>(
+        &self,
+        id: TaskId,
+        wait: Duration,
+    ) -> Result<T::Output, Error> {
+        crate::kind::output::<T>(self.wait(id, wait).await?)
+    }
+
+    /// Cancels a task, or asks its holder to stop; `reason` is kept for people to read.
+    ///
+    /// # Errors
+    /// An unknown task, or one that has ended otherwise.
+    pub async fn cancel(&self, id: TaskId, reason: Option<&str>) -> Result<TaskNowView, Error> {
+        let request = CancelTask {
+            reason: reason.map(str::to_owned),
+        };
+        match &self.link {
+            Link::Here(api) => Ok(api.cancel(id, request).await?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let call = Call::post(format!("/v1/tasks/{id}/cancel")).safe();
+                http.send(call, &request).await
+            }
+        }
+    }
+
+    /// Gives a dead task a new life.
+    ///
+    /// # Errors
+    /// An unknown task, or one that is not dead. After [`Error::Lost`] it may have been
+    /// redriven.
+    pub async fn redrive(&self, id: TaskId) -> Result<TaskNowView, Error> {
+        match &self.link {
+            Link::Here(api) => Ok(api.redrive(id).await?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let call = Call::post(format!("/v1/tasks/{id}/redrive"));
+                http.fetch(call).await
+            }
+        }
+    }
+
+    /// Gives all dead tasks a new life, or those of one queue.
+    ///
+    /// # Errors
+    /// A queue name that cannot be, or a server that cannot be reached: send it again then.
+    pub async fn redrive_all(&self, queue: Option<&str>) -> Result<RedrivenView, Error> {
+        let mut sum = RedrivenView::default();
+        loop {
+            let request = RedriveTasks {
+                queue: queue.map(str::to_owned),
+                after: sum.next.map(|id| id.to_string()),
+                limit: None,
+            };
+            let page = match &self.link {
+                Link::Here(api) => api.redrive_each(request).await?,
+                #[cfg(feature = "http")]
+                Link::Http(http) => {
+                    // A task that was redriven is no longer dead: the page is found shorter.
+                    let call = Call::post("/v1/tasks/redrive").safe();
+                    http.send(call, &request).await?
+                }
+            };
+            sum.redriven += page.redriven;
+            sum.refused += page.refused;
+            sum.next = page.next;
+            if sum.next.is_none() {
+                return Ok(sum);
+            }
+        }
+    }
+
+    /// Forgets an ended task before its retention is over.
+    ///
+    /// # Errors
+    /// An unknown task, or one that has not ended.
+    pub async fn purge(&self, id: TaskId) -> Result<TaskNowView, Error> {
+        match &self.link {
+            Link::Here(api) => Ok(api.purge(id).await?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let call = Call::post(format!("/v1/tasks/{id}/purge"));
+                http.fetch(call).await
+            }
+        }
+    }
+}
+
+/// What was found; `None` when it does not exist.
+pub(super) fn optional<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_not_found() => Ok(None),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,125 @@
+use std::sync::Arc;
+
+use russet_core::Status;
+
+use crate::wire::{LastError, Problem};
+
+/// Why a call did not do what was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The scheduler refused; the problem says why and what to do.
+    #[error("{0}")]
+    Refused(Box<Problem>),
+    /// The server cannot be reached; nothing was sent to it.
+    #[error("cannot reach {server}: {why}")]
+    Unreachable {
+        /// The server's address.
+        server: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The call was sent and no answer came: it may or may not have been carried out.
+    #[error("no answer from {server}: {why}; the call may or may not have been carried out")]
+    Lost {
+        /// The server's address.
+        server: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The server answered something that this client does not understand.
+    #[error(
+        "{server} gave an answer that cannot be read: {why}; is it a Russet server of this version?"
+    )]
+    Unreadable {
+        /// The server's address.
+        server: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
+    /// An address or a token that cannot be used.
+    #[error("{what}: {why}")]
+    Setting {
+        /// Which setting.
+        what: &'static str,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A value that JSON cannot express, or JSON that is not of the expected type.
+    #[error("{what}: {source}")]
+    Json {
+        /// Which value.
+        what: &'static str,
+        /// What is wrong with it.
+        source: Arc<serde_json::Error>,
+    },
+    /// A task whose result was asked for has not ended in time.
+    #[error("the task is {status} and has not ended in time")]
+    NotEnded {
+        /// Where it is.
+        status: Status,
+    },
+    /// A task whose result was asked for ended without one.
+    #[error("the task ended {status}: {}", why(.error))]
+    Ended {
+        /// How it ended.
+        status: Status,
+        /// Why.
+        error: Option<LastError>,
+    },
+}
+
+fn why(error: &Option<LastError>) -> &str {
+    error.as_ref().map_or("for no known reason", |e| &e.message)
+}
+
+impl Error {
+    /// The problem details, when the scheduler refused.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Refused(problem) => Some(problem),
+            _ => None,
+        }
+    }
+
+    /// Whether what was asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.problem().is_some_and(Problem::is_not_found)
+    }
+
+    /// Whether the lease of the call is not the task's current one: stop working on it.
+    pub fn is_stale_lease(&self) -> bool {
+        self.problem().is_some_and(Problem::is_stale_lease)
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Lost { .. } => true,
+            Self::Refused(problem) => {
+                problem.retry_after_ms.is_some() || matches!(problem.status, 429 | 502..=504)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether it is certain that nothing was changed.
+    pub fn is_unchanged(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused(problem) => problem.status < 500 || problem.is_temporary(),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn json(what: &'static str, source: serde_json::Error) -> Self {
+        let source = Arc::new(source);
+        Self::Json { what, source }
+    }
+}
+
+impl From<Problem> for Error {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(Box::new(problem))
+    }
+}

@@ -1,0 +1,72 @@
+//! Every bound of the SDK, in one place.
+
+use std::time::Duration;
+
+/// Most items in one batch of submissions or lease reports.
+pub const BATCH_ITEMS: usize = russet_core::limits::BATCH_ITEMS;
+/// Most tasks in one workflow.
+pub const WORKFLOW_TASKS: usize = russet_core::limits::WORKFLOW_TASKS;
+/// Tasks on a page when the request does not say how many.
+pub const PAGE_TASKS: usize = 100;
+/// Most tasks on one page.
+pub const PAGE_TASKS_MAX: usize = russet_engine::limits::PAGE_TASKS;
+/// Most tasks that one lease request is granted.
+pub const LEASE_TASKS: usize = russet_engine::limits::LEASE_TASKS;
+/// Longest wait of one lease request, in milliseconds.
+pub const LEASE_WAIT_MS: u64 = 60_000;
+/// Longest wait for the end of a task in one request, in milliseconds.
+pub const TASK_WAIT_MS: u64 = 60_000;
+/// Most names that an error suggests in place of an unknown one.
+pub const SUGGESTIONS: usize = 3;
+/// Most changed characters between a name and one that an error suggests.
+pub const SUGGESTION_DISTANCE: usize = 3;
+/// How often a call over HTTP is tried, when trying again is safe.
+pub const CALL_TRIES: u32 = 5;
+/// The first pause between two tries; later ones are twice as long, with jitter.
+pub const CALL_BACKOFF: Duration = Duration::from_millis(50);
+/// The longest pause between two tries, whatever the server asks for.
+pub const CALL_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long one try of a call may take, beside the time that it asks the server to wait.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long connecting to the server may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Idle connections that are kept open.
+pub const IDLE_CONNECTIONS: usize = 64;
+/// How long an idle connection is kept open.
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
+/// Largest reply: a page or a lease of tasks with their payloads.
+pub const REPLY_BYTES: usize = 1 << 30;
+/// Bytes of payloads and results in one request of a batch; what is beyond goes into another.
+pub const REQUEST_BYTES: usize = 8 * 1024 * 1024;
+/// How long one request waits for the end of a task; longer waits are several requests.
+pub const WAIT_SLICE: Duration = Duration::from_secs(30);
+/// Tasks that a worker runs at once, when it is not told otherwise.
+pub const CONCURRENCY: usize = 16;
+/// Most tasks that a worker runs at once.
+pub const CONCURRENCY_MAX: usize = 100_000;
+/// Finished tasks whose end may be unreported, for each task that may run, before a worker
+/// takes on no more.
+pub const UNREPORTED_FACTOR: usize = 2;
+/// How long a worker asks the server to wait for a task. It is also how long a worker that
+/// has nothing to do may take to stop, and how long freed resources may go unnoticed.
+pub const POLL_WAIT: Duration = Duration::from_secs(2);
+/// The pause after an answer without tasks that came at once.
+pub const POLL_PAUSE: Duration = Duration::from_millis(50);
+/// The first pause after a failed poll or report; later ones are twice as long, with jitter.
+pub const WORKER_BACKOFF: Duration = Duration::from_millis(100);
+/// The longest pause after a failed poll or report.
+pub const WORKER_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Heartbeats in the time that a lease lasts.
+pub const BEATS_PER_LEASE: u32 = 3;
+/// Heartbeats that are due within this part of their interval go with those that are due.
+pub const BEAT_SLACK: u32 = 4;
+/// Shortest time for which a heartbeat is waited for.
+pub const BEAT_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// How long handlers may go on when a worker stops.
+pub const DRAIN: Duration = Duration::from_secs(25);
+/// How long a worker that stops tries to report what is left.
+pub const REPORT_GRACE: Duration = Duration::from_secs(5);
+/// How long a handler may go on after its task was cancelled.
+pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
+/// When a task of a type that the worker has no handler for is offered again.
+pub const UNKNOWN_TYPE_DELAY: Duration = Duration::from_secs(5);

@@ -1,0 +1,114 @@
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::Problem;
+use super::either::{self, Either};
+
+/// A request that can be sent many at once.
+pub trait Batched {
+    /// The key of the list of many.
+    const KEY: &'static str = "items";
+}
+
+/// One request, or many: `{...}` or `{"items": [{...}]}`, with [`Batched::KEY`] as the key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OneOrMany<T> {
+    /// One; it is answered by its reply, or by a problem.
+    One(Box<T>),
+    /// Many; they are answered by [`Results`].
+    Many(Vec<T>),
+}
+
+impl<'de, T: Batched + Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match either::read(deserializer, T::KEY)? {
+            Either::Keyed(items) => Ok(Self::Many(items)),
+            Either::Whole(item) => Ok(Self::One(Box::new(item))),
+        }
+    }
+}
+
+impl<T: Batched + Serialize> Serialize for OneOrMany<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::One(item) => item.serialize(serializer),
+            Self::Many(items) => keyed(serializer, T::KEY, items),
+        }
+    }
+}
+
+/// One reply, or as many as there were requests, in their order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum OneOrResults<T> {
+    /// The reply to one request.
+    One(T),
+    /// The replies to many.
+    Many(Results<T>),
+}
+
+/// What became of each item of a batch, in the order of the items.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Results<T> {
+    /// One for each item.
+    pub results: Vec<ItemResult<T>>,
+}
+
+/// What became of one item of a batch: its reply, or `{"error": problem}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ItemResult<T> {
+    /// It was done.
+    Done(T),
+    /// It was refused.
+    Error(Box<Problem>),
+}
+
+impl<T> ItemResult<T> {
+    /// The reply, or the problem.
+    ///
+    /// # Errors
+    /// The item's problem.
+    pub fn into_result(self) -> Result<T, Problem> {
+        match self {
+            Self::Done(reply) => Ok(reply),
+            Self::Error(problem) => Err(*problem),
+        }
+    }
+}
+
+impl<T, E: Into<Problem>> From<Result<T, E>> for ItemResult<T> {
+    fn from(result: Result<T, E>) -> Self {
+        match result {
+            Ok(reply) => Self::Done(reply),
+            Err(error) => Self::Error(Box::new(error.into())),
+        }
+    }
+}
+
+impl<T: Serialize> Serialize for ItemResult<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Done(reply) => reply.serialize(serializer),
+            Self::Error(problem) => keyed(serializer, "error", problem),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for ItemResult<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match either::read(deserializer, "error")? {
+            Either::Keyed(problem) => Ok(Self::Error(problem)),
+            Either::Whole(reply) => Ok(Self::Done(reply)),
+        }
+    }
+}
+
+pub(super) fn keyed<S: Serializer, T: Serialize>(
+    serializer: S,
+    key: &str,
+    value: &T,
+) -> Result<S::Ok, S::Error> {
+    let mut map = serializer.serialize_map(Some(1))?;
+    map.serialize_entry(key, value)?;
+    map.end()
+}

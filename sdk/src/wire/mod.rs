@@ -1,0 +1,74 @@
+//! The public JSON: what `/v1` speaks, and what [`Client`](crate::Client) takes and returns.
+//!
+//! Requests refuse fields that they do not know; replies may grow. Times are RFC 3339 with
+//! milliseconds, durations are milliseconds with `_ms` in their name, ids are texts of 26
+//! characters. Payloads, results, checkpoints and metadata are JSON that nobody but their
+//! owner looks into.
+//!
+//! Each request turns into what the engine takes by `into_…`, which names the field of
+//! whatever it refuses; each view is made from what the engine returns. [`Problem`] is the
+//! one shape of every refusal. The HTTP server is [`Api`](crate::Api) behind routes.
+
+mod batch;
+mod either;
+mod event;
+mod info;
+mod json;
+mod lease;
+mod list;
+mod names;
+mod new_task;
+mod new_workflow;
+mod problem;
+mod queue;
+#[cfg(feature = "openapi")]
+mod schema;
+mod submit;
+mod task;
+mod time;
+mod workflow;
+
+use serde::de::DeserializeOwned;
+
+pub use batch::{Batched, ItemResult, OneOrMany, OneOrResults, Results};
+pub use event::EventView;
+pub use info::Info;
+pub use json::Json;
+pub use lease::{
+    CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, ProgressReport,
+    ReleaseLease,
+};
+pub use list::{CancelTask, ListTasks, Page, RedriveTasks, RedrivenView, WaitTask, id};
+pub use new_task::DEFAULT_QUEUE;
+pub use new_workflow::NamedWorkflow;
+pub use problem::{Problem, ProblemDetails};
+pub use queue::{
+    ConfigureQueue, LaneView, QueueConfigView, QueueView, QueuesReply, StatusCounts, queue_name,
+};
+pub use submit::{DependsOn, RetryView, SubmitTask, SubmittedView, WindowView};
+pub use task::{DependencyView, LastError, ProgressView, TaskNowView, TaskView};
+pub use time::{Time, TimeError};
+pub use workflow::{
+    SubmitWorkflow, SubmittedWorkflowView, TaskDefaults, WorkflowCounts, WorkflowStatus,
+    WorkflowView,
+};
+
+/// Reads a request from a body; the problem names the field that cannot be.
+///
+/// # Errors
+/// A problem of status 400 when the body is not JSON, of 422 when it is not such a request.
+pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut json);
+    let value = value.map_err(|error| Problem::unreadable(&error))?;
+    match json.end() {
+        Ok(()) => Ok(value),
+        Err(error) => {
+            let detail = format!("the body is not one JSON value: {error}");
+            Err(Problem::new("malformed", 400, detail))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

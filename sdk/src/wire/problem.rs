@@ -1,0 +1,240 @@
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+use russet_core::{Invalid, Rejection, Status, TaskId};
+use russet_engine::{EngineError, QueueError, StoreError, limits};
+use serde::{Deserialize, Serialize};
+
+/// Why a request was refused: problem details as of RFC 9457.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Problem(Box<ProblemDetails>);
+
+/// What a [`Problem`] says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = Problem))]
+pub struct ProblemDetails {
+    /// `urn:russet:problem:` and the code.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The code in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong and what to do about it.
+    pub detail: String,
+    /// What programs tell problems apart by.
+    pub code: String,
+    /// The field whose value cannot be, such as `tasks[3].priority`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What would be accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<String>,
+    /// When to try again, if trying again may help.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_ms: Option<u64>,
+    /// The task that is in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub task: Option<TaskId>,
+    /// Where that task is in its life.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub task_status: Option<Status>,
+    /// The tasks of a dependency cycle, in order; the first is repeated at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<Vec<String>>,
+}
+
+impl Problem {
+    /// The media type of problem details.
+    pub const MEDIA_TYPE: &'static str = "application/problem+json";
+
+    /// A problem with a code (`snake_case`), an HTTP status and an explanation.
+    pub fn new(code: &str, status: u16, detail: impl Into<String>) -> Self {
+        Self(Box::new(ProblemDetails {
+            kind: format!("urn:russet:problem:{}", code.replace('_', "-")),
+            title: title(code),
+            status,
+            detail: detail.into(),
+            code: code.to_owned(),
+            ..ProblemDetails::default()
+        }))
+    }
+
+    /// The problem, with a time after which to try again.
+    #[must_use]
+    pub fn retry_after(mut self, ms: u64) -> Self {
+        self.retry_after_ms = Some(ms);
+        self
+    }
+
+    /// A body that is not JSON, or that is JSON of another shape than the request's.
+    pub fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
+        let path = error.path().to_string();
+        let inner = error.inner();
+        if inner.classify() != serde_json::error::Category::Data {
+            return Self::new("malformed", 400, format!("the body is not JSON: {inner}"));
+        }
+        if path == "." {
+            return Self::new("invalid", 422, inner.to_string());
+        }
+        let mut problem = Self::new("invalid", 422, format!("{path}: {inner}"));
+        problem.field = Some(path);
+        problem
+    }
+
+    /// Whether the lease of the request is not the task's current one.
+    pub fn is_stale_lease(&self) -> bool {
+        self.code == "stale_lease"
+    }
+
+    /// Whether what was asked for does not exist.
+    pub fn is_not_found(&self) -> bool {
+        self.code == "not_found"
+    }
+
+    /// Whether nothing was changed and the same request may succeed later.
+    pub fn is_temporary(&self) -> bool {
+        self.retry_after_ms.is_some() && !self.is_indeterminate()
+    }
+
+    /// Whether it is unknown if the request was carried out. A request that carries its own
+    /// identity can be sent again.
+    pub fn is_indeterminate(&self) -> bool {
+        self.code == "indeterminate"
+    }
+}
+
+/// `stale_lease` in words: `Stale lease`.
+fn title(code: &str) -> String {
+    let words = code.replace('_', " ");
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => words,
+    }
+}
+
+impl Deref for Problem {
+    type Target = ProblemDetails;
+
+    fn deref(&self) -> &ProblemDetails {
+        &self.0
+    }
+}
+
+impl DerefMut for Problem {
+    fn deref_mut(&mut self) -> &mut ProblemDetails {
+        &mut self.0
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.detail, self.code)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<Rejection> for Problem {
+    fn from(rejection: Rejection) -> Self {
+        let mut problem = Self::new(rejection.code(), status(&rejection), rejection.to_string());
+        match rejection {
+            Rejection::Invalid(Invalid { field, limit, .. }) => {
+                problem.field = Some(field);
+                problem.limit = Some(limit);
+            }
+            Rejection::NotFound { task } => problem.task = Some(task),
+            Rejection::StaleLease { task, status, .. }
+            | Rejection::NotQueued { task, status }
+            | Rejection::WrongStatus { task, status, .. } => {
+                problem.task = Some(task);
+                problem.task_status = Some(status);
+            }
+            Rejection::Cycle { path } => problem.path = Some(path),
+            Rejection::DependencyNotFound { dependency, .. } => problem.task = Some(dependency),
+            Rejection::IdempotencyConflict { existing, .. } => problem.task = Some(existing),
+            Rejection::LimitExceeded { limit, .. } => problem.limit = Some(limit.to_string()),
+            _ => {}
+        }
+        problem
+    }
+}
+
+/// The HTTP status of a refusal.
+fn status(rejection: &Rejection) -> u16 {
+    match rejection {
+        Rejection::Invalid(_)
+        | Rejection::Cycle { .. }
+        | Rejection::DependencyNotFound { .. }
+        | Rejection::LimitExceeded { .. } => 422,
+        Rejection::NotFound { .. } | Rejection::NoWorkflow { .. } => 404,
+        _ => 409,
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        let detail = error.to_string();
+        let soon = limits::RETRY_AFTER.as_millis();
+        match error {
+            EngineError::Rejected(rejection) => rejection.into(),
+            EngineError::Overloaded { retry_after, .. } => {
+                Self::new("overloaded", 429, detail).retry_after(retry_after.as_millis())
+            }
+            EngineError::Contended { retry_after } => {
+                Self::new("contended", 503, detail).retry_after(retry_after.as_millis())
+            }
+            EngineError::Store(StoreError::Unavailable { .. })
+            | EngineError::Queue(QueueError::Unavailable { .. }) => {
+                Self::new("unavailable", 503, detail).retry_after(soon)
+            }
+            EngineError::Store(StoreError::Indeterminate { .. }) => {
+                Self::new("indeterminate", 503, detail).retry_after(soon)
+            }
+            EngineError::Store(StoreError::Full { .. }) => Self::new("store_full", 507, detail),
+            EngineError::Store(StoreError::TooLarge { .. }) => Self::new("too_large", 413, detail),
+            EngineError::Store(StoreError::Damaged { .. }) => {
+                Self::new("store_damaged", 500, detail)
+            }
+            EngineError::Stopping => Self::new("stopping", 503, detail).retry_after(soon),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_field_is_named_with_what_would_be_accepted() {
+        let refused = Rejection::invalid("priority", "12 is too much", "at most 9");
+        let problem = Problem::from(refused);
+        assert_eq!((problem.status, problem.code.as_str()), (422, "invalid"));
+        assert_eq!(problem.field.as_deref(), Some("priority"));
+        assert_eq!(problem.limit.as_deref(), Some("at most 9"));
+        assert_eq!(problem.detail, "priority: 12 is too much (at most 9)");
+        assert_eq!(problem.title, "Invalid");
+    }
+
+    #[test]
+    fn every_refusal_has_a_status_that_says_who_must_act() {
+        let task = TaskId::from_u128(7);
+        let stale = Rejection::StaleLease {
+            task,
+            status: Status::Queued,
+            attempt: 2,
+        };
+        assert_eq!(Problem::from(stale).status, 409);
+        assert_eq!(Problem::from(Rejection::NotFound { task }).status, 404);
+        let full = StoreError::Full { why: "disk".into() };
+        assert_eq!(Problem::from(EngineError::Store(full)).status, 507);
+        let stopping = Problem::from(EngineError::Stopping);
+        assert_eq!(stopping.status, 503);
+        assert!(stopping.is_temporary());
+    }
+}

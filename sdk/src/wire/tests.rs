@@ -1,0 +1,92 @@
+use super::*;
+
+fn refused<T: DeserializeOwned + std::fmt::Debug>(body: &str) -> Problem {
+    from_json::<T>(body.as_bytes()).expect_err("is refused")
+}
+
+#[test]
+fn a_body_is_one_task_or_a_list_of_tasks() {
+    let one = from_json::<OneOrMany<SubmitTask>>(br#"{"type": "mail", "payload": {"to": 1.0}}"#);
+    let Ok(OneOrMany::One(task)) = one else {
+        panic!("not one task: {one:?}")
+    };
+    assert_eq!(task.kind, "mail");
+    let payload = task.payload.expect("has a payload");
+    assert_eq!(payload.as_str(), r#"{"to": 1.0}"#);
+    let many = br#"{"tasks": [{"type": "a"}, {"type": "b", "payload": [1]}]}"#;
+    let many = from_json::<OneOrMany<SubmitTask>>(many);
+    assert!(matches!(many, Ok(OneOrMany::Many(tasks)) if tasks.len() == 2));
+}
+
+#[test]
+fn a_wrong_field_is_named_by_its_path() {
+    let body = r#"{"tasks": [{"type": "a"}, {"type": "b", "priority": "high"}]}"#;
+    let problem = refused::<OneOrMany<SubmitTask>>(body);
+    assert_eq!(problem.status, 422);
+    assert_eq!(problem.field.as_deref(), Some("tasks[1].priority"));
+    let problem = refused::<OneOrMany<SubmitTask>>(r#"{"type": "a", "prio": 9}"#);
+    assert!(problem.detail.contains("unknown field `prio`"), "{problem}");
+}
+
+#[test]
+fn a_body_that_is_not_json_is_malformed() {
+    assert_eq!(refused::<SubmitTask>("{").status, 400);
+    assert_eq!(refused::<SubmitTask>(r#"{"type": "a"} {}"#).status, 400);
+    assert_eq!(refused::<SubmitTask>("[]").status, 422);
+}
+
+#[test]
+fn a_dependency_is_written_short_or_long() {
+    let body = br#"{"type": "a", "depends_on": ["b", {"task": "c", "on": "failure"}]}"#;
+    let task: SubmitTask = from_json(body).expect("is a task");
+    let expected = vec![DependsOn::success("b"), DependsOn::failure("c")];
+    assert_eq!(task.depends_on, expected);
+    let problem = refused::<SubmitTask>(r#"{"type": "a", "depends_on": [{"task": "c", "om": 1}]}"#);
+    assert_eq!(problem.field.as_deref(), Some("depends_on[0].om"));
+}
+
+#[test]
+fn an_idempotency_window_is_a_number_or_while_live() {
+    let window = |text: &str| {
+        let body = format!(r#"{{"type": "a", "idempotency_window_ms": {text}}}"#);
+        from_json::<SubmitTask>(body.as_bytes()).map(|task| task.idempotency_window_ms)
+    };
+    assert_eq!(window("5"), Ok(Some(WindowView::Ms(5))));
+    assert_eq!(window("\"while_live\""), Ok(Some(WindowView::WhileLive)));
+    assert!(window("\"for ever\"").is_err());
+}
+
+#[test]
+fn a_batch_is_answered_item_by_item() {
+    let task = russet_core::TaskId::from_u128(1);
+    let done = SubmittedView {
+        task,
+        existing: false,
+    };
+    let results = Results {
+        results: vec![
+            ItemResult::Done(done),
+            ItemResult::Error(Box::new(Problem::new("invalid", 422, "no"))),
+        ],
+    };
+    let text = serde_json::to_string(&results).expect("serialises");
+    assert!(text.starts_with(r#"{"results":[{"task":"00000000000000000000000001","existing":false},{"error":{"type":"urn:russet:problem:invalid""#), "{text}");
+    assert_eq!(from_json(text.as_bytes()), Ok(results));
+}
+
+#[test]
+fn a_concurrency_of_null_lifts_the_limit_and_none_leaves_it() {
+    let change = |text: &str| from_json::<ConfigureQueue>(text.as_bytes()).map(|c| c.concurrency);
+    assert_eq!(change("{}"), Ok(None));
+    assert_eq!(change(r#"{"concurrency": null}"#), Ok(Some(None)));
+    assert_eq!(change(r#"{"concurrency": 3}"#), Ok(Some(Some(3))));
+}
+
+#[test]
+fn ids_of_requests_are_checked_where_they_stand() {
+    let body = r#"{"items": [{"task": "x", "lease_id": "y"}]}"#;
+    let problem = refused::<OneOrMany<ExtendLease>>(body);
+    assert_eq!(problem.field.as_deref(), Some("items[0].task"));
+    let wrong = id::<russet_core::TaskId>("id", "nothing").map_err(Problem::from);
+    assert_eq!(wrong.expect_err("is refused").field.as_deref(), Some("id"));
+}

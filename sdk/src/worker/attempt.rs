@@ -1,0 +1,205 @@
+//! One attempt: the handler, and everything that may end it from outside.
+
+use std::any::Any;
+use std::future::pending;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use russet_core::{ErrorKind, LeaseId};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+use tower::ServiceExt;
+use tracing::Instrument;
+
+use super::board::LeaseState;
+use super::failure::Ending;
+use super::settle::Settlement;
+use super::{BoxError, Crew, Phase, TaskContext, TaskFailure, TaskOutput};
+use crate::limits;
+use crate::wire::{CompleteLease, FailLease, ProgressReport, ReleaseLease, TaskView};
+
+/// A lease to work under.
+pub(super) struct Hold {
+    pub task: TaskView,
+    pub lease: LeaseId,
+    pub state: watch::Receiver<LeaseState>,
+    pub phase: watch::Receiver<Phase>,
+}
+
+/// How an attempt ended.
+enum End {
+    /// The handler ended.
+    Handler(Result<TaskOutput, BoxError>),
+    /// The handler panicked.
+    Panicked(String),
+    /// The attempt took longer than the task allows.
+    Overdue(Duration),
+    /// The handler did not stop when it was asked to.
+    Stopped,
+    /// The worker has no handler of this type.
+    Unknown,
+    /// The lease is lost.
+    Lost,
+}
+
+/// Makes the attempt and hands its end on to be reported.
+pub(super) async fn attempt(crew: Arc<Crew>, hold: Hold) {
+    let lease = hold.lease;
+    let task = hold.task.clone();
+    let context = TaskContext::new(
+        hold.task,
+        lease,
+        crew.client.clone(),
+        crew.board.clone(),
+        hold.state.clone(),
+        hold.phase.clone(),
+    );
+    let span =
+        tracing::info_span!("task", id = %task.id, kind = %task.kind, attempt = task.attempt);
+    let work = work(&crew, context.clone(), hold.state, hold.phase).instrument(span);
+    let end = match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(end) => end,
+        Err(panic) => End::Panicked(panic_text(panic.as_ref())),
+    };
+    let news = crew.board.finished(lease);
+    match settlement(&crew, &context, lease, end, news) {
+        Some(settlement) => crew.report(settlement),
+        None => crew.board.forget(lease),
+    }
+}
+
+/// Runs the handler until it ends, or until something else ends the attempt.
+async fn work(
+    crew: &Crew,
+    context: TaskContext,
+    state: watch::Receiver<LeaseState>,
+    mut phase: watch::Receiver<Phase>,
+) -> End {
+    let Some(service) = crew.services.of(context.task().kind.as_str()) else {
+        return End::Unknown;
+    };
+    let timeout = context.task().timeout_ms.map(Duration::from_millis);
+    let overdue = async {
+        match timeout {
+            Some(timeout) => sleep(timeout).await,
+            None => pending().await,
+        }
+    };
+    let ignored = async {
+        context.cancelled().await;
+        match crew.settings.cancel_grace {
+            Some(grace) => sleep(grace).await,
+            None => pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        result = service.oneshot(context.clone()) => End::Handler(result),
+        () = lost(state) => End::Lost,
+        stopping = phase.wait_for(|phase| *phase == Phase::Stopping) => match stopping {
+            Ok(_) => End::Stopped,
+            Err(_) => End::Lost,
+        },
+        () = overdue => End::Overdue(timeout.unwrap_or_default()),
+        () = ignored => End::Stopped,
+    }
+}
+
+/// Waits until the lease is lost: the server has said so, or its time is over.
+async fn lost(mut state: watch::Receiver<LeaseState>) {
+    loop {
+        let now = *state.borrow_and_update();
+        if now.lost || now.valid_until <= Instant::now() {
+            return;
+        }
+        tokio::select! {
+            biased;
+            changed = state.changed() => if changed.is_err() {
+                return;
+            },
+            () = sleep_until(now.valid_until) => {}
+        }
+    }
+}
+
+/// What is to be reported; nothing when the lease is lost.
+fn settlement(
+    crew: &Crew,
+    context: &TaskContext,
+    lease_id: LeaseId,
+    end: End,
+    news: Option<ProgressReport>,
+) -> Option<Settlement> {
+    let task = context.id();
+    let fail = |kind, message, after: Option<Duration>| {
+        Settlement::Fail(FailLease {
+            task,
+            lease_id,
+            message,
+            kind: Some(kind),
+            retry_after_ms: after.map(|after| after.as_millis() as u64),
+        })
+    };
+    let release = |delay: Option<Duration>| {
+        Settlement::Release(ReleaseLease {
+            task,
+            lease_id,
+            delay_ms: delay.map(|delay| delay.as_millis() as u64),
+            progress: news,
+        })
+    };
+    Some(match end {
+        End::Handler(Ok(output)) => complete(crew, context, lease_id, output),
+        End::Handler(Err(error)) => match TaskFailure::from_boxed(error).0 {
+            Ending::Retry { message, after } => fail(ErrorKind::Failed, message, after),
+            Ending::Final(message) => fail(ErrorKind::Final, message, None),
+            Ending::TimedOut(message) => fail(ErrorKind::TimedOut, message, None),
+            Ending::Snooze(delay) => release(Some(delay)),
+            Ending::Cancelled => release(None),
+        },
+        End::Panicked(message) => fail(ErrorKind::Panicked, message, None),
+        End::Overdue(after) => {
+            let message = format!("the attempt took longer than {} ms", after.as_millis());
+            fail(ErrorKind::TimedOut, message, None)
+        }
+        End::Stopped => release(None),
+        End::Unknown => {
+            let kind = &context.task().kind;
+            tracing::warn!(%kind, %task, "no handler of this type here; the task is given back");
+            release(Some(limits::UNKNOWN_TYPE_DELAY))
+        }
+        End::Lost => return None,
+    })
+}
+
+/// A completion with the follow-up tasks, each under an id of its own so that it can be
+/// reported again.
+fn complete(
+    crew: &Crew,
+    context: &TaskContext,
+    lease_id: LeaseId,
+    output: TaskOutput,
+) -> Settlement {
+    let mut follow_ups = context.take_follow_ups();
+    follow_ups.extend(output.follow_ups);
+    for task in &mut follow_ups {
+        let own = task
+            .id
+            .unwrap_or_else(|| crew.client.id_beside(context.id()));
+        task.id = Some(own);
+    }
+    Settlement::Complete(CompleteLease {
+        task: context.id(),
+        lease_id,
+        result: output.result,
+        follow_ups,
+    })
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("the handler panicked").to_owned()
+}

@@ -1,0 +1,270 @@
+//! The leases that a worker holds: one entry from the grant to the acknowledged report.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use russet_core::{LeaseId, ResourceName, TaskId};
+use tokio::sync::{Notify, oneshot, watch};
+use tokio::time::Instant;
+
+use crate::limits;
+use crate::wire::{ExtendLease, ProgressReport, TaskView};
+
+type Amounts = BTreeMap<ResourceName, u64>;
+
+/// What a holder knows of its lease.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeaseState {
+    /// The lease is valid until then, as far as the server has said.
+    pub valid_until: Instant,
+    /// Somebody wants the task cancelled.
+    pub cancel_requested: bool,
+    /// The lease is no longer the task's current one.
+    pub lost: bool,
+}
+
+/// How many leases a worker holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Those whose handler runs.
+    pub running: usize,
+    /// All of them, until their end is reported.
+    pub held: usize,
+}
+
+/// What a report of progress became: kept, or refused for this reason.
+pub(super) type Kept = Result<(), String>;
+
+pub(super) struct Board {
+    leases: Mutex<Leases>,
+    counts: watch::Sender<Counts>,
+    /// A heartbeat is due earlier than it was.
+    pub hurry: Notify,
+}
+
+#[derive(Default)]
+struct Leases {
+    by_id: BTreeMap<LeaseId, Held>,
+    running: usize,
+}
+
+struct Held {
+    task: TaskId,
+    needs: Amounts,
+    running: bool,
+    /// How long the lease lasts after a heartbeat.
+    term: Duration,
+    next_beat: Instant,
+    news: Option<ProgressReport>,
+    waiting: Vec<oneshot::Sender<Kept>>,
+    state: watch::Sender<LeaseState>,
+}
+
+impl Held {
+    fn interval(&self) -> Duration {
+        self.term / limits::BEATS_PER_LEASE
+    }
+
+    fn is_lost(&self) -> bool {
+        self.state.borrow().lost
+    }
+}
+
+/// A heartbeat to be sent.
+pub(super) struct Beat {
+    pub extend: ExtendLease,
+    pub waiting: Vec<oneshot::Sender<Kept>>,
+}
+
+impl Board {
+    pub fn new() -> Self {
+        Self {
+            leases: Mutex::default(),
+            counts: watch::Sender::new(Counts::default()),
+            hurry: Notify::new(),
+        }
+    }
+
+    pub fn counts(&self) -> watch::Receiver<Counts> {
+        self.counts.subscribe()
+    }
+
+    /// Takes a lease that was granted just before `now` and lasts for `term`.
+    pub fn take(
+        &self,
+        task: &TaskView,
+        lease: LeaseId,
+        term: Duration,
+        now: Instant,
+    ) -> watch::Receiver<LeaseState> {
+        let state = watch::Sender::new(LeaseState {
+            valid_until: now + term,
+            cancel_requested: false,
+            lost: false,
+        });
+        let receiver = state.subscribe();
+        let held = Held {
+            task: task.id,
+            needs: task.resource_requirements.clone(),
+            running: true,
+            term,
+            next_beat: now + term / limits::BEATS_PER_LEASE,
+            news: None,
+            waiting: Vec::new(),
+            state,
+        };
+        self.change(|all| {
+            all.running += 1;
+            all.by_id.insert(lease, held);
+        });
+        self.hurry.notify_one();
+        receiver
+    }
+
+    /// The resources that running handlers use.
+    pub fn used(&self) -> Amounts {
+        let mut used = Amounts::new();
+        for held in self.lock().by_id.values().filter(|held| held.running) {
+            for (name, amount) in &held.needs {
+                *used.entry(name.clone()).or_default() += amount;
+            }
+        }
+        used
+    }
+
+    /// The handler has ended; returns what was said about progress and not yet sent.
+    pub fn finished(&self, lease: LeaseId) -> Option<ProgressReport> {
+        self.change(|all| {
+            let held = all.by_id.get_mut(&lease)?;
+            all.running -= usize::from(std::mem::take(&mut held.running));
+            held.news.take()
+        })
+    }
+
+    /// The lease is over: reported, or lost.
+    pub fn forget(&self, lease: LeaseId) {
+        self.change(|all| {
+            let held = all.by_id.remove(&lease);
+            all.running -= usize::from(held.is_some_and(|held| held.running));
+        });
+    }
+
+    /// Until when the lease is valid; `None` when it is over.
+    pub fn valid_until(&self, lease: LeaseId) -> Option<Instant> {
+        let all = self.lock();
+        let state = *all.by_id.get(&lease)?.state.borrow();
+        (!state.lost).then_some(state.valid_until)
+    }
+
+    /// Keeps news for the next heartbeat; with somebody waiting, that is at once.
+    pub fn report(
+        &self,
+        lease: LeaseId,
+        news: ProgressReport,
+        waiting: Option<oneshot::Sender<Kept>>,
+    ) {
+        let mut all = self.lock();
+        let Some(held) = all.by_id.get_mut(&lease) else {
+            return;
+        };
+        merge(&mut held.news, news);
+        if let Some(waiting) = waiting {
+            held.waiting.push(waiting);
+            held.next_beat = Instant::now();
+            self.hurry.notify_one();
+        }
+    }
+
+    /// When the next heartbeat is due.
+    pub fn next_beat(&self) -> Option<Instant> {
+        let all = self.lock();
+        let live = all.by_id.values().filter(|held| !held.is_lost());
+        live.map(|held| held.next_beat).min()
+    }
+
+    /// The heartbeats that are due, with those that will be soon.
+    pub fn due(&self, now: Instant, extend_by: Option<Duration>) -> Vec<Beat> {
+        let mut beats = Vec::new();
+        for (lease, held) in &mut self.lock().by_id {
+            let soon = now + held.interval() / limits::BEAT_SLACK;
+            if held.is_lost() || held.next_beat > soon {
+                continue;
+            }
+            held.next_beat = now + held.interval();
+            beats.push(Beat {
+                extend: ExtendLease {
+                    task: held.task,
+                    lease_id: *lease,
+                    visibility_timeout_ms: extend_by.map(|d| d.as_millis() as u64),
+                    progress: held.news.take(),
+                },
+                waiting: std::mem::take(&mut held.waiting),
+            });
+        }
+        beats
+    }
+
+    /// The shortest time between two heartbeats of the leases held.
+    pub fn shortest_interval(&self) -> Option<Duration> {
+        self.lock().by_id.values().map(Held::interval).min()
+    }
+
+    /// A heartbeat that was sent at `sent` was accepted.
+    pub fn extended(&self, lease: LeaseId, sent: Instant, cancel_requested: bool) {
+        let mut all = self.lock();
+        let Some(held) = all.by_id.get_mut(&lease) else {
+            return;
+        };
+        let valid_until = sent + held.term;
+        held.state.send_modify(|state| {
+            state.valid_until = valid_until;
+            state.cancel_requested |= cancel_requested;
+        });
+    }
+
+    /// A heartbeat was not answered: it is sent again at `at`, with its news.
+    pub fn again(&self, beat: Beat, at: Instant) {
+        let mut all = self.lock();
+        let Some(held) = all.by_id.get_mut(&beat.extend.lease_id) else {
+            return;
+        };
+        if let Some(older) = beat.extend.progress {
+            let newer = held.news.replace(older);
+            if let Some(newer) = newer {
+                merge(&mut held.news, newer);
+            }
+        }
+        held.waiting.extend(beat.waiting);
+        held.next_beat = held.next_beat.min(at);
+    }
+
+    /// The lease is no longer the task's current one.
+    pub fn lost(&self, lease: LeaseId) {
+        if let Some(held) = self.lock().by_id.get(&lease) {
+            held.state.send_modify(|state| state.lost = true);
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut Leases) -> T) -> T {
+        let mut all = self.lock();
+        let value = change(&mut all);
+        self.counts.send_replace(Counts {
+            running: all.running,
+            held: all.by_id.len(),
+        });
+        value
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Leases> {
+        self.leases.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds newer news to older.
+fn merge(kept: &mut Option<ProgressReport>, newer: ProgressReport) {
+    let kept = kept.get_or_insert_default();
+    kept.percent = newer.percent.or(kept.percent);
+    kept.message = newer.message.or(kept.message.take());
+    kept.checkpoint = newer.checkpoint.or(kept.checkpoint.take());
+}

@@ -1,0 +1,119 @@
+//! Keeps the leases of a worker alive, many with one request.
+
+use std::convert::Infallible;
+use std::future::pending;
+
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Crew;
+use super::board::Beat;
+use crate::wire::ExtendedView;
+use crate::{Error, limits};
+
+/// Sends heartbeats for as long as it is polled.
+pub(super) async fn run(crew: &Crew) -> Infallible {
+    let board = &crew.board;
+    loop {
+        let next = board.next_beat();
+        let due = async {
+            match next {
+                Some(at) => sleep_until(at).await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = board.hurry.notified() => {}
+            () = due => {}
+        }
+        let now = Instant::now();
+        if board.next_beat().is_some_and(|at| at <= now) {
+            send(crew, board.due(now, crew.settings.lease)).await;
+        }
+    }
+}
+
+async fn send(crew: &Crew, beats: Vec<Beat>) {
+    if beats.is_empty() {
+        return;
+    }
+    let sent = Instant::now();
+    let patience = crew.board.shortest_interval().unwrap_or_default();
+    let patience = patience.max(limits::BEAT_TIMEOUT_MIN);
+    let extends = beats.iter().map(|beat| beat.extend.clone()).collect();
+    let Ok(answers) = timeout(patience, crew.client.extend(extends)).await else {
+        tracing::warn!(
+            leases = beats.len(),
+            ?patience,
+            "heartbeats were not answered"
+        );
+        let at = Instant::now();
+        beats
+            .into_iter()
+            .for_each(|beat| crew.board.again(beat, at));
+        return;
+    };
+    let mut failed = None;
+    for (beat, answer) in beats.into_iter().zip(answers) {
+        if let Err(error) = settle(crew, beat, answer, sent) {
+            failed = Some(error);
+        }
+    }
+    if let Some(error) = failed {
+        tracing::warn!(%error, "heartbeats failed and are sent again");
+    }
+}
+
+/// Tells whom it concerns what became of one heartbeat; returns an error that may pass.
+fn settle(
+    crew: &Crew,
+    beat: Beat,
+    answer: Result<ExtendedView, Error>,
+    sent: Instant,
+) -> Result<(), Error> {
+    let lease = beat.extend.lease_id;
+    let error = match answer {
+        Ok(extended) => {
+            crew.board.extended(lease, sent, extended.cancel_requested);
+            for waiting in beat.waiting {
+                // A handler that was dropped meanwhile does not wait any more.
+                let _ = waiting.send(Ok(()));
+            }
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    if error.is_stale_lease() || error.is_not_found() {
+        tracing::warn!(task = %beat.extend.task, %error, "a lease is lost");
+        crew.board.lost(lease);
+        return Ok(());
+    }
+    let pause = crew.board.shortest_interval().unwrap_or_default() / limits::BEAT_SLACK;
+    let pause = pause.min(limits::WORKER_BACKOFF_MAX);
+    let Some(problem) = error
+        .problem()
+        .filter(|p| p.status < 500 && p.status != 429)
+    else {
+        crew.board.again(beat, Instant::now() + pause);
+        return Err(error);
+    };
+    // The news cannot be kept: they must not cost the lease.
+    for waiting in beat.waiting {
+        let _ = waiting.send(Err(problem.detail.clone()));
+    }
+    let had_news = beat.extend.progress.is_some();
+    let at = if had_news {
+        Instant::now()
+    } else {
+        Instant::now() + pause
+    };
+    let silent = Beat {
+        extend: crate::wire::ExtendLease {
+            progress: None,
+            ..beat.extend
+        },
+        waiting: Vec::new(),
+    };
+    crew.board.again(silent, at);
+    Err(error)
+}

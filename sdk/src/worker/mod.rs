@@ -1,0 +1,207 @@
+//! Leases tasks, runs their handlers, keeps their leases alive and reports how they ended.
+
+mod attempt;
+mod board;
+mod builder;
+mod context;
+mod failure;
+mod heartbeat;
+mod poll;
+mod service;
+mod settle;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+pub use context::TaskContext;
+pub use failure::{BoxError, TaskFailure};
+pub use service::{Handler, TaskOutput, handler};
+pub use steps::Steps;
+
+use crate::{Client, Error, limits};
+use board::{Board, Counts};
+use service::Services;
+use settle::Settlement;
+
+/// Runs the handlers of tasks.
+///
+/// It asks for as many tasks as it has room for, sends the heartbeats of all of them
+/// together, and reports the ends of those that have ended together. While the scheduler
+/// is away it asks again, with growing pauses; ends are reported until the lease is over.
+pub struct Worker {
+    client: Client,
+    settings: Settings,
+    services: Services,
+}
+
+struct Settings {
+    name: String,
+    queues: Vec<String>,
+    concurrency: usize,
+    capacity: Option<BTreeMap<String, u64>>,
+    lease: Option<Duration>,
+    poll_wait: Duration,
+    drain: Duration,
+    cancel_grace: Option<Duration>,
+}
+
+/// What a stopped worker left behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stopped {
+    /// Handlers that had not finished in time; their tasks were given back.
+    pub interrupted: usize,
+    /// Tasks whose end could not be reported; they are tried again when their lease ends.
+    pub unreported: usize,
+}
+
+/// Where a worker is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// It takes on tasks.
+    Working,
+    /// It takes on no more tasks.
+    Draining,
+    /// Handlers must end now.
+    Stopping,
+}
+
+/// What all parts of a worker share.
+struct Crew {
+    client: Client,
+    settings: Settings,
+    services: Services,
+    board: Arc<Board>,
+    ended: mpsc::UnboundedSender<Settlement>,
+}
+
+impl Crew {
+    /// How many more tasks may be taken on.
+    fn room(&self, now: Counts) -> usize {
+        let most = self.settings.concurrency;
+        let unreported = most.saturating_mul(limits::UNREPORTED_FACTOR);
+        let idle = most.saturating_sub(now.running);
+        idle.min(unreported.saturating_sub(now.held))
+    }
+
+    fn report(&self, settlement: Settlement) {
+        // When nobody reports any more, the worker was dropped and leases run out.
+        let _ = self.ended.send(settlement);
+    }
+}
+
+impl Worker {
+    /// Works until `shutdown`, then lets handlers finish for the time of [`Self::drain`] and
+    /// gives back what is left. Dropping the future drops all handlers where they await;
+    /// their tasks are tried again when their leases end.
+    ///
+    /// # Errors
+    /// A refusal that no waiting will change, such as a wrong token or queue name; handlers
+    /// were finished as at a shutdown.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<Stopped, Error> {
+        self.run(shutdown, std::future::pending()).await
+    }
+
+    /// Works until the process is asked to stop by SIGTERM or SIGINT, then finishes as in
+    /// [`Self::run_until`]; a second signal ends the handlers at once.
+    ///
+    /// # Errors
+    /// As [`Self::run_until`], and a system that lets nobody wait for signals.
+    #[cfg(all(unix, not(madsim)))]
+    pub async fn run_until_signal(self) -> Result<Stopped, Error> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let failed = |error: std::io::Error| Error::Setting {
+            what: "signals",
+            why: error.to_string(),
+        };
+        let kinds = (SignalKind::terminate(), SignalKind::interrupt());
+        let (mut terms, mut ints) = (
+            signal(kinds.0).map_err(failed)?,
+            signal(kinds.1).map_err(failed)?,
+        );
+        let (mut more_terms, mut more_ints) = (
+            signal(kinds.0).map_err(failed)?,
+            signal(kinds.1).map_err(failed)?,
+        );
+        let first = async move {
+            tokio::select! { biased; _ = terms.recv() => {} _ = ints.recv() => {} }
+        };
+        let second = async move {
+            for _ in 0..2 {
+                tokio::select! { biased; _ = more_terms.recv() => {} _ = more_ints.recv() => {} }
+            }
+        };
+        self.run(first, second).await
+    }
+
+    async fn run(
+        self,
+        shutdown: impl Future<Output = ()>,
+        at_once: impl Future<Output = ()>,
+    ) -> Result<Stopped, Error> {
+        let (ended, settlements) = mpsc::unbounded_channel();
+        let worker = self.fill_in();
+        let crew = Arc::new(Crew {
+            client: worker.client,
+            settings: worker.settings,
+            services: worker.services,
+            board: Arc::new(Board::new()),
+            ended,
+        });
+        let phase = watch::Sender::new(Phase::Working);
+        let work = async {
+            let mut at_once = pin!(at_once);
+            let mut shutdown = pin!(shutdown);
+            let (polled, hurried) = tokio::select! {
+                biased;
+                () = at_once.as_mut() => (Ok(()), true),
+                polled = poll::run(&crew, &phase, shutdown.as_mut()) => (polled, false),
+            };
+            let at_once = async {
+                if !hurried {
+                    at_once.await;
+                }
+            };
+            let stopped = stop(&crew, &phase, at_once).await;
+            polled.map(|()| stopped)
+        };
+        tokio::select! {
+            biased;
+            stopped = work => stopped,
+            never = heartbeat::run(&crew) => match never {},
+            never = settle::run(&crew, settlements) => match never {},
+        }
+    }
+}
+
+/// Lets handlers finish, then gives back what is left.
+async fn stop(
+    crew: &Crew,
+    phase: &watch::Sender<Phase>,
+    at_once: impl Future<Output = ()>,
+) -> Stopped {
+    phase.send_replace(Phase::Draining);
+    let mut counts = crew.board.counts();
+    tokio::select! {
+        biased;
+        _ = counts.wait_for(|now| now.running == 0) => {}
+        () = at_once => {}
+        () = sleep(crew.settings.drain) => {}
+    }
+    let interrupted = counts.borrow().running;
+    phase.send_replace(Phase::Stopping);
+    let reported = counts.wait_for(|now| now.held == 0);
+    let unreported = match timeout(limits::REPORT_GRACE, reported).await {
+        Ok(_) => 0,
+        Err(_) => crew.board.counts().borrow().held,
+    };
+    Stopped {
+        interrupted,
+        unreported,
+    }
+}

@@ -1,0 +1,145 @@
+//! Asks for as many tasks as there is room for.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep};
+
+use super::attempt::{self, Hold};
+use super::settle::Settlement;
+use super::{Crew, Phase};
+use crate::backoff::Backoff;
+use crate::wire::{LeaseRequest, ReleaseLease, TaskView};
+use crate::{Error, limits};
+
+/// Leases tasks and starts their attempts until `shutdown`. A poll that is on its way then is
+/// waited for, so that no task is leased to nobody; what it brings is given back.
+///
+/// # Errors
+/// A refusal that no waiting will change.
+pub(super) async fn run(
+    crew: &Arc<Crew>,
+    phase: &watch::Sender<Phase>,
+    mut shutdown: Pin<&mut impl Future<Output = ()>>,
+) -> Result<(), Error> {
+    let mut counts = crew.board.counts();
+    let fresh = || Backoff::new(limits::WORKER_BACKOFF, limits::WORKER_BACKOFF_MAX);
+    let mut backoff = fresh();
+    loop {
+        let room = async {
+            // The board outlives the loop.
+            let _ = counts.wait_for(|now| crew.room(*now) > 0).await;
+            // Whoever is about to end may make more room.
+            yield_now().await;
+        };
+        tokio::select! {
+            biased;
+            () = shutdown.as_mut() => return Ok(()),
+            () = room => {}
+        }
+        let asked = Instant::now();
+        let request = request(crew, crew.room(*counts.borrow()).max(1));
+        let mut poll = std::pin::pin!(crew.client.lease(request));
+        let (answer, over) = tokio::select! {
+            biased;
+            answer = &mut poll => (answer, false),
+            () = shutdown.as_mut() => {
+                phase.send_replace(Phase::Draining);
+                (poll.await, true)
+            }
+        };
+        if over {
+            let tasks = answer.unwrap_or_default();
+            tasks.iter().for_each(|task| give_back(crew, task));
+            return Ok(());
+        }
+        let pause = match answer {
+            Ok(tasks) => {
+                backoff = fresh();
+                let early = tasks.is_empty() && asked.elapsed() < limits::POLL_PAUSE;
+                let hold = |task| start(crew, phase, task);
+                tasks.into_iter().for_each(hold);
+                early.then_some(limits::POLL_PAUSE)
+            }
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) => {
+                let pause = backoff.pause(Duration::ZERO, crew.client.entropy());
+                tracing::warn!(%error, ?pause, "no tasks could be leased; asking again");
+                Some(pause)
+            }
+        };
+        if let Some(pause) = pause {
+            tokio::select! {
+                biased;
+                () = shutdown.as_mut() => return Ok(()),
+                () = sleep(pause) => {}
+            }
+        }
+    }
+}
+
+fn request(crew: &Crew, max: usize) -> LeaseRequest {
+    let settings = &crew.settings;
+    let free = settings.capacity.as_ref().map(|capacity| {
+        let used = crew.board.used();
+        let left = capacity.iter().map(|(name, amount)| {
+            let used = used.iter().find(|(known, _)| known.as_str() == name);
+            let used = used.map_or(0, |(_, used)| *used);
+            (name.clone(), amount.saturating_sub(used))
+        });
+        left.collect::<BTreeMap<_, _>>()
+    });
+    LeaseRequest {
+        queues: settings.queues.clone(),
+        worker: settings.name.clone(),
+        capacity: free,
+        max: Some(max.min(limits::LEASE_TASKS)),
+        visibility_timeout_ms: settings.lease.map(|lease| lease.as_millis() as u64),
+        wait_ms: Some(settings.poll_wait.as_millis() as u64),
+    }
+}
+
+fn start(crew: &Arc<Crew>, phase: &watch::Sender<Phase>, task: TaskView) {
+    let Some(lease) = task.lease_id else {
+        tracing::error!(task = %task.id, "a task was leased without a lease");
+        return;
+    };
+    let lasts = crew.settings.lease;
+    let term = lasts.unwrap_or(Duration::from_millis(task.visibility_timeout_ms));
+    let state = crew.board.take(&task, lease, term, Instant::now());
+    let hold = Hold {
+        task,
+        lease,
+        state,
+        phase: phase.subscribe(),
+    };
+    tokio::spawn(attempt::attempt(crew.clone(), hold));
+}
+
+fn give_back(crew: &Crew, task: &TaskView) {
+    let Some(lease_id) = task.lease_id else {
+        return;
+    };
+    let term = Duration::from_millis(task.visibility_timeout_ms);
+    crew.board.take(task, lease_id, term, Instant::now());
+    crew.board.finished(lease_id);
+    crew.report(Settlement::Release(ReleaseLease {
+        task: task.id,
+        lease_id,
+        delay_ms: None,
+        progress: None,
+    }));
+}
+
+/// Whether asking again is of no use.
+fn is_final(error: &Error) -> bool {
+    match error {
+        Error::Setting { .. } | Error::Json { .. } => true,
+        Error::Refused(problem) => matches!(problem.status, 400 | 401 | 403 | 404 | 405 | 422),
+        _ => false,
+    }
+}

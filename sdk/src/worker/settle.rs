@@ -1,0 +1,156 @@
+//! Reports how attempts ended, many with one request.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::time::Duration;
+
+use futures::future::join3;
+use russet_core::{ErrorKind, LeaseId};
+use tokio::sync::mpsc;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::Crew;
+use crate::backoff::Backoff;
+use crate::wire::{CompleteLease, FailLease, ReleaseLease, TaskNowView};
+use crate::{Error, limits};
+
+/// How an attempt ended.
+#[derive(Clone, Debug)]
+pub(super) enum Settlement {
+    Complete(CompleteLease),
+    Fail(FailLease),
+    Release(ReleaseLease),
+}
+
+impl Settlement {
+    pub fn lease(&self) -> LeaseId {
+        match self {
+            Self::Complete(complete) => complete.lease_id,
+            Self::Fail(fail) => fail.lease_id,
+            Self::Release(release) => release.lease_id,
+        }
+    }
+}
+
+/// Reports what comes for as long as it is polled. One batch is on its way at a time: what
+/// ends meanwhile goes with the next, so that many small ends need few requests and a
+/// single one waits for nothing.
+pub(super) async fn run(crew: &Crew, mut ended: mpsc::UnboundedReceiver<Settlement>) -> Infallible {
+    let fresh = || Backoff::new(limits::WORKER_BACKOFF, limits::WORKER_BACKOFF_MAX);
+    let mut backoff = fresh();
+    let mut failed: Vec<Settlement> = Vec::new();
+    let mut retry_at = Instant::now();
+    loop {
+        let retry = async {
+            match failed.is_empty() {
+                true => pending().await,
+                false => sleep_until(retry_at).await,
+            }
+        };
+        let mut batch = tokio::select! {
+            biased;
+            Some(settlement) = ended.recv() => vec![settlement],
+            () = retry => Vec::new(),
+        };
+        // Whoever is about to end too may go along.
+        yield_now().await;
+        while batch.len() < limits::BATCH_ITEMS
+            && let Ok(settlement) = ended.try_recv()
+        {
+            batch.push(settlement);
+        }
+        if retry_at <= Instant::now() {
+            let room = limits::BATCH_ITEMS
+                .saturating_sub(batch.len())
+                .min(failed.len());
+            batch.extend(failed.drain(..room));
+        }
+        let again = report(crew, batch).await;
+        if again.is_empty() && failed.is_empty() {
+            backoff = fresh();
+        } else if !again.is_empty() {
+            failed.extend(again);
+            retry_at = Instant::now() + backoff.pause(Duration::ZERO, crew.client.entropy());
+        }
+    }
+}
+
+/// Reports a batch; returns what has to be reported again.
+async fn report(crew: &Crew, batch: Vec<Settlement>) -> Vec<Settlement> {
+    let (mut completes, mut fails, mut releases) = (Vec::new(), Vec::new(), Vec::new());
+    for settlement in &batch {
+        match settlement.clone() {
+            Settlement::Complete(complete) => completes.push(complete),
+            Settlement::Fail(fail) => fails.push(fail),
+            Settlement::Release(release) => releases.push(release),
+        }
+    }
+    let client = &crew.client;
+    let calls = join3(
+        client.complete(completes),
+        client.fail(fails),
+        client.release(releases),
+    );
+    let Ok((completed, failed, released)) = timeout(limits::CALL_TIMEOUT, calls).await else {
+        tracing::warn!(
+            ends = batch.len(),
+            "reports were not answered; they are sent again"
+        );
+        return batch;
+    };
+    let (mut completed, mut failed) = (completed.into_iter(), failed.into_iter());
+    let mut released = released.into_iter();
+    let mut again = Vec::new();
+    for settlement in batch {
+        let answer = match &settlement {
+            Settlement::Complete(_) => completed.next(),
+            Settlement::Fail(_) => failed.next(),
+            Settlement::Release(_) => released.next(),
+        };
+        again.extend(answer.and_then(|answer| after(crew, settlement, answer)));
+    }
+    again
+}
+
+/// What has to be reported after this answer.
+fn after(
+    crew: &Crew,
+    settlement: Settlement,
+    answer: Result<TaskNowView, Error>,
+) -> Option<Settlement> {
+    let lease = settlement.lease();
+    let error = match answer {
+        Ok(_) => {
+            crew.board.forget(lease);
+            return None;
+        }
+        Err(error) => error,
+    };
+    let valid = crew.board.valid_until(lease);
+    let over = valid.is_none_or(|until| until <= Instant::now());
+    if over || error.is_stale_lease() || error.is_not_found() {
+        tracing::warn!(%lease, %error, "the end of an attempt could not be reported in time");
+        crew.board.forget(lease);
+        return None;
+    }
+    let refused = error
+        .problem()
+        .filter(|p| p.status < 500 && p.status != 429);
+    match (refused, settlement) {
+        (None, settlement) => Some(settlement),
+        // A completion that can never be accepted must not hold the task until its lease ends.
+        (Some(problem), Settlement::Complete(complete)) => Some(Settlement::Fail(FailLease {
+            task: complete.task,
+            lease_id: complete.lease_id,
+            message: format!("the completion was refused: {}", problem.detail),
+            kind: Some(ErrorKind::Final),
+            retry_after_ms: None,
+        })),
+        (Some(problem), _) => {
+            tracing::error!(%lease, %problem, "the end of an attempt was refused");
+            crew.board.forget(lease);
+            None
+        }
+    }
+}

@@ -1,0 +1,93 @@
+use std::time::Duration;
+
+use russet::core::Status;
+use russet::{Stopped, TaskContext, TaskFailure, Worker};
+use tokio::time::{Instant, sleep};
+
+use crate::world::{MINUTE, Running, Work, client, ended, submit, work};
+
+#[tokio::test(start_paused = true)]
+async fn a_stopping_worker_lets_handlers_finish() {
+    let client = client();
+    let handler = |context: TaskContext, _: Work| async move {
+        assert!(!context.is_draining());
+        context.draining().await;
+        sleep(Duration::from_secs(10)).await;
+        Ok::<(), TaskFailure>(())
+    };
+    let running = Running::start(Worker::new(client.clone()).register(handler));
+    let id = submit(&client, work()).await;
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(running.stop().await, Stopped::default());
+    let task = ended(&client, id).await;
+    assert_eq!((task.status, task.attempt), (Status::Succeeded, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_left_after_the_drain_is_given_back_without_using_a_retry() {
+    let client = client();
+    let handler = |_: TaskContext, _: Work| std::future::pending::<Result<(), TaskFailure>>();
+    let worker = Worker::new(client.clone()).drain(Duration::from_secs(3));
+    let running = Running::start(worker.register(handler));
+    let id = submit(&client, work()).await;
+    sleep(Duration::from_secs(1)).await;
+    let start = Instant::now();
+    let stopped = running.stop().await;
+    assert_eq!((stopped.interrupted, stopped.unreported), (1, 0));
+    assert!(
+        start.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        start.elapsed()
+    );
+    let task = client.get(id).await.expect("is there").expect("exists");
+    assert_eq!((task.status, task.retry_count), (Status::Queued, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_comes_while_the_worker_stops_is_given_back_at_once() {
+    let client = client();
+    let handler = |_: TaskContext, _: Work| async { Ok::<(), TaskFailure>(()) };
+    let worker = Worker::new(client.clone()).poll_wait(MINUTE);
+    let running = Running::start(worker.register(handler));
+    sleep(Duration::from_secs(1)).await;
+    let stopping = tokio::spawn(running.stop());
+    sleep(Duration::from_secs(1)).await;
+    let id = submit(&client, work()).await;
+    assert_eq!(stopping.await.expect("stops"), Stopped::default());
+    let task = client.get(id).await.expect("is there").expect("exists");
+    assert_eq!((task.status, task.retry_count), (Status::Queued, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_without_work_stops_within_its_poll() {
+    let client = client();
+    let running = Running::start(Worker::new(client.clone()));
+    sleep(MINUTE).await;
+    let start = Instant::now();
+    assert_eq!(running.stop().await, Stopped::default());
+    assert!(start.elapsed() <= russet::limits::POLL_WAIT);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_was_dropped_leaves_its_tasks_to_others() {
+    let client = client();
+    let handler = |context: TaskContext, _: Work| async move {
+        match context.attempt() {
+            1 => std::future::pending().await,
+            _ => Ok::<(), TaskFailure>(()),
+        }
+    };
+    let worker = || Worker::new(client.clone()).register(handler);
+    let first = Running::start(worker());
+    let id = submit(
+        &client,
+        work().with_visibility_timeout(Duration::from_secs(5)),
+    )
+    .await;
+    sleep(Duration::from_secs(1)).await;
+    first.kill();
+    let second = Running::start(worker());
+    let task = ended(&client, id).await;
+    assert_eq!((task.status, task.attempt), (Status::Succeeded, 2));
+    second.stop().await;
+}
