@@ -1,0 +1,166 @@
+//! Task lives on the embedded store, beside the disk alone and beside bare redb writing the
+//! very records that the engine wrote, in the same transactions.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use redb::{Database, TableDefinition};
+use russet_backends::embedded::{Embedded, EmbeddedOptions};
+use russet_core::{PartitionId, Record, RecordKey, TaskId, Timestamp, codec};
+use russet_engine::{
+    Backend, Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, SystemClock,
+    Transaction, Versioned,
+};
+
+use super::figure::Target;
+use super::lives::{rate, scheduler};
+use super::{Figure, Measured, Options, disk, runtime};
+
+const CALLERS: usize = 64;
+
+pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
+    let folder = tempfile::tempdir_in(&options.folder)?;
+    let appends = disk::appends(folder.path(), options.time)?;
+    let one = lives(&folder.path().join("one"), 1, options.time)?;
+    let many = lives(&folder.path().join("many"), CALLERS, options.time)?;
+    let bare = replay(&folder.path().join("bare"), &many.commits)?;
+    let fill = many.writes as f64 / many.commits.len().max(1) as f64;
+    Ok(vec![
+        Figure::new("disk: appends of 4 KiB + fdatasync", appends, "/s"),
+        Figure::new("embedded: task lives, 1 caller", one.rate, "/s"),
+        Figure::new(format!("embedded: task lives, {CALLERS} callers"), many.rate, "/s")
+            .against("one caller", one.rate, Target::AtLeast(20.0)),
+        Figure::new("embedded: records in a commit", fill, ""),
+        Figure::new("embedded: record writes", many.writes_a_second(), "/s")
+            .against("bare redb, same commits", bare, Target::AtLeast(0.4)),
+        Figure::new("bare redb: the same record writes", bare, "/s"),
+    ])
+}
+
+/// What an engine did on a store.
+struct Lives {
+    rate: f64,
+    writes: u64,
+    time: Duration,
+    /// What was written, commit by commit.
+    commits: Vec<Vec<(RecordKey, Option<Record>)>>,
+}
+
+impl Lives {
+    fn writes_a_second(&self) -> f64 {
+        self.writes as f64 / self.time.as_secs_f64()
+    }
+}
+
+fn lives(folder: &Path, callers: usize, time: Duration) -> Measured<Lives> {
+    let (folder, runtime) = (folder.to_owned(), runtime()?);
+    runtime.block_on(async move {
+        let clock = Arc::new(SystemClock);
+        let embedded = Embedded::open(&folder, EmbeddedOptions::default(), clock)?;
+        let writes = AtomicU64::new(0);
+        let inner: Arc<dyn Store> = embedded.clone();
+        let store = Arc::new(Watched { inner, writes, commits: Mutex::default() });
+        let scheduler = scheduler(Backend { store: store.clone(), queue: embedded });
+        let start = Instant::now();
+        let rate = rate(&scheduler, callers, time).await?;
+        let time = start.elapsed();
+        scheduler.stop().await;
+        let commits = std::mem::take(&mut *store.commits.lock().map_err(|e| e.to_string())?);
+        Ok(Lives { rate, writes: store.writes.load(Ordering::Relaxed), time, commits })
+    })
+}
+
+/// Writes the same records in the same commits into a bare redb file; returns records a second.
+fn replay(folder: &Path, commits: &[Vec<(RecordKey, Option<Record>)>]) -> Measured<f64> {
+    const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
+    let encoded: Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>> = commits
+        .iter()
+        .map(|commit| commit.iter().map(|(k, r)| (key(k), r.as_ref().map(codec::write))).collect())
+        .collect();
+    std::fs::create_dir_all(folder)?;
+    let database = Database::create(folder.join("bare.redb"))?;
+    let (start, mut count) = (Instant::now(), 0u64);
+    for commit in &encoded {
+        let transaction = database.begin_write()?;
+        {
+            let mut table = transaction.open_table(TABLE)?;
+            for (key, record) in commit {
+                match record {
+                    Some(record) => drop(table.insert(key.as_slice(), record.as_slice())?),
+                    None => drop(table.remove(key.as_slice())?),
+                }
+                count += 1;
+            }
+        }
+        transaction.commit()?;
+    }
+    Ok(count as f64 / start.elapsed().as_secs_f64())
+}
+
+/// A key in the same order as the store's own.
+fn key(key: &RecordKey) -> Vec<u8> {
+    match key {
+        RecordKey::Task(id) => [&[1], id.as_u128().to_be_bytes().as_slice()].concat(),
+        other => [&[2], format!("{other:?}").as_bytes()].concat(),
+    }
+}
+
+/// A store that keeps what is written to it.
+struct Watched {
+    inner: Arc<dyn Store>,
+    writes: AtomicU64,
+    commits: Mutex<Vec<Vec<(RecordKey, Option<Record>)>>>,
+}
+
+#[async_trait]
+impl Store for Watched {
+    fn partitions(&self) -> u16 {
+        self.inner.partitions()
+    }
+
+    fn limits(&self) -> Limits {
+        self.inner.limits()
+    }
+
+    async fn get(
+        &self,
+        partition: PartitionId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        self.inner.get(partition, keys).await
+    }
+
+    async fn commit(
+        &self,
+        partition: PartitionId,
+        batch: Vec<Transaction>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let changes = batch.iter().flat_map(|transaction| &transaction.changes);
+        let written: Vec<_> = changes.map(|c| (c.key.clone(), c.after.clone())).collect();
+        self.writes.fetch_add(written.len() as u64, Ordering::Relaxed);
+        if let Ok(mut commits) = self.commits.lock() {
+            commits.push(written);
+        }
+        self.inner.commit(partition, batch).await
+    }
+
+    async fn due(
+        &self,
+        partition: PartitionId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        self.inner.due(partition, before, limit).await
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError> {
+        self.inner.list(listing).await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        self.inner.stats().await
+    }
+}

@@ -1,0 +1,194 @@
+use std::io;
+use std::process::ExitCode;
+
+use russet::wire::Problem;
+
+use super::Global;
+use crate::backend::BackendError;
+use crate::config::ConfigError;
+use crate::exec::ProgramError;
+use crate::log::LogError;
+use crate::run::RunError;
+use crate::serve::ServeError;
+
+/// Exit status of a command that failed.
+const FAILED: u8 = 1;
+/// Exit status of a command line, or an input, that cannot be.
+const BAD_INPUT: u8 = 2;
+
+/// Why a command did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// A value on the command line, or in a file that it names, cannot be.
+    #[error("{field}: {why}")]
+    Input {
+        /// The option, or the file and line.
+        field: String,
+        /// What is wrong and what is allowed.
+        why: String,
+    },
+    /// A file cannot be used.
+    #[error("cannot read {name}: {why}")]
+    File {
+        /// Its name.
+        name: String,
+        /// What the system said.
+        why: String,
+    },
+    /// The server refused.
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
+    /// The server cannot be reached.
+    #[error(
+        "cannot reach {server}: {why}; start one with `russet serve`, or name another with --url or RUSSET_URL"
+    )]
+    Unreachable {
+        /// Its address.
+        server: String,
+        /// What went wrong.
+        why: String,
+    },
+    /// The client could not do it.
+    #[error(transparent)]
+    Client(russet::Error),
+    /// The configuration cannot be.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store or the queue cannot be used.
+    #[error(transparent)]
+    Backend(#[from] BackendError),
+    /// The log filter cannot be.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The command for tasks cannot be.
+    #[error("--exec: {0}")]
+    Program(#[from] ProgramError),
+    /// The server cannot run.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The workflow could not be run to its end.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// What was asked for was done, and did not go well.
+    #[error("{0}")]
+    Unsuccessful(String),
+    /// The system does not give what the command needs.
+    #[error("{what}: {why}")]
+    System {
+        /// What was to be done.
+        what: &'static str,
+        /// What the system said.
+        why: io::Error,
+    },
+    /// Standard output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(io::Error),
+    /// A benchmark could not be taken.
+    #[error(transparent)]
+    Bench(#[from] crate::bench::BenchError),
+}
+
+impl CliError {
+    pub(super) fn input(field: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Input {
+            field: field.into(),
+            why: why.into(),
+        }
+    }
+
+    pub(super) fn file(name: &str, error: &io::Error) -> Self {
+        Self::File {
+            name: name.to_owned(),
+            why: error.to_string(),
+        }
+    }
+
+    /// Tells the user, and says with which status to exit.
+    pub(super) fn report(&self, global: &Global) -> ExitCode {
+        if matches!(self, Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe) {
+            // Whoever read the output has seen enough.
+            return ExitCode::SUCCESS;
+        }
+        if global.json {
+            let problem = serde_json::to_string(&self.problem()).unwrap_or_default();
+            eprintln!("{problem}");
+        } else {
+            eprintln!("error: {self}");
+        }
+        ExitCode::from(self.status())
+    }
+
+    fn status(&self) -> u8 {
+        match self {
+            Self::Input { .. }
+            | Self::File { .. }
+            | Self::Config(_)
+            | Self::Backend(BackendError::Settings(_))
+            | Self::Log(_)
+            | Self::Program(_) => BAD_INPUT,
+            Self::Client(russet::Error::Setting { .. }) => BAD_INPUT,
+            Self::Refused(problem) if matches!(problem.status, 400 | 413 | 422) => BAD_INPUT,
+            Self::Serve(error) if error.is_bad_input() => BAD_INPUT,
+            Self::Run(error) if error.is_bad_input() => BAD_INPUT,
+            _ => FAILED,
+        }
+    }
+
+    fn problem(&self) -> Problem {
+        let (code, field) = match self {
+            Self::Refused(problem) => return Problem::clone(problem),
+            Self::Input { field, .. } => ("invalid", Some(field.clone())),
+            Self::File { name, .. } => ("unreadable", Some(name.clone())),
+            Self::Program(_) => ("invalid", Some("--exec".to_owned())),
+            Self::Config(_) | Self::Log(_) => ("invalid", None),
+            Self::Unsuccessful(_) => ("unsuccessful", None),
+            Self::Unreachable { .. } => ("unreachable", None),
+            Self::Client(russet::Error::Lost { .. }) => ("lost", None),
+            Self::Client(russet::Error::Setting { .. }) => ("invalid", None),
+            Self::Client(_) => ("failed", None),
+            Self::Run(error) => (error.code(), None),
+            Self::Bench(_)
+            | Self::Backend(_)
+            | Self::Serve(_)
+            | Self::System { .. }
+            | Self::Output(_) => ("failed", None),
+        };
+        let status = if self.status() == BAD_INPUT { 422 } else { 500 };
+        let mut problem = Problem::new(code, status, self.to_string());
+        problem.field = field;
+        problem
+    }
+}
+
+impl From<Problem> for CliError {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(Box::new(problem))
+    }
+}
+
+impl From<russet::Error> for CliError {
+    fn from(error: russet::Error) -> Self {
+        match error {
+            russet::Error::Refused(problem) => Self::Refused(problem),
+            russet::Error::Unreachable { server, why } => Self::Unreachable { server, why },
+            other => Self::Client(other),
+        }
+    }
+}
+
+/// Reports a command line that clap does not take, or the help that was asked for.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && wants_json {
+        let text = error.to_string();
+        // What follows the first paragraph is the usage.
+        let detail = text.split("\n\n").next().unwrap_or(&text).trim();
+        let detail = detail.strip_prefix("error: ").unwrap_or(detail);
+        let problem = Problem::new("usage", 422, detail);
+        eprintln!("{}", serde_json::to_string(&problem).unwrap_or_default());
+    } else {
+        // Without an output there is nobody to tell.
+        let _ = error.print();
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(BAD_INPUT))
+}

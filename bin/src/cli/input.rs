@@ -1,0 +1,96 @@
+//! Values that people write on the command line.
+
+use std::io::Read;
+use std::time::Duration;
+
+use russet::wire::{Json, from_json};
+use russet_core::limits::{PAYLOAD_BYTES, TASK_RESOURCES};
+
+use super::CliError;
+use crate::workflow::parse_duration;
+
+/// How much of standard input is read where a file could stand.
+const FILE_BYTES: u64 = 256 * 1024 * 1024;
+
+/// A duration such as `500ms`, `5m`, `1h30m` or a number of seconds.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
+/// One resource, such as `cpu=2`.
+pub(super) fn amount(text: &str) -> Result<(String, u64), String> {
+    let form = "write NAME=AMOUNT, such as cpu=2 or memory_mb=512";
+    let (name, amount) = text.split_once('=').ok_or(form)?;
+    let amount = amount.trim().parse().map_err(|_| form)?;
+    Ok((name.trim().to_owned(), amount))
+}
+
+/// Several resources, such as `cpu=4,memory_mb=8192,gpu=1`.
+pub(super) fn amounts(text: &str) -> Result<Vec<(String, u64)>, String> {
+    let amounts: Result<Vec<_>, _> = text.split(',').map(amount).collect();
+    let amounts = amounts?;
+    if amounts.len() > TASK_RESOURCES {
+        return Err(format!("names more than {TASK_RESOURCES} resources"));
+    }
+    Ok(amounts)
+}
+
+/// JSON as it is written, from a file (`@FILE`) or from standard input (`-`).
+pub(super) fn json(field: &str, text: &str) -> Result<Json, CliError> {
+    let bytes = match text.strip_prefix('@') {
+        _ if text == "-" => stdin(field)?,
+        Some(file) => std::fs::read(file).map_err(|error| CliError::file(file, &error))?,
+        None => text.as_bytes().to_vec(),
+    };
+    from_json(&bytes).map_err(|problem| {
+        let problem = problem.detail.replacen("the body", "it", 1);
+        let hint = "write JSON such as '{\"to\": \"me\"}' or '\"text\"', @FILE to read a file, or - for standard input";
+        CliError::input(field, format!("{problem}; {hint}"))
+    })
+}
+
+/// A whole file, or standard input for `-`.
+pub(super) fn bytes(file: &str) -> Result<Vec<u8>, CliError> {
+    if file != "-" {
+        return std::fs::read(file).map_err(|error| CliError::file(file, &error));
+    }
+    let mut bytes = Vec::new();
+    let read = std::io::stdin().take(FILE_BYTES).read_to_end(&mut bytes);
+    read.map_err(|error| CliError::file("standard input", &error))?;
+    Ok(bytes)
+}
+
+/// Standard input, bounded.
+fn stdin(field: &str) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    let most = PAYLOAD_BYTES as u64 + 1;
+    let read = std::io::stdin().take(most).read_to_end(&mut bytes);
+    read.map_err(|error| CliError::file("standard input", &error))?;
+    if bytes.len() > PAYLOAD_BYTES {
+        let why = format!(
+            "standard input has more than {PAYLOAD_BYTES} bytes: keep larger data elsewhere and pass a reference"
+        );
+        return Err(CliError::input(field, why));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resources_are_written_as_names_and_amounts() {
+        let both = vec![("cpu".to_owned(), 4), ("gpu".to_owned(), 1)];
+        assert_eq!(amounts("cpu=4,gpu=1"), Ok(both));
+        assert!(amount("cpu").is_err() && amount("cpu=lots").is_err() && amount("cpu=-1").is_err());
+    }
+
+    #[test]
+    fn a_value_that_is_not_json_is_refused_with_what_to_write() {
+        let error = json("--payload", "{to: me}").expect_err("is not JSON");
+        let text = error.to_string();
+        assert!(text.starts_with("--payload: it is not JSON:"), "{text}");
+        assert!(text.contains("@FILE"), "{text}");
+    }
+}

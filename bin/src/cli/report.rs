@@ -1,0 +1,43 @@
+//! What commands print on standard output.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{CliError, Global};
+
+/// Prints a line.
+pub(super) fn line(text: impl std::fmt::Display) -> Result<(), CliError> {
+    writeln!(io::stdout().lock(), "{text}").map_err(CliError::Output)
+}
+
+/// Prints text that ends its own lines.
+pub(super) fn text(text: impl std::fmt::Display) -> Result<(), CliError> {
+    write!(io::stdout().lock(), "{text}").map_err(CliError::Output)
+}
+
+/// Prints one JSON document on one line.
+pub(super) fn json(value: &impl Serialize) -> Result<(), CliError> {
+    let text = serde_json::to_string(value).map_err(|error| CliError::Output(error.into()))?;
+    line(text)
+}
+
+/// Prints `value` as JSON if that was asked for, nothing if silence was, or else `plain`.
+pub(super) fn either<T: Serialize>(
+    global: &Global,
+    value: &T,
+    plain: impl FnOnce(&T) -> String,
+) -> Result<(), CliError> {
+    if global.json {
+        return json(value);
+    }
+    if global.quiet {
+        return Ok(());
+    }
+    text(plain(value))
+}
+
+/// The time by which relative times are said.
+pub(super) fn now_ms() -> u64 {
+    u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}

@@ -1,0 +1,72 @@
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::{CliError, Global, input};
+use crate::log::{self, LogFormat};
+use crate::run::{Display, Options, run};
+
+/// `russet run FILE`
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub struct Run {
+    /// A Russet workflow (YAML or JSON), or a WfFormat 1.5 instance.
+    pub file: PathBuf,
+    /// Where the run keeps its state; the same command goes on where it was. When absent:
+    /// FILE's name with `.russet-data` for its extension, in the current directory.
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Most tasks that run at once. When absent: the number of processors, or 64 when no task
+    /// runs a command, since sleeping takes no processor.
+    #[arg(long, value_name = "N")]
+    pub concurrency: Option<usize>,
+    /// Divides the time of every task that sleeps, as all tasks of a WfFormat instance do.
+    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    pub speedup: f64,
+    /// What the tasks that run at once may use together, such as cpu=8,memory_mb=16384; a
+    /// resource that is not named is not limited. When absent, resources are not counted.
+    #[arg(long, value_name = "NAME=AMOUNT,…", value_parser = input::amounts)]
+    pub capacity: Option<std::vec::Vec<(String, u64)>>,
+    /// Write one JSON object for each event to this file, over all sessions of the run.
+    #[arg(long, value_name = "FILE")]
+    pub events: Option<PathBuf>,
+    /// Forget what an earlier run of the file did, and start anew.
+    #[arg(long)]
+    pub fresh: bool,
+}
+
+const AFTER_HELP: &str = "\
+Stopped or killed at any moment, the same command goes on where it was: no task that succeeded \
+runs again, and one that was running is started anew. Ctrl-C waits for running tasks, a second \
+one ends them.
+
+A command runs with `sh -c` in the current directory, with RUSSET_TASK and RUSSET_ATTEMPT, \
+without input; its output is in DIR/logs/TASK.log. Unless the file says otherwise a task that \
+fails is tried 3 times more, after 1 s, 2 s and 4 s.
+
+With --json the only line on standard output is, at the end:
+{\"workflow\",\"tasks\",\"succeeded\",\"dead\",\"cancelled\",\"attempts\",\"makespan_ms\"}
+where the makespan is from the first start to the last end, over all sessions of the run.
+
+Exit status: 0 every task that was needed succeeded, 1 some did not or the run could not go on, \
+2 the command line, the file or the data directory cannot be, 130 the run was stopped.";
+
+impl Run {
+    pub(super) fn run(self, global: &Global) -> Result<ExitCode, CliError> {
+        log::start(LogFormat::Text, "warn")?;
+        let options = Options {
+            file: self.file,
+            data_dir: self.data_dir,
+            concurrency: self.concurrency,
+            speedup: self.speedup,
+            capacity: self.capacity,
+            events: self.events,
+            json: global.json,
+            fresh: self.fresh,
+            display: if global.quiet { Display::Silent } else { Display::Automatic },
+        };
+        let ended = run(&options)?;
+        Ok(ExitCode::from(ended.exit_status()))
+    }
+}

@@ -1,0 +1,148 @@
+//! `russet serve`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+use russet_engine::{Configuration, Scheduler, SystemClock, SystemEntropy};
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{CliError, Global, report};
+use crate::backend;
+use crate::config::{self, Config};
+use crate::log::{self, LogFormat};
+use crate::serve::{Metrics, Server, Settings, Stop, Tokens};
+
+/// `russet serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// The configuration; without one the store is embedded and the rest has its defaults.
+    #[arg(long, value_name = "FILE", env = "RUSSET_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Where the embedded store is kept; ./russet-data when absent.
+    #[arg(long, value_name = "DIR", env = "RUSSET_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where to listen; 127.0.0.1:7718 when absent. Other machines can reach it only when
+    /// tokens are configured.
+    #[arg(long, value_name = "ADDRESS:PORT", env = "RUSSET_LISTEN")]
+    pub listen: Option<String>,
+    /// Tokens that clients must show one of, separated by commas; better in the environment
+    /// or in the configuration than on the command line.
+    #[arg(
+        long,
+        value_name = "TOKENS",
+        env = "RUSSET_TOKENS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    pub tokens: Vec<String>,
+    /// How log lines look; RUSSET_LOG says what is logged, such as RUSSET_LOG=debug.
+    #[arg(long, value_enum, default_value_t, env = "RUSSET_LOG_FORMAT")]
+    pub log_format: LogFormat,
+}
+
+impl Serve {
+    pub(super) fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
+        log::start(self.log_format, "info")?;
+        let config = match &self.config {
+            Some(file) => Config::read(file)?,
+            None => Config::default(),
+        };
+        let listen = self.listen.as_deref().or(config.server.listen.as_deref());
+        let listen = config::listen(listen.unwrap_or(config::LISTEN))?;
+        let tokens = match self.tokens.is_empty() {
+            true => config.server.tokens.clone(),
+            false => self.tokens.clone(),
+        };
+        let tokens = Tokens::new(config::tokens(tokens)?);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|why| CliError::System {
+                what: "cannot start",
+                why,
+            })?;
+        runtime.block_on(self.serve(&config, listen, tokens, global))
+    }
+
+    async fn serve(
+        &self,
+        config: &Config,
+        listen: std::net::SocketAddr,
+        tokens: Tokens,
+        global: &Global,
+    ) -> Result<ExitCode, CliError> {
+        // An address that cannot be used is told before a data directory is made.
+        crate::serve::check(listen, &tokens)?;
+        let opened = backend::open(&config.backend, self.data_dir.as_deref())?;
+        let metrics = Arc::new(Metrics::new());
+        let configuration = Configuration {
+            observers: vec![metrics.clone()],
+            ..opened.configuration
+        };
+        let partitions = opened.backend.store.partitions();
+        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy::new()));
+        let scheduler = Scheduler::start(opened.backend, configuration, clock, entropy);
+        let settings = Settings {
+            listen,
+            tokens,
+            partitions,
+        };
+        let server = match Server::bind(settings, scheduler.clone(), metrics).await {
+            Ok(server) => server,
+            Err(error) => {
+                scheduler.stop().await;
+                return Err(error.into());
+            }
+        };
+        stop_on_signal(server.stop())?;
+        let url = format!("http://{}", server.address());
+        tracing::info!(
+            url,
+            store = opened.describes,
+            "russet serves; stop it with Ctrl-C"
+        );
+        if global.json {
+            report::json(&serde_json::json!({"url": url, "store": opened.describes}))?;
+        } else if !global.quiet {
+            report::line(format!("listening on {url}, {}", opened.describes))?;
+        }
+        server.run().await;
+        tracing::info!("russet has stopped");
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Stops the server with the first signal, and the process with the second.
+fn stop_on_signal(stop: Arc<Stop>) -> Result<(), CliError> {
+    let listen = |kind| {
+        signal(kind).map_err(|why| CliError::System {
+            what: "cannot listen for signals",
+            why,
+        })
+    };
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
+    tokio::spawn(async move {
+        let mut first = true;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if !first {
+                tracing::warn!(
+                    "stopping at once: requests are cut off, nothing acknowledged is lost"
+                );
+                std::process::exit(1);
+            }
+            first = false;
+            tracing::info!(
+                "stopping: requests that have begun are finished; once more to stop at once"
+            );
+            stop.now();
+        }
+    });
+    Ok(())
+}

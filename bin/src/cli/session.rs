@@ -1,0 +1,84 @@
+//! The way to the server.
+
+use std::future::Future;
+use std::process::ExitCode;
+
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Bytes;
+use hyper::header::AUTHORIZATION;
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::rt::TokioExecutor;
+use russet::wire::Problem;
+use russet::{Client, Error};
+use serde::de::DeserializeOwned;
+
+use super::{CliError, Global};
+
+/// Largest answer that is read.
+const ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Runs a command that talks to the server.
+pub(super) fn block_on(
+    command: impl Future<Output = Result<ExitCode, CliError>>,
+) -> Result<ExitCode, CliError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| CliError::System {
+            what: "cannot start",
+            why,
+        })?;
+    runtime.block_on(command)
+}
+
+impl Global {
+    /// A client of the server.
+    pub(super) fn client(&self) -> Result<Client, CliError> {
+        Ok(match &self.token {
+            Some(token) => Client::http_with_token(&self.url, token)?,
+            None => Client::http(&self.url)?,
+        })
+    }
+
+    /// What the server has at `path`, for what the client does not know.
+    pub(super) async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        let server = self.url.trim_end_matches('/').to_owned();
+        let mut request = hyper::Request::get(format!("{server}{path}"));
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        let request = request
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| Error::Setting {
+                what: "the address",
+                why: error.to_string(),
+            })?;
+        let http = Http::builder(TokioExecutor::new()).build_http();
+        let answer = http
+            .request(request)
+            .await
+            .map_err(|error| Error::Unreachable {
+                server: server.clone(),
+                why: error.to_string(),
+            })?;
+        let good = answer.status().is_success();
+        let unreadable = |why: String| Error::Unreadable {
+            server: server.clone(),
+            why,
+        };
+        let body = Limited::new(answer.into_body(), ANSWER_BYTES)
+            .collect()
+            .await;
+        let body = body
+            .map_err(|error| unreadable(error.to_string()))?
+            .to_bytes();
+        if good {
+            return Ok(
+                serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?
+            );
+        }
+        let problem: Problem =
+            serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
+        Err(problem.into())
+    }
+}

@@ -1,0 +1,201 @@
+//! Many tasks from a file, in batches.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, IsTerminal, stderr, stdin};
+use std::process::ExitCode;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use russet::Client;
+use russet::wire::{Problem, SubmitTask, from_json};
+use russet_core::TaskId;
+use serde::Serialize;
+
+use crate::cli::{CliError, Global, report};
+
+/// Tasks sent together.
+const BATCH: usize = russet::limits::BATCH_ITEMS;
+/// Longest line, in bytes: a payload and everything beside it.
+const LINE_BYTES: usize = 4 * 1024 * 1024;
+/// Most refused lines that are told one by one.
+const TOLD: u64 = 20;
+
+/// What became of one line.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Line {
+    Submitted {
+        line: u64,
+        task: TaskId,
+        existing: bool,
+    },
+    Refused {
+        line: u64,
+        error: Box<Problem>,
+    },
+}
+
+/// Submits every line of `file`. A file is checked as a whole first, so that a line that is no
+/// task costs nothing; standard input can only be checked batch by batch.
+pub(super) async fn submit(file: &str, global: &Global) -> Result<ExitCode, CliError> {
+    let client = global.client()?;
+    if file == "-" {
+        return send(
+            Lines::new(file, Box::new(stdin().lock())),
+            0,
+            &client,
+            global,
+        )
+        .await;
+    }
+    let open = || File::open(file).map_err(|error| CliError::file(file, &error));
+    let mut total = 0;
+    let mut lines = Lines::new(file, Box::new(BufReader::new(open()?)));
+    while lines.next_task(0)?.is_some() {
+        total += 1;
+    }
+    let lines = Lines::new(file, Box::new(BufReader::new(open()?)));
+    send(lines, total, &client, global).await
+}
+
+async fn send(
+    mut lines: Lines<'_>,
+    total: u64,
+    client: &Client,
+    global: &Global,
+) -> Result<ExitCode, CliError> {
+    let progress = progress(total, global);
+    let (mut submitted, mut refused) = (0_u64, 0_u64);
+    loop {
+        let batch = lines.batch(submitted)?;
+        if batch.is_empty() {
+            break;
+        }
+        let (numbers, tasks): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        for (line, result) in numbers.into_iter().zip(client.submit_many(tasks).await) {
+            match result {
+                Ok(done) => {
+                    submitted += 1;
+                    let (task, existing) = (done.task, done.existing);
+                    tell(
+                        &Line::Submitted {
+                            line,
+                            task,
+                            existing,
+                        },
+                        refused,
+                        global,
+                    )?;
+                }
+                Err(russet::Error::Refused(error)) if error.status < 500 => {
+                    refused += 1;
+                    tell(&Line::Refused { line, error }, refused, global)?;
+                }
+                Err(error) => {
+                    eprintln!("{submitted} tasks were submitted before line {line}");
+                    return Err(error.into());
+                }
+            }
+        }
+        progress.set_position(submitted + refused);
+    }
+    progress.finish_and_clear();
+    if !global.json && !global.quiet {
+        report::line(format!("{submitted} submitted, {refused} refused"))?;
+    }
+    Ok(match refused {
+        0 => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+fn tell(line: &Line, refused: u64, global: &Global) -> Result<(), CliError> {
+    match line {
+        _ if global.json => report::json(line),
+        Line::Submitted { task, .. } if global.quiet => report::line(task),
+        Line::Refused { line, error } if refused <= TOLD => {
+            eprintln!("line {line}: {}", error.detail);
+            Ok(())
+        }
+        Line::Refused { .. } if refused == TOLD + 1 => {
+            eprintln!("further refused lines are only counted; --json tells them all");
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn progress(total: u64, global: &Global) -> ProgressBar {
+    if global.json || global.quiet || total == 0 || !stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template(
+        "{wide_bar} {human_pos}/{human_len} tasks, {per_sec}, {eta} left",
+    );
+    ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+/// The lines of a file, as tasks.
+struct Lines<'a> {
+    name: &'a str,
+    from: Box<dyn BufRead>,
+    number: u64,
+}
+
+impl<'a> Lines<'a> {
+    const fn new(name: &'a str, from: Box<dyn BufRead>) -> Self {
+        Self {
+            name,
+            from,
+            number: 0,
+        }
+    }
+
+    /// The next tasks, each with the number of its line.
+    fn batch(&mut self, submitted: u64) -> Result<Vec<(u64, SubmitTask)>, CliError> {
+        let mut batch = Vec::with_capacity(BATCH);
+        while batch.len() < BATCH {
+            match self.next_task(submitted)? {
+                Some(task) => batch.push(task),
+                None => break,
+            }
+        }
+        Ok(batch)
+    }
+
+    /// The next task; empty lines are passed over.
+    fn next_task(&mut self, submitted: u64) -> Result<Option<(u64, SubmitTask)>, CliError> {
+        loop {
+            let mut line = Vec::new();
+            let mut bounded = std::io::Read::take(&mut self.from, LINE_BYTES as u64 + 1);
+            let read = bounded.read_until(b'\n', &mut line);
+            let read = read.map_err(|error| CliError::file(self.name, &error))?;
+            if read == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            if line.len() > LINE_BYTES {
+                let why = format!("is longer than {LINE_BYTES} bytes");
+                return Err(self.refuse(&why, submitted));
+            }
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let task = from_json(&line);
+            let task = task.map_err(|problem: Problem| {
+                self.refuse(&problem.detail.replacen("the body", "it", 1), submitted)
+            })?;
+            return Ok(Some((self.number, task)));
+        }
+    }
+
+    fn refuse(&self, why: &str, submitted: u64) -> CliError {
+        let sent = match submitted {
+            0 => "nothing was submitted".to_owned(),
+            sent => format!("{sent} tasks of earlier lines were submitted"),
+        };
+        CliError::input(
+            format!("{}:{}", self.name, self.number),
+            format!("{why}; {sent}"),
+        )
+    }
+}

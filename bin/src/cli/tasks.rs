@@ -1,0 +1,214 @@
+//! `russet tasks …`
+
+mod list;
+mod view;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use russet::Client;
+use russet::wire::{TaskNowView, TaskView};
+use russet_core::{Rejection, Status, TaskId};
+
+use super::{CliError, Global, input, report};
+use crate::serve::Explanation;
+
+/// How long is waited when no time is given: for ever, as good as.
+pub(super) const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+
+/// `russet tasks …`
+#[derive(Debug, Subcommand)]
+pub enum Tasks {
+    /// List tasks, by page and filter.
+    List(list::List),
+    /// Show tasks with everything that is known of them.
+    Get(Get),
+    /// Wait until tasks have ended; fails unless they succeeded.
+    Wait(Wait),
+    /// Cancel tasks, or ask their workers to stop.
+    Cancel(Cancel),
+    /// Give dead tasks a new life.
+    Redrive(Redrive),
+    /// Forget tasks that have ended, before their retention is over.
+    Purge(Purge),
+    /// Say why a task is not running.
+    Explain(Explain),
+}
+
+/// `russet tasks get`
+#[derive(Debug, Args)]
+pub struct Get {
+    /// The tasks.
+    #[arg(required = true)]
+    pub ids: Vec<TaskId>,
+}
+
+/// `russet tasks wait`
+#[derive(Debug, Args)]
+pub struct Wait {
+    /// The tasks.
+    #[arg(required = true)]
+    pub ids: Vec<TaskId>,
+    /// How long to wait at most, such as 30s or 5m; for ever when absent.
+    #[arg(long, value_parser = input::duration)]
+    pub timeout: Option<Duration>,
+}
+
+/// `russet tasks cancel`
+#[derive(Debug, Args)]
+pub struct Cancel {
+    /// The tasks.
+    #[arg(required = true)]
+    pub ids: Vec<TaskId>,
+    /// Why, for people to read.
+    #[arg(long)]
+    pub reason: Option<String>,
+}
+
+/// `russet tasks redrive`
+#[derive(Debug, Args)]
+pub struct Redrive {
+    /// The tasks.
+    #[arg(required_unless_present = "all")]
+    pub ids: Vec<TaskId>,
+    /// All dead tasks.
+    #[arg(long, conflicts_with = "ids")]
+    pub all: bool,
+    /// With --all: only those of this queue.
+    #[arg(long, requires = "all")]
+    pub queue: Option<String>,
+}
+
+/// `russet tasks purge`
+#[derive(Debug, Args)]
+pub struct Purge {
+    /// The tasks.
+    #[arg(required = true)]
+    pub ids: Vec<TaskId>,
+}
+
+/// `russet tasks explain`
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The task.
+    pub id: TaskId,
+}
+
+impl Tasks {
+    pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
+        let client = global.client()?;
+        match self {
+            Self::List(list) => list.run(&client, global).await,
+            Self::Get(get) => get.run(&client, global).await,
+            Self::Wait(wait) => wait.run(&client, global).await,
+            Self::Cancel(cancel) => {
+                let reason = cancel.reason.as_deref();
+                each(global, &cancel.ids, async |id| {
+                    client.cancel(id, reason).await
+                })
+                .await
+            }
+            Self::Redrive(redrive) if redrive.all => redrive.all(&client, global).await,
+            Self::Redrive(redrive) => {
+                each(global, &redrive.ids, async |id| client.redrive(id).await).await
+            }
+            Self::Purge(purge) => each(global, &purge.ids, async |id| client.purge(id).await).await,
+            Self::Explain(explain) => explain.run(global).await,
+        }
+    }
+}
+
+impl Get {
+    async fn run(&self, client: &Client, global: &Global) -> Result<ExitCode, CliError> {
+        for (at, id) in self.ids.iter().enumerate() {
+            let task = client.get(*id).await?;
+            let task = task.ok_or_else(|| not_found(*id))?;
+            if at > 0 && !global.json && !global.quiet {
+                report::line("")?;
+            }
+            report::either(global, &task, |task| view::whole(task, report::now_ms()))?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Wait {
+    async fn run(&self, client: &Client, global: &Global) -> Result<ExitCode, CliError> {
+        let until = tokio::time::Instant::now() + self.timeout.unwrap_or(FOR_EVER);
+        let mut failed = 0;
+        for id in &self.ids {
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
+            let task = client.wait(*id, left).await?;
+            report::either(global, &task, view::outcome)?;
+            failed += usize::from(task.status != Status::Succeeded);
+        }
+        match failed {
+            0 => Ok(ExitCode::SUCCESS),
+            _ if self.ids.len() == 1 || global.quiet || global.json => Ok(ExitCode::FAILURE),
+            _ => Err(CliError::Unsuccessful(format!(
+                "{failed} of {} tasks did not succeed",
+                self.ids.len()
+            ))),
+        }
+    }
+}
+
+impl Redrive {
+    async fn all(&self, client: &Client, global: &Global) -> Result<ExitCode, CliError> {
+        let done = client.redrive_all(self.queue.as_deref()).await?;
+        report::either(global, &done, |done| match done.refused {
+            0 => format!("{} redriven\n", done.redriven),
+            refused => format!(
+                "{} redriven, {refused} could not be now: others are still told of their end; try again\n",
+                done.redriven
+            ),
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Explain {
+    async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
+        let path = format!("/v1/tasks/{}/explain", self.id);
+        let explained: Explanation = global.fetch(&path).await?;
+        report::either(global, &explained, |explained| {
+            let mut text = format!("{} is {}\n", explained.task, explained.status);
+            for reason in &explained.reasons {
+                text.push_str(&format!("  {}\n", reason.detail));
+            }
+            text
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Does the same to each task, and goes on when one is refused.
+async fn each(
+    global: &Global,
+    ids: &[TaskId],
+    command: impl AsyncFn(TaskId) -> Result<TaskNowView, russet::Error>,
+) -> Result<ExitCode, CliError> {
+    let mut last = None;
+    for id in ids {
+        match command(*id).await {
+            Ok(now) => report::either(global, &now, view::now)?,
+            Err(error) => {
+                if let Some(error) = last.replace(CliError::from(error)) {
+                    error.report(global);
+                }
+            }
+        }
+    }
+    last.map_or(Ok(ExitCode::SUCCESS), Err)
+}
+
+pub(super) fn not_found(id: TaskId) -> CliError {
+    let problem: russet::wire::Problem = Rejection::NotFound { task: id }.into();
+    problem.into()
+}
+
+/// How a task ended, and what came of it.
+pub(super) fn outcome(task: &TaskView) -> String {
+    view::outcome(task)
+}

@@ -1,0 +1,248 @@
+//! One task: the command is run, and its exit status is the verdict.
+
+use std::future::Future;
+use std::io;
+use std::os::unix::process::ExitStatusExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use russet::wire::{Json, Time};
+use russet::{BoxError, TaskContext, TaskFailure, TaskOutput};
+use russet_core::limits::PAYLOAD_BYTES;
+use tokio::sync::{oneshot, watch};
+use tower::Service;
+
+use crate::exec::{self, Guard, Job, Program, Ran};
+
+/// Exit status of a command whose task failed for good: EX_DATAERR of `sysexits.h`.
+const FINAL: i32 = 65;
+/// Exit status of a command whose task comes too early: EX_TEMPFAIL of `sysexits.h`.
+const TOO_EARLY: i32 = 75;
+
+/// Runs the command for every task. Clones are the same.
+#[derive(Clone)]
+pub(super) struct Execute(Arc<Shared>);
+
+struct Shared {
+    program: Program,
+    guard: Guard,
+    grace: Duration,
+    snooze: Duration,
+    /// Every running command holds a receiver.
+    running: watch::Sender<()>,
+}
+
+impl Execute {
+    pub fn new(program: Program, guard: Guard, grace: Duration, snooze: Duration) -> Self {
+        Self(Arc::new(Shared {
+            program,
+            guard,
+            grace,
+            snooze,
+            running: watch::Sender::new(()),
+        }))
+    }
+
+    /// Waits until no command runs.
+    pub async fn finished(&self) {
+        self.0.running.closed().await;
+    }
+}
+
+impl Service<TaskContext> for Execute {
+    type Response = TaskOutput;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<TaskOutput, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, task: TaskContext) -> Self::Future {
+        let shared = self.0.clone();
+        Box::pin(async move {
+            let ran = run(&shared, &task).await;
+            Ok(verdict(&shared, ran)?)
+        })
+    }
+}
+
+/// Runs the command in a task of its own: when the attempt is over and this future is dropped,
+/// the command is told to stop and still has its grace.
+async fn run(shared: &Arc<Shared>, task: &TaskContext) -> io::Result<Ran> {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let job = Job {
+        input: task
+            .task()
+            .payload
+            .clone()
+            .map(Bytes::from)
+            .unwrap_or_default(),
+        environment: environment(task),
+        directory: None,
+        grace: shared.grace,
+    };
+    let (own, held) = (shared.clone(), shared.running.subscribe());
+    let mut running = tokio::spawn(async move {
+        let _held = held;
+        let stopped = async {
+            // Whether it is told or its teller is gone: it is to stop.
+            let _ = stopped.await;
+        };
+        exec::run(&own.program, job, Some(&own.guard), stopped).await
+    });
+    let ran = tokio::select! {
+        ran = &mut running => ran,
+        () = task.cancelled() => {
+            drop(stop);
+            running.await
+        }
+    };
+    ran.unwrap_or_else(|error| Err(io::Error::other(error)))
+}
+
+fn environment(task: &TaskContext) -> Vec<(String, String)> {
+    let view = task.task();
+    let deadline = view.started_at.zip(view.timeout_ms).map(|(start, ms)| {
+        Time::from(start.timestamp() + russet_core::Millis::new(ms)).to_string()
+    });
+    let checkpoint = view
+        .progress
+        .as_ref()
+        .and_then(|progress| progress.checkpoint.as_ref());
+    let known = [
+        ("TASK_ID", Some(view.id.to_string())),
+        ("ATTEMPT", Some(view.attempt.to_string())),
+        ("TYPE", Some(view.kind.to_string())),
+        ("QUEUE", Some(view.queue.to_string())),
+        ("PRIORITY", Some(view.priority.to_string())),
+        ("RETRY_COUNT", Some(view.retry_count.to_string())),
+        ("MAX_RETRIES", Some(view.max_retries.to_string())),
+        ("DEADLINE", deadline),
+        ("WORKFLOW_ID", view.workflow_id.map(|id| id.to_string())),
+        ("TASK_NAME", view.name()),
+        ("CHECKPOINT", checkpoint.map(Json::to_string)),
+    ];
+    let set = known
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)));
+    // A variable cannot hold a NUL, and the largest is 128 KiB on Linux.
+    let fits = set.filter(|(_, value)| !value.contains('\0') && value.len() < 120 * 1024);
+    fits.map(|(name, value)| (format!("RUSSET_{name}"), value))
+        .collect()
+}
+
+fn verdict(shared: &Shared, ran: io::Result<Ran>) -> Result<TaskOutput, TaskFailure> {
+    let ran = ran.map_err(|error| {
+        let name = shared.program.name();
+        TaskFailure::retry(format!("the command {name:?} cannot be run: {error}"))
+    })?;
+    match ran.status.code() {
+        _ if ran.stopped => Err(TaskFailure::cancelled()),
+        Some(0) => Ok(TaskOutput {
+            result: result(&ran),
+            follow_ups: Vec::new(),
+        }),
+        Some(TOO_EARLY) => Err(TaskFailure::snooze(shared.snooze)),
+        Some(FINAL) => Err(TaskFailure::final_(failure(&ran))),
+        _ => Err(TaskFailure::retry(failure(&ran))),
+    }
+}
+
+fn failure(ran: &Ran) -> String {
+    let status = match (ran.status.code(), ran.status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}"),
+        (None, None) => "ended in no known way".to_owned(),
+    };
+    match ran.stderr.is_empty() {
+        true => status,
+        false => format!("{status}: {}", ran.stderr),
+    }
+}
+
+/// Standard output as the task's result: JSON as it is, text otherwise, nothing when there is
+/// none.
+fn result(ran: &Ran) -> Option<Json> {
+    let output = ran.stdout.trim_ascii();
+    if output.is_empty() {
+        return None;
+    }
+    let whole = ran.stdout_total == ran.stdout.len() as u64;
+    if whole {
+        let json = Json::from_bytes(output);
+        if json.as_str().len() <= PAYLOAD_BYTES {
+            return Some(json);
+        }
+    }
+    Some(cut(output, ran.stdout_total))
+}
+
+/// As much of a text as fits into a result, and how much there was.
+fn cut(output: &[u8], total: u64) -> Json {
+    let note = format!("… [cut: standard output had {total} bytes]");
+    tracing::warn!(
+        bytes = total,
+        "standard output is too long for a result and was cut"
+    );
+    let text = String::from_utf8_lossy(output);
+    // A byte takes up to six characters in JSON, as in \u001b.
+    let mut end = text.len().min(PAYLOAD_BYTES - 1024);
+    loop {
+        while !text.is_char_boundary(end) {
+            end -= 1;
+        }
+        let json = Json::from(serde_json::Value::String(format!("{}{note}", &text[..end])));
+        if json.as_str().len() <= PAYLOAD_BYTES {
+            return json;
+        }
+        end /= 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ran(status: i32, stdout: &[u8], stderr: &str) -> Ran {
+        Ran {
+            status: std::process::ExitStatus::from_raw(status),
+            stdout: stdout.to_vec(),
+            stdout_total: stdout.len() as u64,
+            stderr: stderr.to_owned(),
+            stopped: false,
+        }
+    }
+
+    #[test]
+    fn output_that_is_json_is_the_result_and_other_output_is_a_text() {
+        let text = |stdout: &[u8]| result(&ran(0, stdout, "")).map(|json| json.to_string());
+        assert_eq!(text(b" {\"a\": 1}\n").as_deref(), Some("{\"a\": 1}"));
+        assert_eq!(text(b"done\n").as_deref(), Some("\"done\""));
+        assert_eq!(text(b"\n"), None);
+    }
+
+    #[test]
+    fn output_that_is_too_long_is_cut_with_a_note() {
+        for stdout in [vec![b'x'; PAYLOAD_BYTES], vec![0x1b; PAYLOAD_BYTES]] {
+            let json = result(&ran(0, &stdout, "")).expect("a result");
+            assert!(json.as_str().len() <= PAYLOAD_BYTES);
+            assert!(
+                json.as_str()
+                    .ends_with("[cut: standard output had 1048576 bytes]\"")
+            );
+        }
+    }
+
+    #[test]
+    fn a_failure_says_how_the_command_ended_and_what_it_said() {
+        assert_eq!(
+            failure(&ran(3 << 8, b"", "no disk")),
+            "exit status 3: no disk"
+        );
+        assert_eq!(failure(&ran(9, b"", "")), "killed by signal 9");
+    }
+}

@@ -1,0 +1,124 @@
+//! Which command to run.
+
+use std::path::Path;
+
+use tokio::process::Command;
+
+/// A command line, split into words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    name: String,
+    arguments: Vec<String>,
+}
+
+/// Why a text is not a command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProgramError {
+    /// There is no word in it.
+    #[error("the command is empty: name a program")]
+    Empty,
+    /// A quote is not closed, or it ends with a backslash.
+    #[error(
+        "the command {0:?} has an open quote or a trailing backslash: close it, or escape it with \\"
+    )]
+    OpenQuote(String),
+    /// There is no such program.
+    #[error(
+        "there is no program {0:?}: name one that is on the PATH or write its path; for shell syntax add --shell"
+    )]
+    NotFound(String),
+}
+
+impl Program {
+    /// A command written as in a shell, with quotes and backslashes, but run without one:
+    /// variables, pipes and wildcards mean nothing.
+    ///
+    /// # Errors
+    /// A text without a word, or with an open quote.
+    pub fn words(text: &str) -> Result<Self, ProgramError> {
+        let words = shlex::split(text).ok_or_else(|| ProgramError::OpenQuote(text.to_owned()))?;
+        let mut words = words.into_iter();
+        let name = words.next().filter(|name| !name.is_empty());
+        Ok(Self {
+            name: name.ok_or(ProgramError::Empty)?,
+            arguments: words.collect(),
+        })
+    }
+
+    /// A command that `sh -c` runs.
+    ///
+    /// # Errors
+    /// A text without a word.
+    pub fn shell(text: &str) -> Result<Self, ProgramError> {
+        if text.trim().is_empty() {
+            return Err(ProgramError::Empty);
+        }
+        Ok(Self {
+            name: "sh".into(),
+            arguments: vec!["-c".into(), text.into()],
+        })
+    }
+
+    /// Looks for the program where it would be run from.
+    ///
+    /// # Errors
+    /// A name that is neither on the PATH nor the path of a file.
+    pub fn find(&self) -> Result<(), ProgramError> {
+        let found = if self.name.contains('/') {
+            Path::new(&self.name).is_file()
+        } else {
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            std::env::split_paths(&path).any(|folder| folder.join(&self.name).is_file())
+        };
+        match found {
+            true => Ok(()),
+            false => Err(ProgramError::NotFound(self.name.clone())),
+        }
+    }
+
+    /// The program's name or path.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn command(&self) -> Command {
+        let mut command = Command::new(&self.name);
+        command.args(&self.arguments);
+        command
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_split_into_words_like_in_a_shell() {
+        let program = Program::words(r#"convert -resize '50% of it' "a b".png $HOME"#);
+        let words = ["-resize", "50% of it", "a b.png", "$HOME"];
+        assert_eq!(
+            program,
+            Ok(Program {
+                name: "convert".into(),
+                arguments: words.map(String::from).to_vec(),
+            })
+        );
+    }
+
+    #[test]
+    fn a_text_that_is_no_command_is_refused() {
+        assert_eq!(Program::words("  "), Err(ProgramError::Empty));
+        assert_eq!(Program::words("''"), Err(ProgramError::Empty));
+        assert_eq!(Program::shell(" \n"), Err(ProgramError::Empty));
+        let open = Program::words("echo 'a");
+        assert_eq!(open, Err(ProgramError::OpenQuote("echo 'a".into())));
+    }
+
+    #[test]
+    fn a_program_is_looked_for_on_the_path_or_at_its_path() {
+        let found = |text| Program::words(text).expect("a command").find();
+        assert_eq!(found("sh"), Ok(()));
+        assert_eq!(found("/bin/sh -c true"), Ok(()));
+        assert!(found("no-such-program-anywhere").is_err() && found("./no/such/program").is_err());
+    }
+}

@@ -1,0 +1,13 @@
+//! The one binary `russet`: the command line, the HTTP server, the worker that runs commands,
+//! and the workflow files.
+
+pub mod backend;
+pub mod bench;
+pub mod cli;
+pub mod config;
+pub mod exec;
+pub mod log;
+pub mod run;
+pub mod serve;
+pub mod text;
+pub mod workflow;

@@ -1,0 +1,168 @@
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use russet_core::{Event, EventKind, Task};
+
+use super::line::Line;
+use super::missing::{Reached, missing};
+use crate::run::RunError;
+use crate::run::plan::Plan;
+
+/// The events of one run, over all of its sessions.
+#[derive(Debug)]
+pub(in crate::run) struct EventsFile {
+    path: PathBuf,
+    file: Mutex<File>,
+    plan: Arc<Plan>,
+    failed: OnceLock<io::ErrorKind>,
+}
+
+impl EventsFile {
+    /// Empties the file, for a run that begins.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn start(path: &Path, plan: Arc<Plan>) -> Result<Self, RunError> {
+        let file = File::create(path).map_err(RunError::path("write", path))?;
+        Ok(Self::new(path, file, plan))
+    }
+
+    /// Goes on with the file of an earlier session, and adds what was committed and not
+    /// written when that session was killed. `tasks` are all tasks of the run, in the order
+    /// of the file.
+    ///
+    /// # Errors
+    /// What the system says, or the file is of something else.
+    pub fn resume(path: &Path, plan: Arc<Plan>, tasks: &[Arc<Task>]) -> Result<Self, RunError> {
+        if path.metadata().is_ok_and(|known| !known.is_file()) {
+            // A pipe or a terminal remembers nothing.
+            let this = Self::start(path, plan)?;
+            return this.fill(tasks, &vec![Reached::NOTHING; tasks.len()]);
+        }
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false);
+        let mut file = options.open(path).map_err(RunError::path("open", path))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)
+            .map_err(RunError::path("read", path))?;
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+        bytes.truncate(whole.map_or(0, |at| at + 1));
+        let reached = read(&bytes, &plan, tasks).map_err(|why| RunError::Events {
+            file: path.to_owned(),
+            why,
+        })?;
+        file.set_len(bytes.len() as u64)
+            .and_then(|()| file.seek(SeekFrom::End(0)))
+            .map_err(RunError::path("write", path))?;
+        Self::new(path, file, plan).fill(tasks, &reached)
+    }
+
+    fn fill(self, tasks: &[Arc<Task>], reached: &[Reached]) -> Result<Self, RunError> {
+        self.write(&gaps(&self.plan, tasks, reached));
+        self.check()?;
+        Ok(self)
+    }
+
+    fn new(path: &Path, file: File, plan: Arc<Plan>) -> Self {
+        Self {
+            path: path.to_owned(),
+            file: Mutex::new(file),
+            plan,
+            failed: OnceLock::new(),
+        }
+    }
+
+    /// Writes events, all of them at once. The first failure is kept for [`Self::check`], and
+    /// nothing is written after it, so that the file has no hole.
+    pub fn write(&self, events: &[Event]) {
+        if self.failed.get().is_some() {
+            return;
+        }
+        let mut bytes = Vec::with_capacity(events.len() * 128);
+        for event in events {
+            if let Some(position) = self.plan.position(event.task) {
+                Line::of(event, self.plan.name(position)).write(&mut bytes);
+            }
+        }
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = file.write_all(&bytes) {
+            let _ = self.failed.set(error.kind());
+        }
+    }
+
+    /// # Errors
+    /// Why an event could not be written.
+    pub fn check(&self) -> Result<(), RunError> {
+        match self.failed.get() {
+            None => Ok(()),
+            Some(kind) => Err(RunError::path("write", &self.path)((*kind).into())),
+        }
+    }
+
+    /// Makes what was written durable.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn finish(&self) -> Result<(), RunError> {
+        self.check()?;
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        match file.sync_data() {
+            // Not every file is on a disk: /dev/stderr, a pipe.
+            Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
+                Err(RunError::path("write", &self.path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// How far each task's history goes in the file.
+fn read(bytes: &[u8], plan: &Plan, tasks: &[Arc<Task>]) -> Result<Vec<Reached>, String> {
+    let names = plan.workflow.tasks.iter().enumerate();
+    let positions: std::collections::HashMap<&str, usize> = names
+        .map(|(position, spec)| (spec.name.as_str(), position))
+        .collect();
+    let mut reached = vec![Reached::NOTHING; tasks.len()];
+    for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let of_another_run = || format!("is of another run (line {})", number + 1);
+        let line: Line<'_> = serde_json::from_slice(line)
+            .map_err(|_| format!("holds something else (line {})", number + 1))?;
+        let position = positions.get(line.task.as_ref()).copied();
+        let position = position.ok_or_else(of_another_run)?;
+        let Some(task) = tasks.get(position) else {
+            return Err(of_another_run());
+        };
+        let created = task.created_at.as_millis();
+        let first = line.event == EventKind::Submitted;
+        if line.at_ms < created || first && line.at_ms != created || line.attempt > task.attempt {
+            return Err(of_another_run());
+        }
+        reached[position] = reached[position].max(Reached::by(line.event, line.attempt));
+    }
+    Ok(reached)
+}
+
+/// What is missing of all tasks, in an order in which it can have happened.
+fn gaps(plan: &Plan, tasks: &[Arc<Task>], reached: &[Reached]) -> Vec<Event> {
+    let mut rank = vec![0; tasks.len()];
+    for (place, position) in plan.workflow.order().into_iter().enumerate() {
+        rank[position] = place;
+    }
+    let each = tasks.iter().zip(reached).enumerate();
+    let mut gaps: Vec<_> = each
+        .flat_map(|(position, (task, reached))| {
+            let events = missing(task, *reached).into_iter();
+            let rank = rank[position];
+            events.map(move |event| (event.at, rank, event))
+        })
+        .collect();
+    // At one time, what a task depends on comes first; the sort is stable within a task.
+    gaps.sort_by_key(|(at, rank, _)| (*at, *rank));
+    gaps.into_iter().map(|(_, _, event)| event).collect()
+}
+
+#[cfg(test)]
+#[path = "file_tests.rs"]
+mod tests;

@@ -1,0 +1,140 @@
+use std::collections::BTreeSet;
+
+use russet_core::{Event, EventKind, Millis, Status, Task, Timestamp};
+
+use crate::run::plan::Plan;
+
+/// Where every task is, as far as the events tell.
+#[derive(Debug)]
+pub(in crate::run) struct Board {
+    states: Vec<State>,
+    running: BTreeSet<usize>,
+    succeeded: usize,
+    dead: usize,
+    cancelled: usize,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    status: Option<Status>,
+    attempt: u64,
+    started: Option<Timestamp>,
+}
+
+/// What is worth telling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::run) enum News {
+    /// An attempt began.
+    Started,
+    /// The task succeeded, after its last attempt took this long.
+    Succeeded(Millis),
+    /// An attempt failed, and another one follows.
+    Failed,
+    /// The task failed for good.
+    Dead,
+    /// The task was cancelled.
+    Cancelled,
+    /// The task was given back, since the run is being stopped.
+    GivenBack,
+}
+
+impl Board {
+    /// Where the tasks of an earlier session are, in the order of the file, or none of a new
+    /// run.
+    pub fn new(count: usize, tasks: &[std::sync::Arc<Task>]) -> Self {
+        let mut board = Self {
+            states: vec![State::default(); count],
+            running: BTreeSet::new(),
+            succeeded: 0,
+            dead: 0,
+            cancelled: 0,
+        };
+        for (position, task) in tasks.iter().enumerate() {
+            board.states[position].attempt = task.attempt;
+            if task.status.is_terminal() {
+                board.end(position, task.status);
+            }
+        }
+        board
+    }
+
+    /// Takes note of an event; returns what it means, and for which task.
+    pub fn apply(&mut self, event: &Event, plan: &Plan) -> Option<(usize, News)> {
+        let position = plan.position(event.task)?;
+        let state = &mut self.states[position];
+        let news = match event.kind {
+            EventKind::Leased => {
+                state.attempt = event.attempt;
+                state.started = Some(event.at);
+                self.running.insert(position);
+                News::Started
+            }
+            EventKind::Succeeded => {
+                let took = state.started.map_or(Millis::ZERO, |at| event.at.since(at));
+                self.end(position, Status::Succeeded);
+                News::Succeeded(took)
+            }
+            EventKind::Retried => {
+                self.running.remove(&position);
+                News::Failed
+            }
+            EventKind::Released => {
+                self.running.remove(&position);
+                News::GivenBack
+            }
+            EventKind::DeadLettered => {
+                self.end(position, Status::Dead);
+                News::Dead
+            }
+            EventKind::Cancelled => {
+                self.end(position, Status::Cancelled);
+                News::Cancelled
+            }
+            _ => return None,
+        };
+        Some((position, news))
+    }
+
+    fn end(&mut self, position: usize, status: Status) {
+        self.running.remove(&position);
+        if self.states[position].status.replace(status).is_some() {
+            return;
+        }
+        match status {
+            Status::Succeeded => self.succeeded += 1,
+            Status::Dead => self.dead += 1,
+            _ => self.cancelled += 1,
+        }
+    }
+
+    /// How many tasks there are.
+    pub fn total(&self) -> usize {
+        self.states.len()
+    }
+
+    /// How many tasks have ended.
+    pub fn ended(&self) -> usize {
+        self.succeeded + self.dead + self.cancelled
+    }
+
+    /// How many tasks did not succeed.
+    pub fn unsuccessful(&self) -> usize {
+        self.dead + self.cancelled
+    }
+
+    /// Whether every task has ended.
+    pub fn is_done(&self) -> bool {
+        self.ended() == self.total()
+    }
+
+    /// The tasks that are running, and since when.
+    pub fn running(&self) -> impl ExactSizeIterator<Item = (usize, Timestamp)> {
+        let since = |position: &usize| self.states[*position].started.unwrap_or_default();
+        self.running.iter().map(move |at| (*at, since(at)))
+    }
+
+    /// How often the task was started.
+    pub fn attempt(&self, position: usize) -> u64 {
+        self.states[position].attempt
+    }
+}

@@ -1,0 +1,139 @@
+//! Tells on standard error how a run goes: bars on a terminal, lines elsewhere.
+
+mod bars;
+mod board;
+
+use std::io::{IsTerminal, Write, stderr};
+use std::time::Instant;
+
+use russet_core::{Task, TaskError};
+
+use super::limits;
+use super::plan::Plan;
+use crate::text::{lasting, on_one_line};
+use bars::Bars;
+pub(super) use board::{Board, News};
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Display {
+    /// Bars if standard error is a terminal, else a line for each task that ended.
+    Automatic,
+    /// Nothing.
+    Silent,
+}
+
+/// The display.
+pub(super) struct Progress {
+    start: Instant,
+    shown: Shown,
+}
+
+enum Shown {
+    Bars(Bars),
+    Lines,
+    Nothing,
+}
+
+impl Progress {
+    /// A display of nothing yet.
+    pub fn new(display: Display, workflow: &str, board: &Board) -> Self {
+        let shown = match display {
+            Display::Silent => Shown::Nothing,
+            Display::Automatic if stderr().is_terminal() => {
+                Shown::Bars(Bars::new(workflow, board))
+            }
+            Display::Automatic => Shown::Lines,
+        };
+        Self {
+            start: Instant::now(),
+            shown,
+        }
+    }
+
+    /// Whether each success is told by a line.
+    fn tells_successes(&self) -> bool {
+        matches!(self.shown, Shown::Lines)
+    }
+
+    /// Whether it moves although nothing happens.
+    pub fn moves(&self) -> bool {
+        matches!(self.shown, Shown::Bars(_))
+    }
+
+    /// Tells what happened to a task. `error` is why it last failed.
+    pub fn tell(
+        &self,
+        lines: &mut String,
+        plan: &Plan,
+        board: &Board,
+        (position, news): (usize, News),
+        error: Option<&TaskError>,
+    ) {
+        let text = match news {
+            News::Succeeded(took) if self.tells_successes() => {
+                format!("succeeded in {}", lasting(took.into()))
+            }
+            News::Started | News::Succeeded(_) | News::GivenBack => return,
+            News::Failed => format!(
+                "failed, attempt {}: {}; will be tried again",
+                board.attempt(position),
+                brief(error)
+            ),
+            News::Dead => format!("failed for good: {}", brief(error)),
+            News::Cancelled => format!("cancelled: {}", brief(error)),
+        };
+        let name = on_one_line(plan.name(position), limits::SHOWN_CHARS);
+        let (ended, total) = (board.ended(), board.total());
+        let elapsed = self.start.elapsed().as_secs_f64();
+        lines.push_str(&format!("{elapsed:8.3}s  {ended}/{total}  {name}: {text}\n"));
+    }
+
+    /// Shows lines that were told, and where the tasks are now.
+    pub fn show(&self, lines: &str, plan: &Plan, board: &Board) {
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Lines => write(lines),
+            Shown::Bars(bars) => bars.show(lines, plan, board),
+        }
+    }
+
+    /// Says something about the whole run.
+    pub fn say(&self, text: &str) {
+        match &self.shown {
+            Shown::Nothing => {}
+            Shown::Lines => write(&format!("{text}\n")),
+            Shown::Bars(bars) => bars.print(text),
+        }
+    }
+
+    /// Removes what moves.
+    pub fn finish(self) {
+        if let Shown::Bars(bars) = self.shown {
+            bars.finish();
+        }
+    }
+}
+
+fn write(text: &str) {
+    if !text.is_empty() {
+        // Without an output there is nobody to tell.
+        let _ = stderr().lock().write_all(text.as_bytes());
+    }
+}
+
+/// An error on one line.
+pub(super) fn brief(error: Option<&TaskError>) -> String {
+    let first = error.and_then(|error| error.message.lines().next());
+    on_one_line(first.unwrap_or("no reason is known"), limits::SHOWN_CHARS)
+}
+
+/// Whether the reason for `news` is worth looking up.
+pub(super) fn wants_reason(news: News) -> bool {
+    matches!(news, News::Failed | News::Dead | News::Cancelled)
+}
+
+/// The error of a task that failed.
+pub(super) fn error_of(task: Option<&Task>) -> Option<&TaskError> {
+    task.and_then(|task| task.last_error.as_deref())
+}

@@ -1,0 +1,205 @@
+//! What a run came to, from the records alone: another look at the same data says the same.
+
+mod bound;
+mod verdict;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russet_core::{Millis, Status, Task, Timestamp};
+use serde::Serialize;
+
+use super::limits;
+use super::plan::Plan;
+use super::progress::{brief, error_of};
+use crate::text::on_one_line;
+use crate::workflow::Work;
+use bound::Bound;
+use verdict::Verdict;
+
+/// What a run came to.
+#[derive(Debug)]
+pub(super) struct Summary {
+    totals: Totals,
+    not_needed: usize,
+    failures: Vec<Failure>,
+    cancelled: Vec<String>,
+    bound: Bound,
+    sessions: usize,
+    live: usize,
+}
+
+/// The numbers that `--json` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Totals {
+    workflow: String,
+    tasks: usize,
+    succeeded: usize,
+    dead: usize,
+    cancelled: usize,
+    attempts: u64,
+    /// From the first start to the last end, over all sessions.
+    makespan_ms: u64,
+}
+
+#[derive(Debug)]
+struct Failure {
+    task: String,
+    attempts: u64,
+    error: String,
+    log: Option<String>,
+}
+
+/// How the sleeps and the room of a run are, for the bound on its makespan.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Conditions {
+    pub concurrency: usize,
+    pub speedup: f64,
+}
+
+impl Summary {
+    /// Sums up `tasks`, all tasks of the plan in its order. `log` names the log of a task that
+    /// runs a command.
+    pub fn new(
+        plan: &Plan,
+        tasks: &[Arc<Task>],
+        conditions: Conditions,
+        log: impl Fn(&str) -> String,
+    ) -> Self {
+        let verdicts = verdict::verdicts(&plan.workflow, tasks);
+        let count = |wanted| tasks.iter().filter(|task| task.status == wanted).count();
+        let named = |verdict| {
+            let each = verdicts.iter().enumerate();
+            each.filter(move |(_, known)| **known == verdict)
+                .map(|(position, _)| position)
+        };
+        let failure = |position: usize| Failure {
+            task: plan.name(position).to_owned(),
+            attempts: tasks[position].attempt,
+            error: brief(error_of(Some(&tasks[position]))),
+            log: match &plan.workflow.tasks[position].work {
+                Work::Run(_) if tasks[position].attempt > 0 => Some(log(plan.name(position))),
+                _ => None,
+            },
+        };
+        let workers = tasks.iter().filter_map(|task| task.lease.as_ref());
+        let sessions: BTreeSet<_> = workers.map(|lease| &lease.worker).collect();
+        Self {
+            totals: Totals {
+                workflow: plan.workflow.name.clone(),
+                tasks: tasks.len(),
+                succeeded: count(Status::Succeeded),
+                dead: count(Status::Dead),
+                cancelled: count(Status::Cancelled),
+                attempts: tasks.iter().map(|task| task.attempt).sum(),
+                makespan_ms: makespan(plan, tasks).as_millis(),
+            },
+            not_needed: named(Verdict::NotNeeded).count(),
+            failures: named(Verdict::Failed).map(failure).collect(),
+            cancelled: named(Verdict::Cancelled)
+                .map(|position| plan.name(position).to_owned())
+                .collect(),
+            bound: Bound::new(plan, tasks, conditions),
+            sessions: sessions.len(),
+            live: named(Verdict::Live).count(),
+        }
+    }
+
+    /// Whether every task that was needed succeeded.
+    pub fn is_success(&self) -> bool {
+        self.live == 0 && self.failures.is_empty() && self.cancelled.is_empty()
+    }
+
+    /// The one line that `--json` prints.
+    pub fn json(&self) -> String {
+        serde_json::to_string(&self.totals).expect("texts and numbers become JSON")
+    }
+}
+
+/// From the first start to the last end. A task that was started several times remembers only
+/// its last start: what could start at once then counts from when it could.
+fn makespan(plan: &Plan, tasks: &[Arc<Task>]) -> Millis {
+    let roots = plan.workflow.tasks.iter().zip(tasks);
+    let roots = roots.filter(|(spec, task)| spec.depends_on.is_empty() && task.attempt > 0);
+    let starts = roots.filter_map(|(spec, task)| match task.attempt {
+        1 => task.started_at,
+        _ => {
+            let delay = spec.delay.unwrap_or_default().as_millis();
+            Some(task.created_at + Millis::new(u64::try_from(delay).unwrap_or(u64::MAX)))
+        }
+    });
+    let ran = tasks.iter().filter(|task| task.attempt > 0);
+    let last = ran.filter_map(|task| task.completed_at).max();
+    match (starts.min(), last) {
+        (Some(first), Some(last)) => last.since(first),
+        _ => Millis::ZERO,
+    }
+}
+
+/// How long the last attempt of a task took.
+fn run_time(task: &Task) -> Duration {
+    let time = |(start, end): (Timestamp, Timestamp)| Duration::from(end.since(start));
+    let both = task.started_at.zip(task.completed_at);
+    both.filter(|_| task.attempt > 0).map_or(Duration::ZERO, time)
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Totals {
+            workflow,
+            tasks,
+            succeeded,
+            dead,
+            cancelled,
+            attempts,
+            makespan_ms,
+        } = &self.totals;
+        write!(f, "{workflow}: {succeeded} of {tasks} tasks succeeded")?;
+        for (count, what) in [(dead, "dead"), (cancelled, "cancelled"), (&self.live, "not ended")] {
+            if *count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        if self.not_needed > 0 {
+            write!(f, " ({} not needed)", self.not_needed)?;
+        }
+        write!(f, "; {attempts} attempts")?;
+        if self.sessions > 1 {
+            write!(f, " in {} sessions", self.sessions)?;
+        }
+        writeln!(f)?;
+        if self.live == 0 {
+            let makespan = *makespan_ms as f64 / 1_000.0;
+            writeln!(f, "makespan {makespan:.3} s, {}", self.bound.beside(makespan))?;
+        }
+        self.failures(f)
+    }
+}
+
+impl Summary {
+    fn failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for failure in self.failures.iter().take(limits::FAILURES) {
+            let task = on_one_line(&failure.task, limits::SHOWN_CHARS);
+            let times = if failure.attempts == 1 { "attempt" } else { "attempts" };
+            writeln!(f, "failed: {task} ({} {times}): {}", failure.attempts, failure.error)?;
+            if let Some(log) = &failure.log {
+                writeln!(f, "    log: {log}")?;
+            }
+        }
+        if let Some(more @ 1..) = self.failures.len().checked_sub(limits::FAILURES) {
+            writeln!(f, "failed: {more} more")?;
+        }
+        if self.cancelled.is_empty() {
+            return Ok(());
+        }
+        let names = self.cancelled.iter().take(limits::FAILURES);
+        let names: Vec<_> = names.map(|name| on_one_line(name, limits::SHOWN_CHARS)).collect();
+        write!(f, "cancelled: {}", names.join(", "))?;
+        match self.cancelled.len().checked_sub(limits::FAILURES) {
+            Some(more @ 1..) => writeln!(f, " and {more} more"),
+            _ => writeln!(f),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Why a task is not running: `GET /v1/tasks/{id}/explain`.
+
+use axum::Json;
+use axum::extract::State;
+use russet::wire::Time;
+use russet_core::{Rejection, Resources, Status, Task, TaskId, Timestamp};
+use russet_engine::EngineError;
+use serde::{Deserialize, Serialize};
+
+use super::input::Named;
+use super::refusal::Refusal;
+use super::workers::WhoFits;
+use super::{App, limits};
+use crate::text::{lasting, relative};
+
+/// Why a task is where it is, for people to read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Explanation {
+    /// The task.
+    #[schema(value_type = String)]
+    pub task: TaskId,
+    /// Where it is in its life.
+    #[schema(value_type = String)]
+    pub status: Status,
+    /// What holds it there; the first is the one to look at first.
+    pub reasons: Vec<Reason>,
+}
+
+/// One thing that holds a task where it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Reason {
+    /// What programs tell reasons apart by: `dependencies`, `not_due`, `backoff`,
+    /// `queue_paused`, `concurrency_limit`, `no_worker`, `no_resources`, `waiting`, `running`,
+    /// `cancel_requested`, `succeeded`, `dead` or `cancelled`.
+    pub code: String,
+    /// What it is, in a sentence, and what to do about it where something can be done.
+    pub detail: String,
+}
+
+/// Why the task is not running, or what became of it.
+#[utoipa::path(get, path = "/v1/tasks/{id}/explain", tag = "tasks",
+    params(("id" = String, Path, description = "The task")),
+    responses((status = 200, body = Explanation), Refusal))]
+pub(super) async fn explain(
+    State(app): State<App>,
+    Named(id): Named<TaskId>,
+) -> Result<Json<Explanation>, Refusal> {
+    let task = app.scheduler().get(id).await?;
+    let task = task.ok_or(Rejection::NotFound { task: id })?;
+    let reasons = match task.status {
+        Status::Blocked => blocked(&app, &task).await?,
+        Status::Scheduled => vec![scheduled(&task, app.now())],
+        Status::Queued => queued(&app, &task).await?,
+        Status::Running => running(&task, app.now()),
+        Status::Succeeded | Status::Dead | Status::Cancelled => vec![ended(&task, app.now())],
+    };
+    Ok(Json(Explanation {
+        task: id,
+        status: task.status,
+        reasons,
+    }))
+}
+
+fn reason(code: &str, detail: String) -> Reason {
+    Reason {
+        code: code.to_owned(),
+        detail,
+    }
+}
+
+fn seen(at: Timestamp, now: Timestamp) -> String {
+    let relative = relative(at.as_millis(), now.as_millis());
+    format!("{relative} ({})", Time::from(at))
+}
+
+/// The parents that have not ended.
+async fn blocked(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
+    let edges = app.scheduler().dependencies(task).await?;
+    let ids: Vec<_> = edges.iter().map(|edge| edge.task).collect();
+    let (mut live, mut named) = (0_usize, Vec::new());
+    for ids in ids.chunks(russet_engine::limits::PAGE_TASKS) {
+        let parents = app.scheduler().get_each(ids).await?;
+        for (id, parent) in ids.iter().zip(parents) {
+            let status = match &parent {
+                Some(parent) if parent.status.is_terminal() => continue,
+                Some(parent) => parent.status.as_str(),
+                None => "not found",
+            };
+            live += 1;
+            if named.len() < limits::EXPLAINED_PARENTS {
+                named.push(format!("{id} ({status})"));
+            }
+        }
+    }
+    let more = match live - named.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let detail = match live {
+        0 => "all tasks that it depends on have ended: it is being told of it".to_owned(),
+        _ => format!(
+            "it waits for {live} of the {} tasks that it depends on: {}{more}",
+            edges.len(),
+            named.join(", ")
+        ),
+    };
+    Ok(vec![reason("dependencies", detail)])
+}
+
+fn scheduled(task: &Task, now: Timestamp) -> Reason {
+    let due = task
+        .scheduled_at
+        .map_or_else(|| "now".to_owned(), |at| seen(at, now));
+    let (retries, most) = (task.retry_count, task.retry.max_retries);
+    match &task.last_error {
+        Some(error) if retries > 0 => {
+            let message = &error.message;
+            let detail = format!(
+                "it failed and is tried again {due}, retry {retries} of {most}; the error was: {message}"
+            );
+            reason("backoff", detail)
+        }
+        _ => reason(
+            "not_due",
+            format!("it is not to start before its time, {due}"),
+        ),
+    }
+}
+
+async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
+    let view = app.scheduler().queue(&task.queue).await?;
+    let (queue, now) = (&task.queue, app.now());
+    let mut reasons = Vec::new();
+    if view.config.paused {
+        let detail = format!(
+            "queue {queue} is paused: `russet queues resume {queue}` starts its tasks again"
+        );
+        reasons.push(reason("queue_paused", detail));
+    }
+    let running = view.stats.count(Status::Running);
+    if let Some(limit) = view.config.concurrency
+        && running >= u64::from(limit)
+    {
+        let detail =
+            format!("queue {queue} runs {running} tasks, and its concurrency limit is {limit}");
+        reasons.push(reason("concurrency_limit", detail));
+    }
+    match app.workers.who_fits(queue, &task.resources, now) {
+        WhoFits::Somebody => {}
+        WhoFits::NobodyServes => reasons.push(reason("no_worker", nobody_serves(task))),
+        WhoFits::NobodyFits => reasons.push(reason("no_resources", nobody_fits(task))),
+    }
+    if reasons.is_empty() {
+        let since = task
+            .ready_at
+            .map_or_else(|| "now".to_owned(), |at| seen(at, now));
+        let others = view.stats.count(Status::Queued).saturating_sub(1);
+        let asked = app.workers.last_asked(queue);
+        let asked = asked.map(|at| relative(at.as_millis(), now.as_millis()));
+        let detail = format!(
+            "it is ready since {since} and waits for a worker to be free; {others} other tasks of \
+             queue {queue} are ready too, and a worker last asked for one {}",
+            asked.unwrap_or_else(|| "never".to_owned())
+        );
+        reasons.push(reason("waiting", detail));
+    }
+    Ok(reasons)
+}
+
+fn nobody_serves(task: &Task) -> String {
+    let (queue, within) = (&task.queue, lasting(limits::WORKER_LIVE));
+    format!(
+        "no worker asked this server for tasks of queue {queue} within {within}: start one with `russet worker --queue {queue} --exec …`"
+    )
+}
+
+fn nobody_fits(task: &Task) -> String {
+    let (queue, needs) = (&task.queue, amounts(&task.resources));
+    format!(
+        "no live worker of queue {queue} has {needs}: start one with `--capacity {needs}`, or submit the task with less"
+    )
+}
+
+fn amounts(resources: &Resources) -> String {
+    let each = resources.iter().map(|(name, n)| format!("{name}={n}"));
+    each.collect::<Vec<_>>().join(",")
+}
+
+/// What to tell the submitter of a task that nobody can run now.
+pub(super) fn warning(
+    app: &App,
+    queue: &russet_core::QueueName,
+    needs: &Resources,
+) -> Option<String> {
+    if needs.is_empty() {
+        return None;
+    }
+    let needed = amounts(needs);
+    match app.workers.who_fits(queue, needs, app.now()) {
+        WhoFits::Somebody => None,
+        WhoFits::NobodyServes | WhoFits::NobodyFits => Some(format!(
+            "no live worker of queue {queue} has {needed}: the task was accepted, and waits until one with it comes"
+        )),
+    }
+}
+
+fn running(task: &Task, now: Timestamp) -> Vec<Reason> {
+    let Some(lease) = &task.lease else {
+        return Vec::new();
+    };
+    let started = task
+        .started_at
+        .map_or_else(|| "now".to_owned(), |at| seen(at, now));
+    let (worker, attempt) = (&lease.worker.0, task.attempt);
+    let expires = seen(lease.expires_at, now);
+    let detail = format!(
+        "it runs on worker {worker} as attempt {attempt}, started {started}; its lease expires {expires} unless the worker extends it"
+    );
+    let mut reasons = vec![reason("running", detail)];
+    if task.cancel_requested {
+        let detail =
+            "its cancellation was requested: the worker learns of it with its next heartbeat";
+        reasons.push(reason("cancel_requested", detail.to_owned()));
+    }
+    reasons
+}
+
+fn ended(task: &Task, now: Timestamp) -> Reason {
+    let at = task
+        .completed_at
+        .map_or_else(|| "now".to_owned(), |at| seen(at, now));
+    let error = task.last_error.as_ref();
+    let error = error
+        .map(|error| format!(": {}", error.message))
+        .unwrap_or_default();
+    match task.status {
+        Status::Succeeded => reason("succeeded", format!("it succeeded {at}")),
+        Status::Dead => {
+            let id = task.id;
+            let detail = format!(
+                "it failed for good {at}{error}; `russet tasks redrive {id}` gives it a new life"
+            );
+            reason("dead", detail)
+        }
+        _ => reason("cancelled", format!("it was cancelled {at}{error}")),
+    }
+}

@@ -1,0 +1,38 @@
+//! Whether the server lives, and whether it can work.
+
+use axum::extract::State;
+
+use super::App;
+use super::refusal::Refusal;
+
+/// The process answers.
+#[utoipa::path(get, path = "/healthz", tag = "health", security(()),
+    responses((status = 200, description = "The process answers", body = String)))]
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// The store answers, and the server is not stopping.
+#[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
+    (status = 200, description = "The server can work", body = String), Refusal))]
+pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Refusal> {
+    if app.stopping.is_set() {
+        return Err(russet_engine::EngineError::Stopping.into());
+    }
+    app.scheduler().ready().await?;
+    Ok("ready\n")
+}
+
+/// Metrics in the text format of Prometheus.
+#[utoipa::path(get, path = "/metrics", tag = "health", responses(
+    (status = 200, description = "Metrics", body = String,
+        content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"), Refusal))]
+pub(super) async fn metrics(
+    State(app): State<App>,
+) -> Result<([(&'static str, &'static str); 1], String), Refusal> {
+    let queues = app.scheduler().queues().await?;
+    let now = app.now();
+    let text = app.metrics.text(queues, app.workers.live(now), now);
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    Ok(([("content-type", kind)], text))
+}

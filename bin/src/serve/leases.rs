@@ -1,0 +1,136 @@
+//! `/v1/leases`
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use russet::wire::{
+    CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, OneOrMany,
+    OneOrResults, ReleaseLease, TaskNowView, TaskView,
+};
+use russet_core::{Millis, Release, Task};
+use russet_engine::EngineError;
+use tokio::sync::oneshot;
+
+use super::input::Input;
+use super::refusal::Refusal;
+use super::{App, limits};
+
+type Reply<T> = Result<Json<T>, Refusal>;
+type Leased = Result<Vec<Arc<Task>>, EngineError>;
+
+// The documentation takes types without parameters.
+type Extends = OneOrMany<ExtendLease>;
+type Completes = OneOrMany<CompleteLease>;
+type Fails = OneOrMany<FailLease>;
+type Releases = OneOrMany<ReleaseLease>;
+type Extended = OneOrResults<ExtendedView>;
+type Now = OneOrResults<TaskNowView>;
+
+/// Ready tasks for a worker; waits for the first one, and takes what else is ready by then.
+#[utoipa::path(post, path = "/v1/leases", tag = "leases", request_body = LeaseRequest, responses(
+    (status = 200, description = "The tasks, none when there was none in time", body = LeaseReply), Refusal))]
+pub(super) async fn lease(
+    State(app): State<App>,
+    Input(request): Input<LeaseRequest>,
+) -> Reply<LeaseReply> {
+    let request = request.into_request()?;
+    app.workers.saw(&request, app.now());
+    let (give, got) = oneshot::channel();
+    tokio::spawn(seek(app.clone(), request, give));
+    let leased = tokio::select! {
+        biased;
+        leased = got => leased.unwrap_or(Err(EngineError::Stopping))?,
+        () = app.stopping.wait() => Vec::new(),
+    };
+    let mut tasks = Vec::with_capacity(leased.len());
+    for task in &leased {
+        app.metrics.leased(task);
+        // The lease is granted: better a task without its long list than none.
+        let view = TaskView::load(app.scheduler(), task).await;
+        tasks.push(view.unwrap_or_else(|_| TaskView::new(task, &[])));
+    }
+    Ok(Json(LeaseReply { tasks }))
+}
+
+/// Looks for tasks in a task of its own, because a worker may go away at any moment: what is
+/// leased for a worker that is gone is given back at once, and not when its lease runs out.
+async fn seek(app: App, request: russet_engine::LeaseRequest, give: oneshot::Sender<Leased>) {
+    let until = app.now() + Millis::new(request.wait.as_millis() as u64);
+    loop {
+        let left = Duration::from(until.since(app.now()));
+        let slice = russet_engine::LeaseRequest {
+            wait: left.min(limits::LEASE_SLICE),
+            ..request.clone()
+        };
+        let leased = app.scheduler().lease(slice).await;
+        let none = matches!(&leased, Ok(tasks) if tasks.is_empty());
+        if none && app.now() < until && !give.is_closed() && !app.stopping.is_set() {
+            continue;
+        }
+        if let Err(Ok(tasks)) = give.send(leased) {
+            give_back(&app, &tasks).await;
+        }
+        return;
+    }
+}
+
+async fn give_back(app: &App, tasks: &[Arc<Task>]) {
+    let releases = tasks.iter().filter_map(|task| {
+        Some(Release {
+            task: task.id,
+            lease: task.lease.as_ref()?.id,
+            delay: None,
+            progress: None,
+        })
+    });
+    let releases = releases.map(|release| app.scheduler().release(release));
+    for result in futures::future::join_all(releases).await {
+        if let Err(error) = result {
+            tracing::debug!(%error, "a task that nobody fetched waits for its lease to run out");
+        }
+    }
+}
+
+/// Heartbeats: they keep leases alive, report progress, and say whether to stop.
+#[utoipa::path(post, path = "/v1/leases/extend", tag = "leases",
+    request_body = Extends, responses(
+    (status = 200, description = "Until when, or a result for each of many",
+        body = Extended), Refusal))]
+pub(super) async fn extend(
+    State(app): State<App>,
+    Input(request): Input<Extends>,
+) -> Reply<Extended> {
+    Ok(Json(app.api.extend(request).await?))
+}
+
+/// Tasks that finished well, each with its result and its follow-up tasks.
+#[utoipa::path(post, path = "/v1/leases/complete", tag = "leases",
+    request_body = Completes, responses(
+    (status = 200, description = "Where it is now, or a result for each of many",
+        body = Now), Refusal))]
+pub(super) async fn complete(
+    State(app): State<App>,
+    Input(request): Input<Completes>,
+) -> Reply<Now> {
+    Ok(Json(app.api.complete(request).await?))
+}
+
+/// Attempts that failed: tried again after a backoff, or dead.
+#[utoipa::path(post, path = "/v1/leases/fail", tag = "leases",
+    request_body = Fails, responses(
+    (status = 200, description = "Where it is now, or a result for each of many",
+        body = Now), Refusal))]
+pub(super) async fn fail(State(app): State<App>, Input(request): Input<Fails>) -> Reply<Now> {
+    Ok(Json(app.api.fail(request).await?))
+}
+
+/// Tasks that are given back without using a retry, at once or to snooze.
+#[utoipa::path(post, path = "/v1/leases/release", tag = "leases",
+    request_body = Releases, responses(
+    (status = 200, description = "Where it is now, or a result for each of many",
+        body = Now), Refusal))]
+pub(super) async fn release(State(app): State<App>, Input(request): Input<Releases>) -> Reply<Now> {
+    Ok(Json(app.api.release(request).await?))
+}

@@ -1,0 +1,184 @@
+//! Who asked for work lately, and what they can hold: good enough to say that nobody can run a
+//! task, and bounded.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use russet_core::{Millis, QueueName, ResourceName, Resources, Timestamp, WorkerId, policy};
+use russet_engine::LeaseRequest;
+
+use super::limits;
+
+/// The workers that this server has seen.
+#[derive(Debug, Default)]
+pub struct Workers(Mutex<HashMap<WorkerId, Seen>>);
+
+#[derive(Debug)]
+struct Seen {
+    at: Timestamp,
+    queues: Vec<QueueName>,
+    /// The most that it ever had free; `None`: it does not count resources.
+    capacity: Option<Resources>,
+}
+
+impl Workers {
+    /// Remembers who asks, for which queues, and with how much free.
+    pub fn saw(&self, request: &LeaseRequest, now: Timestamp) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains_key(&request.worker) && known.len() >= limits::WORKERS {
+            make_room(&mut known, now);
+        }
+        let seen = known.entry(request.worker.clone()).or_insert_with(|| Seen {
+            at: now,
+            queues: Vec::new(),
+            capacity: Some(Resources::NONE),
+        });
+        seen.at = now;
+        for queue in &request.queues {
+            if seen.queues.len() < limits::WORKER_QUEUES && !seen.queues.contains(queue) {
+                seen.queues.push(queue.clone());
+            }
+        }
+        let before = seen.capacity.take();
+        seen.capacity = match (before, &request.capacity) {
+            (Some(before), Some(free)) if before == *free => Some(before),
+            (Some(before), Some(free)) => Some(larger(&before, free)),
+            _ => None,
+        };
+    }
+
+    /// What can be said about who may run a task of `queue` that needs `needs`.
+    pub fn who_fits(&self, queue: &QueueName, needs: &Resources, now: Timestamp) -> WhoFits {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut serving = known
+            .values()
+            .filter(|seen| is_live(seen, now) && seen.queues.contains(queue))
+            .peekable();
+        if serving.peek().is_none() {
+            return WhoFits::NobodyServes;
+        }
+        if serving.any(|seen| policy::fits(needs, seen.capacity.as_ref())) {
+            WhoFits::Somebody
+        } else {
+            WhoFits::NobodyFits
+        }
+    }
+
+    /// When a worker last asked for tasks of `queue`.
+    pub fn last_asked(&self, queue: &QueueName) -> Option<Timestamp> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let serving = known.values().filter(|seen| seen.queues.contains(queue));
+        serving.map(|seen| seen.at).max()
+    }
+
+    /// How many workers are live.
+    pub fn live(&self, now: Timestamp) -> usize {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.values().filter(|seen| is_live(seen, now)).count()
+    }
+}
+
+/// Whether any live worker may run a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhoFits {
+    /// A live worker serves the queue and has the resources.
+    Somebody,
+    /// Live workers serve the queue, and none has the resources.
+    NobodyFits,
+    /// No live worker serves the queue.
+    NobodyServes,
+}
+
+fn is_live(seen: &Seen, now: Timestamp) -> bool {
+    now.since(seen.at) <= Millis::new(limits::WORKER_LIVE.as_millis() as u64)
+}
+
+/// Forgets those that are not live, or else the one that was not seen for longest.
+fn make_room(known: &mut HashMap<WorkerId, Seen>, now: Timestamp) {
+    known.retain(|_, seen| is_live(seen, now));
+    if known.len() < limits::WORKERS {
+        return;
+    }
+    let oldest = known.iter().min_by_key(|(_, seen)| seen.at);
+    if let Some(oldest) = oldest.map(|(worker, _)| worker.clone()) {
+        known.remove(&oldest);
+    }
+}
+
+fn larger(one: &Resources, other: &Resources) -> Resources {
+    let names = one.iter().chain(other.iter()).map(|(name, _)| name);
+    let mut most: Vec<(ResourceName, u64)> = names
+        .map(|name| (name.clone(), one.amount(name).max(other.amount(name))))
+        .collect();
+    most.sort();
+    most.dedup();
+    most.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn resources(amounts: &[(&str, u64)]) -> Resources {
+        let named = |(name, n): &(&str, u64)| (ResourceName::new(name).expect("a name"), *n);
+        amounts.iter().map(named).collect()
+    }
+
+    fn queue() -> QueueName {
+        QueueName::new("q").expect("a name")
+    }
+
+    fn request(worker: &str, capacity: Option<Resources>) -> LeaseRequest {
+        LeaseRequest {
+            queues: vec![queue()],
+            worker: WorkerId(worker.into()),
+            capacity,
+            max: 1,
+            duration: None,
+            wait: Duration::ZERO,
+        }
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    #[test]
+    fn a_busy_worker_counts_with_all_that_it_once_had_free() {
+        let workers = Workers::default();
+        workers.saw(&request("w", Some(resources(&[("cpu", 4)]))), NOW);
+        workers.saw(
+            &request("w", Some(resources(&[("cpu", 1), ("gpu", 1)]))),
+            NOW,
+        );
+        let fits = |needs: &[(&str, u64)]| workers.who_fits(&queue(), &resources(needs), NOW);
+        assert_eq!(fits(&[("cpu", 4), ("gpu", 1)]), WhoFits::Somebody);
+        assert_eq!(fits(&[("cpu", 5)]), WhoFits::NobodyFits);
+    }
+
+    #[test]
+    fn a_worker_that_counts_nothing_takes_everything() {
+        let workers = Workers::default();
+        workers.saw(&request("w", None), NOW);
+        let needs = resources(&[("gpu", 8)]);
+        assert_eq!(workers.who_fits(&queue(), &needs, NOW), WhoFits::Somebody);
+    }
+
+    #[test]
+    fn a_worker_that_was_silent_for_long_is_not_live() {
+        let workers = Workers::default();
+        workers.saw(&request("w", None), NOW);
+        let later = NOW + Millis::new(limits::WORKER_LIVE.as_millis() as u64 + 1);
+        let fits = workers.who_fits(&queue(), &Resources::NONE, later);
+        assert_eq!((fits, workers.live(later)), (WhoFits::NobodyServes, 0));
+    }
+
+    #[test]
+    fn the_number_of_workers_is_bounded() {
+        let workers = Workers::default();
+        for number in 0..limits::WORKERS + 5 {
+            workers.saw(&request(&number.to_string(), None), NOW);
+        }
+        assert_eq!(workers.live(NOW), limits::WORKERS);
+    }
+}

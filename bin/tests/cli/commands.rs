@@ -1,0 +1,53 @@
+use crate::process::{Ran, russet};
+
+fn run(arguments: &[&str]) -> Ran {
+    russet().args(arguments).output().expect("runs").into()
+}
+
+#[test]
+fn every_command_has_a_help() {
+    for command in [
+        "run",
+        "serve",
+        "worker",
+        "submit",
+        "tasks",
+        "queues",
+        "workflows",
+        "bench",
+        "completions",
+    ] {
+        let ran = run(&[command, "--help"]);
+        assert!(ran.good().contains("Usage: russet"), "{command}: {ran:?}");
+    }
+    let ran = run(&["--help"]);
+    assert!(ran.good().contains("Exit status: 0"), "{ran:?}");
+    assert!(!ran.good().contains("__guard"), "{ran:?}");
+}
+
+#[test]
+fn the_help_of_the_worker_documents_the_exit_statuses() {
+    let ran = run(&["worker", "--help"]);
+    for text in ["EX_DATAERR", "EX_TEMPFAIL", "RUSSET_DEADLINE", "SIGKILL"] {
+        assert!(ran.good().contains(text), "no {text}");
+    }
+}
+
+#[test]
+fn completions_know_the_commands_in_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = run(&["completions", shell]);
+        assert!(ran.good().contains("workflows"), "{shell}");
+    }
+    assert!(
+        run(&["completions", "basic"])
+            .error(2)
+            .contains("possible values")
+    );
+}
+
+#[test]
+fn an_unknown_command_is_bad_input() {
+    assert!(run(&["taks"]).error(2).contains("tasks"));
+    assert_eq!(run(&["--json", "taks"]).problem()["code"], "usage");
+}

@@ -1,0 +1,10 @@
+//! The command line, end to end: the real binary against the real binary.
+
+mod commands;
+mod process;
+mod queues;
+mod serve;
+mod submit;
+mod tasks;
+mod worker;
+mod workflows;

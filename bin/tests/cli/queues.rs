@@ -1,0 +1,106 @@
+use serde_json::json;
+
+use crate::process::Site;
+
+#[test]
+fn queues_are_listed_and_inspected() {
+    let site = Site::start();
+    assert!(
+        site.run(&["queues", "list"])
+            .good()
+            .starts_with("no queues")
+    );
+    site.submit(&["--type", "a", "--queue", "mail", "--need", "cpu=1"]);
+    let table = site.run(&["queues", "list"]);
+    let lines: Vec<_> = table.good().lines().collect();
+    assert!(
+        lines[0].starts_with("QUEUE") && lines[1].starts_with("mail"),
+        "{lines:?}"
+    );
+    assert_eq!(site.run(&["-q", "queues", "list"]).good(), "mail");
+    let queue = site.run(&["--json", "queues", "inspect", "mail"]).json();
+    assert_eq!(
+        (&queue["name"], &queue["counts"]["queued"]),
+        (&json!("mail"), &json!(1))
+    );
+    let shown = site.run(&["queues", "inspect", "mail"]);
+    assert!(
+        shown
+            .good()
+            .lines()
+            .any(|line| line == "lane          cpu=1"),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn a_paused_queue_starts_nothing_until_it_is_resumed() {
+    let site = Site::start();
+    assert!(
+        site.run(&["queues", "pause", "default"])
+            .good()
+            .starts_with("default is paused")
+    );
+    let _worker = site.worker(&["--exec", "true"]);
+    let paused = site.submit(&["--type", "a"]);
+    let other = site.run(&["tasks", "wait", &paused, "--timeout", "300ms"]);
+    assert_eq!(
+        (other.status, &site.task(&paused)["attempt"]),
+        (1, &json!(0))
+    );
+    assert_eq!(
+        site.run(&["queues", "resume", "default"]).good(),
+        "default starts tasks again"
+    );
+    assert_eq!(site.run(&["tasks", "wait", &paused]).status, 0);
+}
+
+#[test]
+fn a_queue_is_configured() {
+    let site = Site::start();
+    let ran = site.run(&[
+        "--json",
+        "queues",
+        "configure",
+        "q",
+        "--concurrency",
+        "2",
+        "--keep-dead",
+        "5d",
+    ]);
+    let config = ran.json();
+    assert_eq!(
+        (&config["concurrency"], &config["keep_dead_ms"]),
+        (&json!(2), &json!(432_000_000))
+    );
+    let lifted = site
+        .run(&[
+            "--json",
+            "queues",
+            "configure",
+            "q",
+            "--concurrency",
+            "none",
+        ])
+        .json();
+    assert_eq!(
+        (&lifted["concurrency"], &lifted["keep_dead_ms"]),
+        (&json!(null), &json!(432_000_000))
+    );
+    assert!(
+        site.run(&["queues", "configure", "q"])
+            .error(2)
+            .contains("--concurrency")
+    );
+    let zero = site.run(&["queues", "configure", "q", "--concurrency", "0"]);
+    assert!(
+        zero.error(2)
+            .starts_with("error: concurrency: 0 is not a limit"),
+        "{zero:?}"
+    );
+    assert!(
+        site.run(&["queues", "pause", "a b"])
+            .error(2)
+            .contains("is not a queue name")
+    );
+}

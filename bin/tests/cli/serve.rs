@@ -1,0 +1,141 @@
+use std::process::Command;
+
+use crate::process::{Ran, Site, russet};
+
+fn refused(arguments: &[&str], more: impl FnOnce(&mut Command)) -> Ran {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = russet();
+    command
+        .arg("serve")
+        .args(arguments)
+        .current_dir(folder.path());
+    more(&mut command);
+    command.output().expect("runs").into()
+}
+
+#[test]
+fn an_acknowledged_task_survives_a_stop_and_a_kill() {
+    let mut site = Site::start();
+    let first = site.submit(&["--type", "a", "--payload", "1"]);
+    site.restart("TERM");
+    let second = site.submit(&["--type", "a", "--payload", "2"]);
+    site.restart("KILL");
+    assert_eq!(site.task(&first)["payload"], 1);
+    assert_eq!(site.task(&second)["payload"], 2);
+}
+
+#[test]
+fn a_stopped_server_exits_well() {
+    for signal in ["TERM", "INT"] {
+        let mut site = Site::start();
+        site.process.signal(signal);
+        assert_eq!(site.process.wait(), 0, "{signal}");
+    }
+}
+
+#[test]
+fn a_public_address_needs_tokens() {
+    let open = refused(&["--listen", "0.0.0.0:0"], |_| {});
+    let error = open.error(2);
+    assert!(
+        error.contains("0.0.0.0:0") && error.contains("RUSSET_TOKENS"),
+        "{error}"
+    );
+    let short = refused(&[], |command| {
+        command.env("RUSSET_TOKENS", "secret");
+    });
+    assert!(
+        short
+            .error(2)
+            .starts_with("error: tokens: token 1 is shorter"),
+        "{short:?}"
+    );
+}
+
+#[test]
+fn a_server_with_tokens_serves_those_who_show_one() {
+    let token = "0123456789abcdef0123456789abcdef";
+    let site = Site::with(|command| {
+        command.env("RUSSET_TOKENS", token);
+    });
+    let without = site.run(&["tasks", "list"]);
+    assert!(without.error(1).contains("RUSSET_TOKEN"), "{without:?}");
+    assert_eq!(
+        site.run(&["--token", token, "tasks", "list"]).good(),
+        "no tasks"
+    );
+    let mut command = site.command(&["submit", "--type", "a"]);
+    assert!(
+        command
+            .env("RUSSET_TOKEN", token)
+            .output()
+            .expect("runs")
+            .status
+            .success()
+    );
+}
+
+#[test]
+fn a_configuration_is_read_and_flags_go_before_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("russet.toml");
+    std::fs::write(&file, "[server]\nlisten = \"nonsense\"\n").expect("is written");
+    let file = file.to_str().expect("text");
+    let wrong = refused(&["--config", file], |_| {});
+    assert!(
+        wrong.error(2).starts_with("error: listen: \"nonsense\""),
+        "{wrong:?}"
+    );
+    Site::with(|command| {
+        command.args(["--config", file]);
+    });
+    std::fs::write(file, "[server]\nlissten = \"127.0.0.1:0\"\n").expect("is written");
+    let unknown = refused(&["--config", file], |_| {});
+    let error = unknown.error(2);
+    assert!(
+        error.contains("line 2") && error.contains("lissten"),
+        "{error}"
+    );
+    let missing = refused(&["--config", "nowhere.toml"], |_| {});
+    assert!(
+        missing
+            .error(2)
+            .contains("cannot read the configuration nowhere.toml")
+    );
+}
+
+#[test]
+fn a_data_directory_in_use_or_damaged_is_refused_with_what_to_do() {
+    let site = Site::start();
+    let data = site.folder.path().join("data");
+    let data = data.to_str().expect("text");
+    let arguments = ["--listen", "127.0.0.1:0", "--data-dir", data];
+    let locked = refused(&arguments, |_| {});
+    assert!(
+        locked.error(1).contains("in use by another process"),
+        "{locked:?}"
+    );
+    let file = site.file("file", "not a directory");
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--data-dir",
+        file.to_str().expect("text"),
+    ];
+    let wrong = refused(&arguments, |_| {});
+    assert!(wrong.error(1).contains("cannot be used"), "{wrong:?}");
+}
+
+#[test]
+fn logs_are_json_when_that_is_asked_for() {
+    let ran = refused(&["--log-format", "json", "--listen", "0.0.0.0:0"], |_| {});
+    ran.error(2);
+    let bad = refused(&[], |command| {
+        command.env("RUSSET_LOG", "a=b=c");
+    });
+    assert!(
+        bad.error(2)
+            .starts_with("error: RUSSET_LOG=\"a=b=c\" is not a filter"),
+        "{bad:?}"
+    );
+}

@@ -1,0 +1,215 @@
+use serde_json::json;
+
+use crate::process::{Site, russet};
+
+#[test]
+fn a_submitted_task_is_named_in_each_form_of_output() {
+    let site = Site::start();
+    let plain = site.run(&["submit", "--type", "mail", "--payload", r#"{"to": "me"}"#]);
+    assert!(plain.good().ends_with(" submitted"), "{plain:?}");
+    let id = site.submit(&["--type", "mail", "--key", "k", "--priority", "9"]);
+    assert_eq!(id.len(), 26);
+    let again = site.run(&[
+        "--json",
+        "submit",
+        "--type",
+        "mail",
+        "--key",
+        "k",
+        "--priority",
+        "9",
+    ]);
+    assert_eq!(again.json(), json!({"task": id, "existing": true}));
+    assert_eq!(site.task(&id)["priority"], 9);
+}
+
+#[test]
+fn a_payload_comes_from_the_command_line_a_file_or_standard_input() {
+    let site = Site::start();
+    let id = site.submit(&["--type", "a", "--payload", "[1]"]);
+    assert_eq!(site.task(&id)["payload"], json!([1]));
+    site.file("p.json", "{\"from\": \"a file\"}");
+    let id = site.submit(&["--type", "a", "--payload", "@p.json"]);
+    assert_eq!(site.task(&id)["payload"], json!({"from": "a file"}));
+    let ran = site.feed(
+        &["submit", "-q", "--type", "a", "--payload", "-"],
+        "\"text\"",
+    );
+    assert_eq!(site.task(ran.good())["payload"], "text");
+}
+
+#[test]
+fn everything_that_a_task_has_can_be_said() {
+    let site = Site::start();
+    let parent = site.submit(&["--type", "a", "--delay", "1h"]);
+    let id = site.submit(&[
+        "--type",
+        "b",
+        "--queue",
+        "q",
+        "--max-retries",
+        "3",
+        "--timeout",
+        "90s",
+        "--need",
+        "cpu=2",
+        "--need",
+        "gpu=1",
+        "--depends-on",
+        &parent,
+    ]);
+    let task = site.task(&id);
+    assert_eq!(
+        (&task["queue"], &task["status"]),
+        (&json!("q"), &json!("blocked"))
+    );
+    assert_eq!(
+        (&task["max_retries"], &task["timeout_ms"]),
+        (&json!(3), &json!(90_000))
+    );
+    assert_eq!(task["resource_requirements"], json!({"cpu": 2, "gpu": 1}));
+    assert_eq!(task["dependencies"][0]["task"], parent);
+    assert_eq!(site.task(&parent)["status"], "scheduled");
+}
+
+#[test]
+fn a_task_that_nobody_can_run_is_submitted_with_a_warning() {
+    let site = Site::start();
+    let ran = site.run(&["submit", "--type", "train", "--need", "gpu=8"]);
+    assert!(ran.good().ends_with("submitted"));
+    assert!(
+        ran.stderr.starts_with("warning: no worker asked"),
+        "{ran:?}"
+    );
+    let ran = site.run(&["--json", "submit", "--type", "train", "--need", "gpu=8"]);
+    assert!(ran.json()["warnings"][0].is_string(), "{ran:?}");
+}
+
+#[test]
+fn bad_input_is_refused_with_the_field_and_exit_status_2() {
+    let site = Site::start();
+    for (arguments, expected) in [
+        (
+            &["--type", "a b"][..],
+            "error: type: \"a b\" is not a task type",
+        ),
+        (
+            &["--type", "a", "--payload", "{x}"],
+            "error: --payload: it is not JSON",
+        ),
+        (
+            &["--type", "a", "--payload", "@nowhere"],
+            "error: cannot read nowhere",
+        ),
+        (
+            &["--type", "a", "--priority", "10"],
+            "error: invalid value '10' for '--priority",
+        ),
+        (
+            &["--type", "a", "--delay", "soon"],
+            "error: invalid value 'soon' for '--delay",
+        ),
+        (
+            &["--type", "a", "--need", "cpu"],
+            "error: invalid value 'cpu' for '--need",
+        ),
+        (
+            &["--type", "a", "--depends-on", "x"],
+            "error: invalid value 'x' for '--depends-on",
+        ),
+        (
+            &["--type", "a", "--timeout", "0s"],
+            "error: timeout_ms: 0 ms is out of range",
+        ),
+        (
+            &[],
+            "error: the following required arguments were not provided",
+        ),
+    ] {
+        let ran = site.run(&[&["submit"], arguments].concat());
+        assert!(
+            ran.error(2).starts_with(expected),
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+    }
+    let ran = site.run(&["--json", "submit", "--type", "a b"]);
+    assert_eq!((ran.status, &ran.problem()["field"]), (2, &json!("type")));
+    let ran = site.run(&["--json", "submit"]);
+    assert_eq!((ran.status, &ran.problem()["code"]), (2, &json!("usage")));
+}
+
+#[test]
+fn many_tasks_are_submitted_from_a_file_in_batches() {
+    let site = Site::start();
+    let lines: String = (0..2_100)
+        .map(|n| format!("{{\"type\": \"t{n}\"}}\n\n"))
+        .collect();
+    site.file("tasks.jsonl", &lines);
+    let ran = site.run(&["submit", "-f", "tasks.jsonl"]);
+    assert_eq!(ran.good(), "2100 submitted, 0 refused");
+    let listed = site.run(&["-q", "tasks", "list", "--all"]);
+    assert_eq!(listed.good().lines().count(), 2_100);
+    let ran = site.feed(
+        &["-q", "submit", "-f", "-"],
+        "{\"type\": \"a\"}\n{\"type\": \"b\"}",
+    );
+    assert_eq!(ran.good().lines().count(), 2);
+}
+
+#[test]
+fn a_line_that_is_no_task_is_named_and_nothing_is_submitted() {
+    let site = Site::start();
+    site.file(
+        "tasks.jsonl",
+        "{\"type\": \"a\"}\n{\"type\": \"a\", \"prio\": 1}\n",
+    );
+    let ran = site.run(&["submit", "-f", "tasks.jsonl"]);
+    let error = ran.error(2);
+    assert!(
+        error.starts_with("error: tasks.jsonl:2: prio: unknown field"),
+        "{error}"
+    );
+    assert!(error.ends_with("; nothing was submitted"), "{error}");
+    assert_eq!(site.run(&["tasks", "list"]).good(), "no tasks");
+}
+
+#[test]
+fn a_line_that_the_server_refuses_is_told_and_the_others_are_submitted() {
+    let site = Site::start();
+    let text = "{\"type\": \"a\"}\n{\"type\": \"a\", \"priority\": 11}\n{\"type\": \"c\"}\n";
+    site.file("tasks.jsonl", text);
+    let ran = site.run(&["submit", "-f", "tasks.jsonl"]);
+    assert_eq!(
+        (ran.status, ran.stdout.trim_end()),
+        (1, "2 submitted, 1 refused")
+    );
+    assert_eq!(
+        ran.stderr.trim_end(),
+        "line 2: priority: 11 is too much (at most 9)"
+    );
+    let ran = site.run(&["--json", "submit", "-f", "tasks.jsonl"]);
+    let lines = ran.lines();
+    assert_eq!(
+        (&lines[1]["line"], &lines[1]["error"]["field"]),
+        (&json!(2), &json!("priority"))
+    );
+    assert!(lines[2]["task"].is_string());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_said_with_what_to_do() {
+    let ran = russet()
+        .args(["--url", "http://127.0.0.1:1", "tasks", "list"])
+        .output();
+    let ran = crate::process::Ran::from(ran.expect("runs"));
+    let error = ran.error(1);
+    assert!(
+        error.starts_with("error: cannot reach http://127.0.0.1:1"),
+        "{error}"
+    );
+    assert!(
+        error.contains("russet serve") && error.contains("--url"),
+        "{error}"
+    );
+}

@@ -1,0 +1,152 @@
+//! Answers against the OpenAPI document.
+
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::site::Answer;
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(russet_cli::serve::document);
+
+static VALIDATORS: LazyLock<Mutex<HashMap<String, &'static Validator>>> =
+    LazyLock::new(Mutex::default);
+
+/// Panics unless the document says that such a request may have such an answer.
+pub fn check(method: &str, path: &str, answer: &Answer) {
+    let kind = answer.headers.get("content-type");
+    let kind = kind.map_or("", |kind| kind.to_str().expect("text"));
+    let Some((template, operation)) = operation(method, path) else {
+        assert_eq!(
+            kind, "application/problem+json",
+            "{method} {path} is not documented"
+        );
+        return validate(
+            "Problem",
+            &json!({"$ref": "#/components/schemas/Problem"}),
+            answer,
+        );
+    };
+    let responses = &operation["responses"];
+    let status = answer.status.to_string();
+    let exact = responses.get(&status);
+    let response = exact.or_else(|| responses.get("default"));
+    let response = response.unwrap_or_else(|| panic!("{method} {path} may not answer {status}"));
+    let content = &response["content"];
+    let media = content.get(kind).or_else(|| {
+        content
+            .get("text/plain")
+            .filter(|_| kind.starts_with("text/plain"))
+    });
+    let media =
+        media.unwrap_or_else(|| panic!("{method} {path} {status} may not be {kind}: {content}"));
+    if kind.ends_with("json") {
+        let name = format!("{method} {template} {status}");
+        validate(&name, &media["schema"], answer);
+    }
+}
+
+/// The operation that a request is for, and the path that it is documented under.
+fn operation(method: &str, path: &str) -> Option<(String, &'static Value)> {
+    let paths = DOCUMENT["paths"].as_object()?;
+    let mut fitting: Vec<_> = paths
+        .iter()
+        .filter(|(template, _)| fits(template, path))
+        .collect();
+    // A path that is written out goes before one with a parameter.
+    fitting.sort_by_key(|(template, _)| template.matches('{').count());
+    fitting
+        .iter()
+        .find_map(|(template, item)| Some(((*template).clone(), item.get(method.to_lowercase())?)))
+}
+
+fn fits(template: &str, path: &str) -> bool {
+    let (mut template, mut path) = (template.split('/'), path.split('/'));
+    loop {
+        match (template.next(), path.next()) {
+            (None, None) => return true,
+            (Some(known), Some(part)) if known == part || known.starts_with('{') => {}
+            _ => return false,
+        }
+    }
+}
+
+fn validate(name: &str, schema: &Value, answer: &Answer) {
+    let instance = answer.json();
+    let validator = *VALIDATORS
+        .lock()
+        .expect("no panic while it was held")
+        .entry(name.to_owned())
+        .or_insert_with(|| Box::leak(Box::new(validator(schema))));
+    let errors: Vec<_> = validator
+        .iter_errors(&instance)
+        .map(|error| error.to_string())
+        .collect();
+    assert!(
+        errors.is_empty(),
+        "{name} answered {instance}, which is not as documented: {errors:?}"
+    );
+}
+
+fn validator(schema: &Value) -> Validator {
+    let mut whole = schema.clone();
+    whole["components"] = DOCUMENT["components"].clone();
+    let options = jsonschema::options().should_validate_formats(true);
+    options
+        .build(&whole)
+        .unwrap_or_else(|error| panic!("{schema} is no schema: {error}"))
+}
+
+#[test]
+fn every_reference_in_the_document_leads_to_a_schema() {
+    fn references(value: &Value, found: &mut Vec<String>) {
+        match value {
+            Value::Object(entries) => {
+                if let Some(Value::String(target)) = entries.get("$ref") {
+                    found.push(target.clone());
+                }
+                entries.values().for_each(|value| references(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|value| references(value, found)),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    references(&DOCUMENT, &mut found);
+    assert!(found.len() > 50, "only {} references", found.len());
+    for target in found {
+        let pointer = target.strip_prefix('#').expect("a local reference");
+        assert!(
+            DOCUMENT.pointer(pointer).is_some(),
+            "{target} leads nowhere"
+        );
+    }
+}
+
+#[test]
+fn every_operation_documents_its_answers_and_has_a_tag_and_a_summary() {
+    let paths = DOCUMENT["paths"].as_object().expect("paths");
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().expect("operations") {
+            let named = format!("{method} {path}");
+            assert!(
+                operation["responses"].get("200").is_some(),
+                "{named} has no answer"
+            );
+            assert!(operation["tags"][0].is_string(), "{named} has no tag");
+            assert!(operation["summary"].is_string(), "{named} has no summary");
+            let takes_body = matches!(method.as_str(), "post" | "patch");
+            let refuses = operation["responses"].get("default").is_some();
+            assert!(refuses || !takes_body, "{named} never refuses");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_server_hands_out_its_document() {
+    let site = crate::site::Site::start().await;
+    let document = site.get("/openapi.json").await.good();
+    assert_eq!(document, *DOCUMENT);
+    assert_eq!(document["info"]["title"], "Russet");
+}

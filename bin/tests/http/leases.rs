@@ -1,0 +1,161 @@
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::site::{Site, held};
+
+#[tokio::test]
+async fn a_leased_task_is_extended_and_completed() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a", "payload": 7}"#).await;
+    let task = site.lease().await;
+    assert_eq!(
+        (&task["id"], &task["payload"], &task["attempt"]),
+        (&json!(id), &json!(7), &json!(1))
+    );
+    let body = format!(
+        r#"{{{}, "progress": {{"percent": 50, "checkpoint": {{"row": 9}}}}}}"#,
+        held(&task)
+    );
+    let extended = site.post("/v1/leases/extend", &body).await.good();
+    assert_eq!(extended["cancel_requested"], false);
+    let body = format!(r#"{{{}, "result": {{"ok": true}}}}"#, held(&task));
+    assert_eq!(
+        site.post("/v1/leases/complete", &body).await.good()["status"],
+        "succeeded"
+    );
+    let task = site.get(&format!("/v1/tasks/{id}")).await.good();
+    assert_eq!(task["result"], json!({"ok": true}));
+    assert_eq!(task["progress"]["checkpoint"], json!({"row": 9}));
+}
+
+#[tokio::test]
+async fn a_waiting_lease_request_gets_a_task_at_once() {
+    let site = Site::start().await;
+    let start = Instant::now();
+    let (task, id) = tokio::join!(site.lease(), site.submit(r#"{"type": "a"}"#));
+    assert_eq!(task["id"], id);
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_lease_request_in_vain_ends_in_time_without_tasks() {
+    let site = Site::start().await;
+    let body = r#"{"queues": ["default"], "worker": "w", "wait_ms": 30}"#;
+    assert_eq!(
+        site.post("/v1/leases", body).await.good(),
+        json!({"tasks": []})
+    );
+}
+
+#[tokio::test]
+async fn a_task_leased_for_a_worker_that_went_away_is_given_back() {
+    let site = Site::start().await;
+    let body = r#"{"queues": ["default"], "worker": "gone", "wait_ms": 30000}"#;
+    let gone = tokio::time::timeout(Duration::from_millis(200), site.post("/v1/leases", body));
+    assert!(gone.await.is_err(), "nothing was there to lease");
+    let id = site
+        .submit(r#"{"type": "a", "visibility_timeout_ms": 3600000}"#)
+        .await;
+    let task = site.lease().await;
+    assert_eq!((&task["id"], &task["retry_count"]), (&json!(id), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_stale_lease_is_refused_with_where_the_task_is() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let old = site.lease().await;
+    site.post("/v1/leases/release", &format!("{{{}}}", held(&old)))
+        .await
+        .good();
+    let new = site.lease().await;
+    assert_eq!(new["attempt"], 2);
+    for (path, rest) in [
+        ("extend", ""),
+        ("complete", r#", "result": 1"#),
+        ("fail", r#", "message": "x""#),
+    ] {
+        let body = format!("{{{}{rest}}}", held(&old));
+        let refused = site.post(&format!("/v1/leases/{path}"), &body).await;
+        let problem = refused.json();
+        assert_eq!(refused.status, 409, "{path}");
+        assert_eq!(problem["code"], "stale_lease");
+        assert_eq!(
+            (&problem["task"], &problem["task_status"]),
+            (&json!(id), &json!("running"))
+        );
+        assert_eq!(problem["type"], "urn:russet:problem:stale-lease");
+    }
+    site.post("/v1/leases/complete", &format!("{{{}}}", held(&new)))
+        .await
+        .good();
+}
+
+#[tokio::test]
+async fn many_leases_are_reported_at_once_each_with_its_result() {
+    let site = Site::start().await;
+    for _ in 0..3 {
+        site.submit(r#"{"type": "a", "max_retries": 0}"#).await;
+    }
+    let body = r#"{"queues": ["default"], "worker": "w", "max": 10}"#;
+    let leased = site.post("/v1/leases", body).await.good();
+    let tasks = leased["tasks"].as_array().expect("tasks").clone();
+    assert_eq!(tasks.len(), 3);
+    let extends: Vec<_> = tasks
+        .iter()
+        .map(|task| format!("{{{}}}", held(task)))
+        .collect();
+    let body = format!(r#"{{"items": [{}]}}"#, extends.join(","));
+    let extended = site.post("/v1/leases/extend", &body).await.good();
+    assert_eq!(extended["results"].as_array().map(Vec::len), Some(3));
+    let body = format!(
+        r#"{{"items": [{{{}}}, {{"task": {}, "lease_id": {}}}]}}"#,
+        held(&tasks[0]),
+        tasks[1]["id"],
+        tasks[0]["lease_id"]
+    );
+    let completed = site.post("/v1/leases/complete", &body).await.good();
+    assert_eq!(completed["results"][0]["status"], "succeeded");
+    assert_eq!(completed["results"][1]["error"]["code"], "stale_lease");
+    let body = format!(r#"{{"items": [{{{}, "message": "no"}}]}}"#, held(&tasks[1]));
+    let failed = site.post("/v1/leases/fail", &body).await.good();
+    assert_eq!(failed["results"][0]["status"], "dead");
+    let body = format!(
+        r#"{{"items": [{{{}, "delay_ms": 60000}}]}}"#,
+        held(&tasks[2])
+    );
+    let released = site.post("/v1/leases/release", &body).await.good();
+    assert_eq!(released["results"][0]["status"], "scheduled");
+}
+
+#[tokio::test]
+async fn follow_ups_are_submitted_with_the_completion() {
+    let site = Site::start().await;
+    site.submit(r#"{"type": "a"}"#).await;
+    let task = site.lease().await;
+    let body = format!(
+        r#"{{{}, "follow_ups": [{{"type": "b"}}, {{"type": "c"}}]}}"#,
+        held(&task)
+    );
+    let done = site.post("/v1/leases/complete", &body).await.good();
+    assert_eq!(done["follow_ups"].as_array().map(Vec::len), Some(2));
+    assert_eq!(site.lease().await["type"], "b");
+}
+
+#[tokio::test]
+async fn a_worker_gets_only_what_it_can_hold() {
+    let site = Site::start().await;
+    site.submit(r#"{"type": "big", "resource_requirements": {"cpu": 4}}"#)
+        .await;
+    site.submit(r#"{"type": "small", "resource_requirements": {"cpu": 1}}"#)
+        .await;
+    let body = r#"{"queues": ["default"], "worker": "w", "max": 10, "capacity": {"cpu": 2}}"#;
+    let leased = site.post("/v1/leases", body).await.good();
+    assert_eq!(leased["tasks"].as_array().map(Vec::len), Some(1));
+    assert_eq!(leased["tasks"][0]["type"], "small");
+}

@@ -1,0 +1,14 @@
+//! The HTTP API, end to end over a loopback socket. Every answer of every test is checked
+//! against the server's own OpenAPI document.
+
+mod access;
+mod contract;
+mod events;
+mod health;
+mod leases;
+mod queues;
+mod refusals;
+mod site;
+mod stopping;
+mod tasks;
+mod workflows;

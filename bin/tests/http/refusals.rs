@@ -1,0 +1,257 @@
+//! Bad input: every refusal is a problem that names what is wrong.
+
+use axum::body::Bytes;
+use http_body_util::Full;
+use hyper::Request;
+use serde_json::{Value, json};
+
+use crate::site::Site;
+
+/// The problem of a request that must be refused with `status`.
+async fn refused(site: &Site, method: &str, path: &str, body: &str, status: u16) -> Value {
+    let answer = site.send(method, path, Some(body)).await;
+    assert_eq!(
+        answer.status,
+        status,
+        "{method} {path} {body}: {}",
+        answer.text()
+    );
+    let kind = answer.headers.get("content-type").expect("a type");
+    assert_eq!(kind, "application/problem+json");
+    let problem = answer.json();
+    assert_eq!(problem["status"], status);
+    problem
+}
+
+#[tokio::test]
+async fn a_field_with_a_wrong_type_is_named() {
+    let site = Site::start().await;
+    let problem = refused(
+        &site,
+        "POST",
+        "/v1/tasks",
+        r#"{"type": "a", "priority": "high"}"#,
+        422,
+    )
+    .await;
+    assert_eq!(
+        (&problem["field"], &problem["code"]),
+        (&json!("priority"), &json!("invalid"))
+    );
+    let body = r#"{"tasks": [{"type": "a"}, {"type": 3}]}"#;
+    let problem = refused(&site, "POST", "/v1/tasks", body, 422).await;
+    assert_eq!(problem["field"], "tasks[1].type");
+}
+
+#[tokio::test]
+async fn an_unknown_field_is_named_beside_the_known_ones() {
+    let site = Site::start().await;
+    let problem = refused(
+        &site,
+        "POST",
+        "/v1/tasks",
+        r#"{"type": "a", "prio": 3}"#,
+        422,
+    )
+    .await;
+    let detail = problem["detail"].as_str().expect("a text");
+    assert!(
+        detail.contains("prio") && detail.contains("priority"),
+        "{detail}"
+    );
+    let problem = refused(&site, "PATCH", "/v1/queues/q", r#"{"pause": true}"#, 422).await;
+    assert!(
+        problem["detail"].to_string().contains("paused"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_field_is_named() {
+    let site = Site::start().await;
+    let problem = refused(&site, "POST", "/v1/tasks", r#"{"queue": "q"}"#, 422).await;
+    assert!(problem["detail"].to_string().contains("type"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_json_is_refused_with_the_place() {
+    let site = Site::start().await;
+    for body in [
+        r#"{"type": "a""#,
+        "not json",
+        r#"{"type": "a"} trailing"#,
+        r#"{"payload": [1,"#,
+        "",
+    ] {
+        let problem = refused(&site, "POST", "/v1/tasks", body, 400).await;
+        assert_eq!(problem["code"], "malformed", "{body}");
+    }
+    let problem = refused(&site, "POST", "/v1/tasks", "{\"type\": \"a\",\n x}", 400).await;
+    assert!(
+        problem["detail"].to_string().contains("line 2"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_value_beyond_a_limit_is_refused_with_the_limit() {
+    let site = Site::start().await;
+    let problem = refused(
+        &site,
+        "POST",
+        "/v1/tasks",
+        r#"{"type": "a", "priority": 12}"#,
+        422,
+    )
+    .await;
+    assert_eq!(problem["detail"], "priority: 12 is too much (at most 9)");
+    assert_eq!(
+        (&problem["field"], &problem["limit"]),
+        (&json!("priority"), &json!("at most 9"))
+    );
+    let problem = refused(&site, "POST", "/v1/tasks", r#"{"type": "a b"}"#, 422).await;
+    assert_eq!(problem["field"], "type");
+    let large = format!(
+        r#"{{"type": "a", "payload": "{}"}}"#,
+        "x".repeat(1024 * 1024)
+    );
+    let problem = refused(&site, "POST", "/v1/tasks", &large, 422).await;
+    assert_eq!(problem["field"], "payload");
+    assert!(
+        problem["limit"].to_string().contains("1048576 bytes"),
+        "{problem}"
+    );
+    let many = vec![r#"{"type": "a"}"#; 1001].join(",");
+    let problem = refused(
+        &site,
+        "POST",
+        "/v1/tasks",
+        &format!(r#"{{"tasks": [{many}]}}"#),
+        422,
+    )
+    .await;
+    assert_eq!(
+        (&problem["field"], &problem["limit"]),
+        (&json!("tasks"), &json!("1 to 1000 items"))
+    );
+    let problem = refused(&site, "PATCH", "/v1/queues/q", r#"{"concurrency": 0}"#, 422).await;
+    assert_eq!(problem["field"], "concurrency");
+}
+
+#[tokio::test]
+async fn a_query_that_cannot_be_is_refused_with_its_field() {
+    let site = Site::start().await;
+    for (query, field) in [
+        ("limit=many", "limit"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("status=asleep", "status"),
+        ("order=random", "order"),
+        ("after=here", "after"),
+        ("queue=a%20b", "queue"),
+        ("workflow_id=1", "workflow_id"),
+    ] {
+        let problem = refused(&site, "GET", &format!("/v1/tasks?{query}"), "", 422).await;
+        assert_eq!(problem["field"], field, "{problem}");
+    }
+    let problem = refused(&site, "GET", "/v1/tasks?state=dead", "", 422).await;
+    assert!(
+        problem["detail"].to_string().contains("status"),
+        "{problem}"
+    );
+    let problem = refused(&site, "GET", "/v1/events?task=1", "", 422).await;
+    assert_eq!(problem["field"], "task");
+    let id = "00000000000000000000000000";
+    let path = format!("/v1/tasks/{id}/wait?timeout_ms=99999999");
+    let problem = refused(&site, "GET", &path, "", 422).await;
+    assert_eq!(problem["field"], "timeout_ms");
+}
+
+#[tokio::test]
+async fn a_path_that_cannot_be_is_refused_with_its_field() {
+    let site = Site::start().await;
+    let problem = refused(&site, "GET", "/v1/tasks/17", "", 422).await;
+    assert_eq!(problem["field"], "id");
+    let problem = refused(&site, "GET", "/v1/queues/a%20b", "", 422).await;
+    assert_eq!(problem["field"], "name");
+    refused(&site, "GET", "/v1/queues/%ff", "", 400).await;
+}
+
+#[tokio::test]
+async fn a_lease_request_that_cannot_be_is_refused_with_its_field() {
+    let site = Site::start().await;
+    for (body, field) in [
+        (r#"{"queues": [], "worker": "w"}"#, "queues"),
+        (r#"{"queues": ["a b"], "worker": "w"}"#, "queues"),
+        (r#"{"queues": ["q"], "worker": "w", "max": 0}"#, "max"),
+        (
+            r#"{"queues": ["q"], "worker": "w", "wait_ms": 70000}"#,
+            "wait_ms",
+        ),
+        (
+            r#"{"queues": ["q"], "worker": "w", "capacity": {"a b": 1}}"#,
+            "capacity",
+        ),
+    ] {
+        let problem = refused(&site, "POST", "/v1/leases", body, 422).await;
+        assert_eq!(problem["field"], field, "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_tasks_and_routes_and_methods_are_told_apart() {
+    let site = Site::start().await;
+    let id = "00000000000000000000000000";
+    let problem = refused(&site, "GET", &format!("/v1/tasks/{id}"), "", 404).await;
+    assert_eq!(
+        (&problem["code"], &problem["task"]),
+        (&json!("not_found"), &json!(id))
+    );
+    let problem = refused(&site, "GET", "/v1/task", "", 404).await;
+    assert_eq!(problem["code"], "no_route");
+    let answer = site.send("DELETE", "/v1/tasks", None).await;
+    assert_eq!(
+        (answer.status, &answer.json()["code"]),
+        (405, &json!("method_not_allowed"))
+    );
+    let allowed = answer.headers.get("allow").expect("what is allowed");
+    assert!(
+        allowed.to_str().expect("text").contains("POST"),
+        "{allowed:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused_before_it_is_sent() {
+    let site = Site::start().await;
+    let request = Request::post("/v1/tasks").header("content-length", "999999999");
+    // The announced length is what counts: the body itself never arrives.
+    let request = request.body(Full::<Bytes>::default()).expect("a request");
+    let address = site.address;
+    let head = format!(
+        "POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 999999999\r\n\r\n",
+        request.uri()
+    );
+    let answer = exchange(address, &head).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(
+        answer.contains(r#""limit":"at most 67108864 bytes""#),
+        "{answer}"
+    );
+}
+
+/// Sends bytes and reads until the server closes, or has sent a whole problem.
+async fn exchange(address: std::net::SocketAddr, request: &str) -> String {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("connects");
+    stream.write_all(request.as_bytes()).await.expect("is sent");
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        if stream.read_buf(&mut answer).await.expect("is read") == 0 {
+            break;
+        }
+    }
+    String::from_utf8(answer).expect("text")
+}

@@ -1,0 +1,291 @@
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::site::{Site, held};
+
+#[tokio::test]
+async fn a_task_is_submitted_and_looked_at() {
+    let site = Site::start().await;
+    let answer = site
+        .post("/v1/tasks", r#"{"type": "mail", "payload": {"to": "me"}}"#)
+        .await;
+    assert_eq!(answer.status, 201);
+    let id = answer.json()["task"].as_str().expect("an id").to_owned();
+    let task = site.get(&format!("/v1/tasks/{id}")).await.good();
+    assert_eq!(task["type"], "mail");
+    assert_eq!(task["queue"], "default");
+    assert_eq!(task["status"], "queued");
+    assert_eq!(task["payload"], json!({"to": "me"}));
+}
+
+#[tokio::test]
+async fn a_submission_that_is_repeated_names_the_same_task() {
+    let site = Site::start().await;
+    let body = r#"{"type": "mail", "idempotency_key": "order-1"}"#;
+    let first = site.submit(body).await;
+    let again = site.post("/v1/tasks", body).await;
+    assert_eq!(again.status, 200);
+    assert_eq!(again.json(), json!({"task": first, "existing": true}));
+    let other = site
+        .post(
+            "/v1/tasks",
+            r#"{"type": "sms", "idempotency_key": "order-1"}"#,
+        )
+        .await;
+    assert_eq!(
+        (other.status, &other.json()["code"]),
+        (409, &json!("idempotency_conflict"))
+    );
+}
+
+#[tokio::test]
+async fn a_batch_says_of_each_item_what_became_of_it() {
+    let site = Site::start().await;
+    let body = r#"{"tasks": [{"type": "a"}, {"type": "a", "priority": 12}, {"type": "b"}]}"#;
+    let results = site.post("/v1/tasks", body).await.good();
+    let results = results["results"].as_array().expect("results").clone();
+    assert!(results[0]["task"].is_string() && results[2]["task"].is_string());
+    assert_eq!(results[1]["error"]["field"], "priority");
+    assert_eq!(results[1]["error"]["limit"], "at most 9");
+    let list = site.get("/v1/tasks").await.good();
+    assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn tasks_are_listed_by_page_and_filter() {
+    let site = Site::start().await;
+    for n in 0..5 {
+        let queue = if n == 4 { "rare" } else { "often" };
+        site.submit(&format!(r#"{{"type": "t{n}", "queue": "{queue}"}}"#))
+            .await;
+    }
+    let page = site.get("/v1/tasks?queue=often&limit=3").await.good();
+    assert_eq!(page["items"].as_array().map(Vec::len), Some(3));
+    let next = page["next"].as_str().expect("another page");
+    let rest = site
+        .get(&format!("/v1/tasks?queue=often&limit=3&after={next}"))
+        .await
+        .good();
+    assert_eq!(rest["items"].as_array().map(Vec::len), Some(1));
+    assert!(rest["next"].is_null());
+    let newest = site
+        .get("/v1/tasks?order=newest&limit=1&status=queued")
+        .await
+        .good();
+    assert_eq!(newest["items"][0]["type"], "t4");
+}
+
+#[tokio::test]
+async fn waiting_for_a_task_ends_when_the_task_ends() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let task = site.lease().await;
+    let start = Instant::now();
+    let path = format!("/v1/tasks/{id}/wait?timeout_ms=30000");
+    let body = format!(r#"{{{}, "result": [1, 2]}}"#, held(&task));
+    let (waited, completed) =
+        tokio::join!(site.get(&path), site.post("/v1/leases/complete", &body));
+    assert_eq!(completed.good()["status"], "succeeded");
+    let ended = waited.good();
+    assert_eq!(
+        (&ended["status"], &ended["result"]),
+        (&json!("succeeded"), &json!([1, 2]))
+    );
+    assert!(start.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn waiting_in_vain_returns_the_task_as_it_is() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let task = site
+        .get(&format!("/v1/tasks/{id}/wait?timeout_ms=20"))
+        .await
+        .good();
+    assert_eq!(task["status"], "queued");
+}
+
+#[tokio::test]
+async fn a_task_is_cancelled_with_or_without_a_reason() {
+    let site = Site::start().await;
+    let (one, other) = (
+        site.submit(r#"{"type": "a"}"#).await,
+        site.submit(r#"{"type": "a"}"#).await,
+    );
+    let path = format!("/v1/tasks/{one}/cancel");
+    assert_eq!(site.post(&path, "").await.good()["status"], "cancelled");
+    let path = format!("/v1/tasks/{other}/cancel");
+    assert_eq!(
+        site.post(&path, r#"{"reason": "not needed"}"#).await.good()["status"],
+        "cancelled"
+    );
+    let task = site.get(&format!("/v1/tasks/{other}")).await.good();
+    assert_eq!(task["last_error"]["message"], "not needed");
+}
+
+#[tokio::test]
+async fn the_holder_of_a_cancelled_task_learns_of_it_with_its_heartbeat() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let task = site.lease().await;
+    let now = site
+        .post(&format!("/v1/tasks/{id}/cancel"), "")
+        .await
+        .good();
+    assert_eq!(
+        (&now["status"], &now["cancel_requested"]),
+        (&json!("running"), &json!(true))
+    );
+    let extended = site
+        .post("/v1/leases/extend", &format!("{{{}}}", held(&task)))
+        .await
+        .good();
+    assert_eq!(extended["cancel_requested"], true);
+}
+
+async fn dead_task(site: &Site) -> String {
+    let id = site.submit(r#"{"type": "a", "max_retries": 0}"#).await;
+    let task = site.lease().await;
+    let body = format!(r#"{{{}, "message": "no way"}}"#, held(&task));
+    assert_eq!(
+        site.post("/v1/leases/fail", &body).await.good()["status"],
+        "dead"
+    );
+    id
+}
+
+#[tokio::test]
+async fn a_dead_task_is_redriven_alone_or_with_all_others() {
+    let site = Site::start().await;
+    let id = dead_task(&site).await;
+    let now = site
+        .post(&format!("/v1/tasks/{id}/redrive"), "")
+        .await
+        .good();
+    assert_eq!(now["status"], "queued");
+    let task = site.lease().await;
+    site.post("/v1/leases/complete", &format!("{{{}}}", held(&task)))
+        .await
+        .good();
+    dead_task(&site).await;
+    dead_task(&site).await;
+    let other = site
+        .post("/v1/tasks/redrive", r#"{"queue": "other"}"#)
+        .await
+        .good();
+    assert_eq!(other["redriven"], 0);
+    let all = site.post("/v1/tasks/redrive", "").await.good();
+    assert_eq!((&all["redriven"], &all["next"]), (&json!(2), &json!(null)));
+}
+
+#[tokio::test]
+async fn an_ended_task_is_purged_and_a_live_one_is_not() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let live = site.post(&format!("/v1/tasks/{id}/purge"), "").await;
+    assert_eq!(
+        (live.status, &live.json()["code"]),
+        (409, &json!("wrong_status"))
+    );
+    site.post(&format!("/v1/tasks/{id}/cancel"), "")
+        .await
+        .good();
+    site.post(&format!("/v1/tasks/{id}/purge"), "").await.good();
+    assert_eq!(site.get(&format!("/v1/tasks/{id}")).await.status, 404);
+}
+
+#[tokio::test]
+async fn a_task_that_no_live_worker_can_run_is_accepted_with_a_warning() {
+    let site = Site::start().await;
+    let body = r#"{"type": "train", "resource_requirements": {"gpu": 8}}"#;
+    let accepted = site.post("/v1/tasks", body).await.good();
+    let warning = accepted["warnings"][0].as_str().expect("a warning");
+    assert!(
+        warning.starts_with("no live worker of queue default has gpu=8:"),
+        "{warning}"
+    );
+    let lease = r#"{"queues": ["default"], "worker": "big", "capacity": {"gpu": 8}}"#;
+    assert_eq!(
+        site.post("/v1/leases", lease).await.good()["tasks"][0]["type"],
+        "train"
+    );
+    let accepted = site.post("/v1/tasks", body).await.good();
+    assert!(accepted.get("warnings").is_none(), "{accepted}");
+}
+
+/// The codes and the texts of the reasons.
+async fn explain(site: &Site, id: &str) -> (Vec<String>, String) {
+    let explained = site.get(&format!("/v1/tasks/{id}/explain")).await.good();
+    let reasons = explained["reasons"].as_array().expect("reasons");
+    let code = |reason: &serde_json::Value| reason["code"].as_str().expect("a code").to_owned();
+    (reasons.iter().map(code).collect(), explained.to_string())
+}
+
+#[tokio::test]
+async fn a_task_that_does_not_run_is_explained() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    assert_eq!(explain(&site, &id).await.0, ["no_worker"]);
+    site.post("/v1/queues/default/pause", "").await.good();
+    let poll = r#"{"queues": ["default"], "worker": "w", "capacity": {"cpu": 2}}"#;
+    site.post("/v1/leases", poll).await.good();
+    assert_eq!(explain(&site, &id).await.0, ["queue_paused"]);
+    site.post("/v1/queues/default/resume", "").await.good();
+    assert_eq!(explain(&site, &id).await.0, ["waiting"]);
+
+    let big = site
+        .submit(r#"{"type": "a", "resource_requirements": {"cpu": 9}}"#)
+        .await;
+    let (codes, text) = explain(&site, &big).await;
+    assert_eq!(codes, ["no_resources"]);
+    assert!(text.contains("cpu=9"), "{text}");
+
+    let child = site
+        .submit(&format!(r#"{{"type": "a", "dependencies": ["{id}"]}}"#))
+        .await;
+    let (codes, text) = explain(&site, &child).await;
+    assert_eq!(codes, ["dependencies"]);
+    assert!(
+        text.contains(&format!(
+            "1 of the 1 tasks that it depends on: {id} (queued)"
+        )),
+        "{text}"
+    );
+
+    let later = site.submit(r#"{"type": "a", "delay_ms": 3600000}"#).await;
+    let (codes, text) = explain(&site, &later).await;
+    assert_eq!(codes, ["not_due"]);
+    assert!(text.contains("in 59m") || text.contains("in 1h"), "{text}");
+}
+
+#[tokio::test]
+async fn a_task_that_runs_failed_or_ended_is_explained() {
+    let site = Site::start().await;
+    site.patch("/v1/queues/default", r#"{"concurrency": 1}"#)
+        .await
+        .good();
+    let (first, second) = (
+        site.submit(r#"{"type": "a"}"#).await,
+        site.submit(r#"{"type": "a"}"#).await,
+    );
+    let task = site.lease().await;
+    assert_eq!(task["id"], first);
+    assert_eq!(explain(&site, &first).await.0, ["running"]);
+    assert_eq!(explain(&site, &second).await.0, ["concurrency_limit"]);
+    let body = format!(
+        r#"{{{}, "message": "disk is full", "retry_after_ms": 60000}}"#,
+        held(&task)
+    );
+    site.post("/v1/leases/fail", &body).await.good();
+    let (codes, text) = explain(&site, &first).await;
+    assert_eq!(codes, ["backoff"]);
+    assert!(
+        text.contains("retry 1 of 10") && text.contains("disk is full"),
+        "{text}"
+    );
+    site.post(&format!("/v1/tasks/{first}/cancel"), "")
+        .await
+        .good();
+    assert_eq!(explain(&site, &first).await.0, ["cancelled"]);
+}

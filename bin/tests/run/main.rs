@@ -1,0 +1,10 @@
+//! `russet run` from the outside: the real binary on real files, killed and resumed.
+
+mod examples;
+mod failures;
+mod files;
+mod interrupted;
+mod killed;
+mod refused;
+mod resources;
+mod support;
