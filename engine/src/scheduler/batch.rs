@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use russet_core::{
     Command, Decision, Record, RecordKey, Rejection, Timestamp, Undecided, View, decide,
 };
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
 use crate::{Change, Entropy, Recorded, Recorder, Transaction, Version, Versioned};
 
@@ -87,7 +87,8 @@ impl Batch {
     /// read or wrote over.
     pub fn groups(&self, entropy: &dyn Entropy) -> Vec<Group> {
         let mut sets = Sets::new(self.decided.len());
-        let mut writers: FxHashMap<&RecordKey, usize> = FxHashMap::default();
+        let mut writers: FxHashMap<&RecordKey, usize> =
+            FxHashMap::with_capacity_and_hasher(self.decided.len() * 2, FxBuildHasher);
         for (at, (_, decision)) in self.decided.iter().enumerate() {
             for key in &decision.reads {
                 if let Some(writer) = writers.get(key) {
@@ -100,11 +101,18 @@ impl Batch {
                 }
             }
         }
-        let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let mut groups: Vec<Vec<usize>> = Vec::with_capacity(self.decided.len());
+        let mut group_of = vec![0; self.decided.len()];
         for at in 0..self.decided.len() {
-            groups.entry(sets.find(at)).or_default().push(at);
+            let root = sets.find(at);
+            if root == at {
+                group_of[at] = groups.len();
+                groups.push(vec![at]);
+            } else {
+                groups[group_of[root]].push(at);
+            }
         }
-        let groups = groups.into_values();
+        let groups = groups.into_iter();
         groups
             .map(|members| self.group(members, Version(entropy.next_u64())))
             .collect()

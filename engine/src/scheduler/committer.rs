@@ -144,7 +144,7 @@ impl<'a> Work<'a> {
             }
         }
         done.sort_unstable();
-        self.finish(batch, done, settled);
+        self.finish(batch, &done, settled);
         if let (Some(at), Some(partition)) = (next_timer, self.node.partition(self.partition)) {
             partition.alarm.set(at);
         }
@@ -233,8 +233,9 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Answers what is settled, and tells everybody who has to know.
-    fn finish(&mut self, batch: Batch, done: Vec<usize>, settled: bool) {
+    /// Answers what is settled, and tells everybody who has to know. `done` are positions in
+    /// `batch.decided`, in order.
+    fn finish(&mut self, batch: Batch, done: &[usize], settled: bool) {
         let Batch {
             view,
             decided,
@@ -244,9 +245,12 @@ impl<'a> Work<'a> {
         if settled {
             self.refuse(rejected);
         }
-        let mut decided: Vec<_> = decided.into_iter().map(Some).collect();
-        let mut events = Vec::with_capacity(done.len() * 2);
-        for (job, decision) in done.into_iter().filter_map(|at| decided[at].take()) {
+        let mut done = done.iter().copied().peekable();
+        let mut events = Vec::with_capacity(decided.len() * 2);
+        for (at, (job, decision)) in decided.into_iter().enumerate() {
+            if done.next_if_eq(&at).is_none() {
+                continue;
+            }
             events.extend(decision.events);
             for task in decision.sends {
                 if let Some(Some(Record::Task(task))) = view.records.get(&RecordKey::Task(task)) {
