@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use russet_core::Status;
 
@@ -101,6 +102,18 @@ impl Error {
             }
             _ => false,
         }
+    }
+
+    /// Why the request itself can never be accepted, whoever sends it and whenever.
+    pub(crate) fn unacceptable(&self) -> Option<&Problem> {
+        let problem = self.problem()?;
+        matches!(problem.status, 400 | 409 | 413 | 422).then_some(problem)
+    }
+
+    /// When the scheduler asks to come back.
+    pub(crate) fn retry_after(&self) -> Duration {
+        let asked = self.problem().and_then(|problem| problem.retry_after_ms);
+        Duration::from_millis(asked.unwrap_or(0))
     }
 
     /// Whether it is certain that nothing was changed.

@@ -13,7 +13,7 @@ pub const PAGE_TASKS_MAX: usize = russet_engine::limits::PAGE_TASKS;
 /// Most tasks that one lease request is granted.
 pub const LEASE_TASKS: usize = russet_engine::limits::LEASE_TASKS;
 /// Longest wait of one lease request, in milliseconds.
-pub const LEASE_WAIT_MS: u64 = 60_000;
+pub const LEASE_WAIT_MS: u64 = russet_engine::limits::LEASE_WAIT.as_millis() as u64;
 /// Longest wait for the end of a task in one request, in milliseconds.
 pub const TASK_WAIT_MS: u64 = 60_000;
 /// Most names that an error suggests in place of an unknown one.
@@ -65,7 +65,7 @@ pub const BEAT_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// How long handlers may go on when a worker stops.
 pub const DRAIN: Duration = Duration::from_secs(25);
 /// How long a worker that stops tries to report what is left.
-pub const REPORT_GRACE: Duration = Duration::from_secs(5);
+pub const REPORT_GRACE: Duration = Duration::from_secs(4);
 /// How long a handler may go on after its task was cancelled.
 pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
 /// When a task of a type that the worker has no handler for is offered again.

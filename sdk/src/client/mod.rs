@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use russet_backends::memory::Memory;
 use russet_core::TaskId;
-use russet_engine::{
-    Backend, Clock, Configuration, Entropy, Scheduler, SystemClock, SystemEntropy,
-};
+#[cfg(feature = "http")]
+use russet_engine::Clock;
+use russet_engine::{Backend, Configuration, Entropy, Scheduler, SystemClock, SystemEntropy};
 
 use crate::Api;
 #[cfg(feature = "http")]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use russet_core::TaskId;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 #[cfg(feature = "http")]
 use super::http::{Call, query};
@@ -89,11 +89,16 @@ impl Client {
     pub async fn wait(&self, id: TaskId, wait: Duration) -> Result<TaskView, Error> {
         let until = Instant::now() + wait;
         loop {
+            let asked = Instant::now();
+            let left = until.saturating_duration_since(asked);
+            let task = self.wait_once(id, left.min(limits::WAIT_SLICE)).await?;
             let left = until.saturating_duration_since(Instant::now());
-            let slice = left.min(limits::WAIT_SLICE);
-            let task = self.wait_once(id, slice).await?;
-            if task.is_terminal() || slice == left {
+            if task.is_terminal() || left.is_zero() {
                 return Ok(task);
+            }
+            // A server that stops answers early.
+            if asked.elapsed() < limits::POLL_PAUSE {
+                sleep(limits::POLL_PAUSE.min(left)).await;
             }
         }
     }

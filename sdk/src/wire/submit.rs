@@ -76,7 +76,8 @@ pub struct SubmitTask {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub resource_requirements: BTreeMap<String, u64>,
     /// A key that names this submission: the same key and request again, within the window,
-    /// is answered with the same task.
+    /// is answered with the same task, and another request under it is refused. Payloads are
+    /// the same when they are byte for byte.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
     /// How long the key names the submission; a day when absent.

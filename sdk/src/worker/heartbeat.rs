@@ -90,10 +90,7 @@ fn settle(
     }
     let pause = crew.board.shortest_interval().unwrap_or_default() / limits::BEAT_SLACK;
     let pause = pause.min(limits::WORKER_BACKOFF_MAX);
-    let Some(problem) = error
-        .problem()
-        .filter(|p| p.status < 500 && p.status != 429)
-    else {
+    let Some(problem) = error.unacceptable() else {
         crew.board.again(beat, Instant::now() + pause);
         return Err(error);
     };

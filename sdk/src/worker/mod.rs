@@ -9,15 +9,17 @@ mod heartbeat;
 mod poll;
 mod service;
 mod settle;
+#[cfg(all(unix, not(madsim)))]
+mod signal;
 mod steps;
 
 use std::collections::BTreeMap;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 pub use context::TaskContext;
 pub use failure::{BoxError, TaskFailure};
@@ -107,38 +109,6 @@ impl Worker {
         self.run(shutdown, std::future::pending()).await
     }
 
-    /// Works until the process is asked to stop by SIGTERM or SIGINT, then finishes as in
-    /// [`Self::run_until`]; a second signal ends the handlers at once.
-    ///
-    /// # Errors
-    /// As [`Self::run_until`], and a system that lets nobody wait for signals.
-    #[cfg(all(unix, not(madsim)))]
-    pub async fn run_until_signal(self) -> Result<Stopped, Error> {
-        use tokio::signal::unix::{SignalKind, signal};
-        let failed = |error: std::io::Error| Error::Setting {
-            what: "signals",
-            why: error.to_string(),
-        };
-        let kinds = (SignalKind::terminate(), SignalKind::interrupt());
-        let (mut terms, mut ints) = (
-            signal(kinds.0).map_err(failed)?,
-            signal(kinds.1).map_err(failed)?,
-        );
-        let (mut more_terms, mut more_ints) = (
-            signal(kinds.0).map_err(failed)?,
-            signal(kinds.1).map_err(failed)?,
-        );
-        let first = async move {
-            tokio::select! { biased; _ = terms.recv() => {} _ = ints.recv() => {} }
-        };
-        let second = async move {
-            for _ in 0..2 {
-                tokio::select! { biased; _ = more_terms.recv() => {} _ = more_ints.recv() => {} }
-            }
-        };
-        self.run(first, second).await
-    }
-
     async fn run(
         self,
         shutdown: impl Future<Output = ()>,
@@ -154,6 +124,11 @@ impl Worker {
             ended,
         });
         let phase = watch::Sender::new(Phase::Working);
+        let begun = OnceLock::new();
+        let shutdown = async {
+            shutdown.await;
+            begun.get_or_init(Instant::now);
+        };
         let work = async {
             let mut at_once = pin!(at_once);
             let mut shutdown = pin!(shutdown);
@@ -167,7 +142,8 @@ impl Worker {
                     at_once.await;
                 }
             };
-            let stopped = stop(&crew, &phase, at_once).await;
+            let until = *begun.get_or_init(Instant::now) + crew.settings.drain;
+            let stopped = stop(&crew, &phase, until, at_once).await;
             polled.map(|()| stopped)
         };
         tokio::select! {
@@ -179,10 +155,11 @@ impl Worker {
     }
 }
 
-/// Lets handlers finish, then gives back what is left.
+/// Lets handlers finish until `until`, then gives back what is left.
 async fn stop(
     crew: &Crew,
     phase: &watch::Sender<Phase>,
+    until: Instant,
     at_once: impl Future<Output = ()>,
 ) -> Stopped {
     phase.send_replace(Phase::Draining);
@@ -191,7 +168,7 @@ async fn stop(
         biased;
         _ = counts.wait_for(|now| now.running == 0) => {}
         () = at_once => {}
-        () = sleep(crew.settings.drain) => {}
+        () = sleep_until(until) => {}
     }
     let interrupted = counts.borrow().running;
     phase.send_replace(Phase::Stopping);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::attempt::{self, Hold};
 use super::settle::Settlement;
@@ -49,7 +49,8 @@ pub(super) async fn run(
             answer = &mut poll => (answer, false),
             () = shutdown.as_mut() => {
                 phase.send_replace(Phase::Draining);
-                (poll.await, true)
+                let rest = timeout(crew.settings.drain, poll).await;
+                (rest.unwrap_or_else(|_| Ok(Vec::new())), true)
             }
         };
         if over {
@@ -67,7 +68,7 @@ pub(super) async fn run(
             }
             Err(error) if is_final(&error) => return Err(error),
             Err(error) => {
-                let pause = backoff.pause(Duration::ZERO, crew.client.entropy());
+                let pause = backoff.pause(error.retry_after(), crew.client.entropy());
                 tracing::warn!(%error, ?pause, "no tasks could be leased; asking again");
                 Some(pause)
             }

@@ -134,10 +134,7 @@ fn after(
         crew.board.forget(lease);
         return None;
     }
-    let refused = error
-        .problem()
-        .filter(|p| p.status < 500 && p.status != 429);
-    match (refused, settlement) {
+    match (error.unacceptable(), settlement) {
         (None, settlement) => Some(settlement),
         // A completion that can never be accepted must not hold the task until its lease ends.
         (Some(problem), Settlement::Complete(complete)) => Some(Settlement::Fail(FailLease {

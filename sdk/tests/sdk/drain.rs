@@ -91,3 +91,32 @@ async fn a_worker_that_was_dropped_leaves_its_tasks_to_others() {
     assert_eq!((task.status, task.attempt), (Status::Succeeded, 2));
     second.stop().await;
 }
+
+/// Asks this process to stop, as an operator does.
+#[cfg(unix)]
+async fn terminate() {
+    let pid = std::process::id().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status();
+    assert!(kill.expect("can be run").success());
+    sleep(Duration::from_millis(200)).await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_first_signal_drains_and_a_second_one_stops_at_once() {
+    let client = client();
+    let handler = |_: TaskContext, _: Work| std::future::pending::<Result<(), TaskFailure>>();
+    let worker = Worker::new(client.clone()).register(handler);
+    let id = submit(&client, work()).await;
+    let worker = tokio::spawn(worker.run_until_signal());
+    sleep(Duration::from_millis(200)).await;
+    terminate().await;
+    assert!(!worker.is_finished());
+    terminate().await;
+    let stopped = worker.await.expect("does not panic").expect("stops");
+    assert_eq!(stopped.interrupted, 1);
+    let task = client.get(id).await.expect("is there").expect("exists");
+    assert_eq!((task.status, task.retry_count), (Status::Queued, 0));
+}

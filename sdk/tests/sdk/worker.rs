@@ -52,6 +52,28 @@ async fn a_thousand_tasks_all_run_once() {
     assert_eq!(running.stop().await, russet::Stopped::default());
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_workers_on_several_threads_run_every_task_once() {
+    let client = russet::Client::in_memory();
+    let runs = Counter::default();
+    let worker = || {
+        let runs = runs.clone();
+        let worker = Worker::new(client.clone()).concurrency(40);
+        Running::start(worker.register(move |_, _: Work| {
+            runs.add();
+            async { Ok::<(), TaskFailure>(()) }
+        }))
+    };
+    let (one, two) = (worker(), worker());
+    for result in client.submit_many(vec![work(); 1_000]).await {
+        let id = result.expect("is accepted").task;
+        assert_eq!(ended(&client, id).await.attempt, 1);
+    }
+    assert_eq!(runs.get(), 1_000);
+    assert_eq!(one.stop().await, russet::Stopped::default());
+    assert_eq!(two.stop().await, russet::Stopped::default());
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_for_others_takes_tasks_of_any_type() {
     let client = client();
@@ -143,6 +165,22 @@ async fn a_follow_up_that_cannot_be_dead_letters_the_task_with_the_reason() {
     assert_eq!(task.status, Status::Dead);
     let message = task.last_error.expect("says why").message;
     assert!(message.contains("follow_ups[0].type"), "{message}");
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_is_too_large_dead_letters_the_task_with_the_reason() {
+    let client = client();
+    let large = service_fn(|_: TaskContext| async { TaskOutput::of(&"x".repeat(2 << 20)) });
+    let running = Running::start(Worker::new(client.clone()).service("large", large));
+    let id = submit(&client, SubmitTask::new("large")).await;
+    let task = ended(&client, id).await;
+    assert_eq!((task.status, task.attempt), (Status::Dead, 1));
+    let message = task.last_error.expect("says why").message;
+    assert!(
+        message.starts_with("the completion was refused: result: "),
+        "{message}"
+    );
     running.stop().await;
 }
 

@@ -6,7 +6,6 @@ mod ids;
 
 use std::error::Error as _;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
@@ -98,9 +97,7 @@ impl Http {
                 return Err(error);
             }
             tries += 1;
-            let asked = error.problem().and_then(|problem| problem.retry_after_ms);
-            let asked = Duration::from_millis(asked.unwrap_or(0));
-            let pause = backoff.pause(asked, self.entropy.as_ref());
+            let pause = backoff.pause(error.retry_after(), self.entropy.as_ref());
             tracing::debug!(%error, path = %call.path, ?pause, "calling again");
             sleep(pause).await;
         }
