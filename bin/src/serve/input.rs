@@ -3,14 +3,15 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::body::{Bytes, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::BytesMut;
+use http_body_util::BodyExt;
 use russet::wire::{Problem, from_json};
 
 use serde::de::DeserializeOwned;
-use tokio::sync::SemaphorePermit;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::refusal::Refusal;
@@ -108,44 +109,82 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
 }
 
 /// The whole body, at most [`limits::BODY_BYTES`] of it, and the room that it takes.
-async fn read(
-    request: Request,
-    app: &App,
-) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Refusal> {
-    let size = request.body().size_hint();
+async fn read(request: Request, app: &App) -> Result<(Bytes, Room<'_>), Refusal> {
+    let body = request.into_body();
+    let size = body.size_hint();
     if size.lower() > limits::BODY_BYTES as u64 {
         return Err(too_large());
     }
-    // A body of unknown length may become the longest.
-    let most = size.upper().unwrap_or(limits::BODY_BYTES as u64);
-    let room = room(app, most)?;
-    let body = Limited::new(request.into_body(), limits::BODY_BYTES).collect();
-    match timeout(limits::BODY_TIMEOUT, body).await {
-        Ok(Ok(body)) => Ok((body.to_bytes(), room)),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) => {
-            let detail = format!("the body could not be read: {error}");
-            Err(Problem::new("malformed", 400, detail).into())
-        }
+    let mut room = Room {
+        of: &app.bodies,
+        held: None,
+        bytes: limits::SMALL_BODY_BYTES,
+    };
+    // A body of unknown length takes its room as it comes.
+    room.cover(usize::try_from(size.upper().unwrap_or(0)).unwrap_or(usize::MAX))?;
+    let seconds = limits::BODY_TIMEOUT.as_secs();
+    match timeout(limits::BODY_TIMEOUT, collect(body, &mut room)).await {
+        Ok(bytes) => Ok((bytes?, room)),
         Err(_) => {
-            let seconds = limits::BODY_TIMEOUT.as_secs();
             let detail = format!("the body did not arrive within {seconds} s: send it again");
             Err(Problem::new("timeout", 408, detail).into())
         }
     }
 }
 
-/// Room for a body of this many bytes.
-fn room(app: &App, bytes: u64) -> Result<Option<SemaphorePermit<'_>>, Refusal> {
-    if bytes <= limits::SMALL_BODY_BYTES as u64 {
-        return Ok(None);
+/// Most bodies are one piece, which is not copied.
+async fn collect(mut body: Body, room: &mut Room<'_>) -> Result<Bytes, Refusal> {
+    let (mut first, mut all) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(piece) = frame.map_err(unread)?.into_data() else {
+            continue;
+        };
+        let bytes = first.len().max(all.len()) + piece.len();
+        if bytes > limits::BODY_BYTES {
+            return Err(too_large());
+        }
+        room.cover(bytes)?;
+        if first.is_empty() && all.is_empty() {
+            first = piece;
+        } else {
+            all.extend_from_slice(&std::mem::take(&mut first));
+            all.extend_from_slice(&piece);
+        }
     }
-    let kib = u32::try_from(bytes.div_ceil(1024)).unwrap_or(u32::MAX);
-    app.bodies.try_acquire_many(kib).map(Some).map_err(|_| {
-        let detail = "too many large requests are being read: send this one again later";
-        let problem = Problem::new("overloaded", 429, detail);
-        problem.retry_after(limits::RETRY_AFTER_MS).into()
-    })
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+fn unread(error: axum::Error) -> Refusal {
+    let detail = format!("the body could not be read: {error}");
+    Problem::new("malformed", 400, detail).into()
+}
+
+/// The room that a body takes while it is read and parsed.
+struct Room<'a> {
+    of: &'a Semaphore,
+    held: Option<SemaphorePermit<'a>>,
+    bytes: usize,
+}
+
+impl Room<'_> {
+    /// Takes room for `bytes` altogether.
+    fn cover(&mut self, bytes: usize) -> Result<(), Refusal> {
+        if bytes <= self.bytes {
+            return Ok(());
+        }
+        let more = (bytes - self.bytes).next_multiple_of(limits::BODY_STEP_BYTES);
+        let kib = u32::try_from(more / 1024).unwrap_or(u32::MAX);
+        let permit = self.of.try_acquire_many(kib).map_err(|_| {
+            let detail = "too many large requests are being read: send this one again later";
+            Problem::new("overloaded", 429, detail).retry_after(limits::RETRY_AFTER_MS)
+        })?;
+        match &mut self.held {
+            Some(held) => held.merge(permit),
+            none => *none = Some(permit),
+        }
+        self.bytes += more;
+        Ok(())
+    }
 }
 
 fn too_large() -> Refusal {

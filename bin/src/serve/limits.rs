@@ -9,6 +9,8 @@ pub const BODY_BYTES: usize = 64 * 1024 * 1024;
 pub const BODIES_BYTES: usize = 512 * 1024 * 1024;
 /// Bodies up to this size are not counted: even one on every connection fits.
 pub const SMALL_BODY_BYTES: usize = 16 * 1024;
+/// In which steps a larger body takes its room.
+pub const BODY_STEP_BYTES: usize = 256 * 1024;
 /// When to try again what was refused because too much was being read.
 pub const RETRY_AFTER_MS: u64 = 1_000;
 /// Most open connections; further ones wait in the system's backlog.

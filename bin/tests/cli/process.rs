@@ -85,6 +85,11 @@ impl Process {
         self.child.id()
     }
 
+    /// Its standard error, where that was asked for.
+    pub fn stderr(&mut self) -> std::process::ChildStderr {
+        self.child.stderr.take().expect("a pipe")
+    }
+
     /// Sends a signal, by name.
     pub fn signal(&self, name: &str) {
         let id = self.id().to_string();

@@ -36,6 +36,11 @@ async fn metrics_tell_what_happened_and_what_waits() {
         "russet_task_schedule_to_start_seconds_count 1",
         "russet_task_run_seconds_count 1",
         "russet_workers 1",
+        concat!(
+            r#"russet_build_info{version=""#,
+            env!("CARGO_PKG_VERSION"),
+            r#""} 1"#
+        ),
         r#"russet_http_requests_total{method="POST",route="/v1/tasks",status="201"} 2"#,
         r#"russet_http_requests_total{method="GET",route="none",status="404"} 1"#,
         r#"russet_http_request_duration_seconds_count{method="POST",route="/v1/leases"} 1"#,

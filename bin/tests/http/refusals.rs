@@ -1,8 +1,5 @@
 //! Bad input: every refusal is a problem that names what is wrong.
 
-use axum::body::Bytes;
-use http_body_util::Full;
-use hyper::Request;
 use serde_json::{Value, json};
 
 use crate::site::Site;
@@ -224,20 +221,36 @@ async fn unknown_tasks_and_routes_and_methods_are_told_apart() {
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_refused_before_it_is_sent() {
     let site = Site::start().await;
-    let request = Request::post("/v1/tasks").header("content-length", "999999999");
-    // The announced length is what counts: the body itself never arrives.
-    let request = request.body(Full::<Bytes>::default()).expect("a request");
-    let address = site.address;
+    let length = "content-length: 999999999";
     let head = format!(
-        "POST {} HTTP/1.1\r\nhost: {address}\r\ncontent-length: 999999999\r\n\r\n",
-        request.uri()
+        "POST /v1/tasks HTTP/1.1\r\nhost: {}\r\n{length}\r\n\r\n",
+        site.address
     );
-    let answer = exchange(address, &head).await;
+    let answer = exchange(site.address, &head).await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     assert!(
         answer.contains(r#""limit":"at most 67108864 bytes""#),
         "{answer}"
     );
+}
+
+#[tokio::test]
+async fn a_body_in_pieces_is_put_together() {
+    let site = Site::start().await;
+    let payload = "x".repeat(700_000);
+    let body = format!(r#"{{"type": "a", "payload": "{payload}"}}"#);
+    let (first, rest) = body.split_at(300_000);
+    let mut request = format!(
+        "POST /v1/tasks HTTP/1.1\r\nhost: {}\r\ntransfer-encoding: chunked\r\n\r\n",
+        site.address
+    );
+    for piece in [first, rest] {
+        request.push_str(&format!("{:x}\r\n{piece}\r\n", piece.len()));
+    }
+    let answer = exchange(site.address, &format!("{request}0\r\n\r\n")).await;
+    assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
+    let listed = site.get("/v1/tasks").await.good();
+    assert_eq!(listed["items"][0]["payload"], payload);
 }
 
 /// Sends bytes and reads until the server closes, or has sent a whole problem.

@@ -196,6 +196,19 @@ async fn an_ended_task_is_purged_and_a_live_one_is_not() {
 }
 
 #[tokio::test]
+async fn only_the_path_that_says_so_purges_a_task() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let cancel = format!("/v1/tasks/{id}/cancel");
+    site.post(&cancel, "").await.good();
+    let posted = site.post(&format!("/v1/tasks/{id}"), "").await;
+    assert_eq!(posted.status, 405);
+    let got = site.get(&format!("/v1/tasks/{id}/purge")).await;
+    assert_eq!(got.status, 405);
+    assert_eq!(site.get(&format!("/v1/tasks/{id}")).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_task_that_no_live_worker_can_run_is_accepted_with_a_warning() {
     let site = Site::start().await;
     let body = r#"{"type": "train", "resource_requirements": {"gpu": 8}}"#;

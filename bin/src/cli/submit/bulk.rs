@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, stderr, stdin};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use russet::Client;
 use russet::wire::{Problem, SubmitTask, from_json};
 use russet_core::TaskId;
@@ -48,8 +48,14 @@ pub(super) async fn submit(file: &str, global: &Global) -> Result<ExitCode, CliE
         .await;
     }
     let open = || File::open(file).map_err(|error| CliError::file(file, &error));
+    let opened = open()?;
+    if !opened.metadata().is_ok_and(|data| data.is_file()) {
+        // A pipe can be read once.
+        let lines = Lines::new(file, Box::new(BufReader::new(opened)));
+        return send(lines, 0, &client, global).await;
+    }
     let mut total = 0;
-    let mut lines = Lines::new(file, Box::new(BufReader::new(open()?)));
+    let mut lines = Lines::new(file, Box::new(BufReader::new(opened)));
     while lines.next_task(0)?.is_some() {
         total += 1;
     }
@@ -128,10 +134,14 @@ fn progress(total: u64, global: &Global) -> ProgressBar {
     if global.json || global.quiet || total == 0 || !stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(
-        "{wide_bar} {human_pos}/{human_len} tasks, {per_sec}, {eta} left",
-    );
-    ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    let template = "{wide_bar} {human_pos}/{human_len} tasks, {rate}, {eta} left";
+    let style = ProgressStyle::with_template(template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // Writing to a terminal's buffer does not fail.
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    };
+    ProgressBar::new(total).with_style(style.with_key("rate", rate))
 }
 
 /// The lines of a file, as tasks.

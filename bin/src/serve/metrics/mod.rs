@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use russet_core::{Event, Task, Timestamp};
 use russet_engine::{Observer, QueueView};
@@ -76,6 +77,8 @@ impl Metrics {
             "Workers that asked this node for tasks lately",
             workers.clone(),
         );
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "This server", version);
         let requests = Requests::register(&mut registry);
         Self {
             registry,
