@@ -15,6 +15,7 @@ targets=${2:-$(sed -n 's/^path = "fuzz_targets\/\(.*\)\.rs"$/\1/p' Cargo.toml)}
 host=$(rustc -vV | sed -n 's/^host: //p')
 megabytes=${FUZZ_MEGABYTES:-2048}
 
+export RUST_BACKTRACE=0
 export RUSTFLAGS="--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-level=4 \
 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -34,7 +35,7 @@ for target in $targets; do
     if ! "$binary" -max_total_time="$seconds" -rss_limit_mb="$megabytes" -timeout=25 \
         -max_len=4096 -print_final_stats=1 -artifact_prefix="artifacts/$target/" \
         "corpus/$target" > "artifacts/$target.log" 2>&1; then
-        tail -n 60 "artifacts/$target.log"
+        grep -A 3 'panicked at' "artifacts/$target.log" || tail -n 40 "artifacts/$target.log"
         found=$(ls -t "artifacts/$target"/* 2> /dev/null | head -n 1)
         echo "$target failed; to run it again: TELL=1 fuzz/run.sh 0 $target fuzz/${found:-FILE}"
         exit 1

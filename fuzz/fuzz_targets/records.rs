@@ -98,7 +98,9 @@ static SOUND: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
         carry_out(&mut view, &command);
     }
     let records = view.records.into_values().flatten();
-    records.map(|record: Record| codec::write(&record)).collect()
+    records
+        .map(|record: Record| codec::write(&record))
+        .collect()
 });
 
 fn new_task(id: TaskId) -> NewTask {

@@ -44,8 +44,8 @@ impl Complete {
             let ids = ids.collect::<Step<_>>()?;
             return Ok(self.reply(&known, ids));
         }
-        need_for_end(draft, &known)?;
         let workflow = held(draft, self.task, self.lease)?.workflow;
+        need_for_end(draft, &known)?;
         let follow_ups = create(draft, &self.follow_ups, workflow, "follow_ups")?.ids;
         // Follow-ups that depend on the task have changed it.
         let mut task = draft.task(self.task)?;

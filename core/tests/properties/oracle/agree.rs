@@ -155,9 +155,14 @@ impl Oracle {
             stored.id
         );
         assert_eq!(stored.created_at, flow.created);
-        assert_eq!(
-            stored.completed_at, flow.completed,
-            "the end of {}",
+        // Tasks that end in one decision may do so at different times of their own.
+        let ended = self.members(stored.id).all(|job| job.status.is_terminal());
+        let at_an_end = self
+            .members(stored.id)
+            .any(|job| job.completed == stored.completed_at);
+        assert!(
+            stored.completed_at.is_some() == ended && (!ended || at_an_end),
+            "{}",
             stored.id
         );
     }

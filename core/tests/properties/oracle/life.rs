@@ -58,14 +58,7 @@ impl Oracle {
         job.purge = Some(kept.max(named_until(job.created, own)).max(flows));
         job.unsent = false;
         job.cancelling = false;
-        let workflow = job.workflow;
         self.put(job);
-        if let Some(id) = workflow
-            && self.members(id).all(|job| job.status.is_terminal())
-            && let Some(flow) = self.flows.get_mut(&id)
-        {
-            flow.completed = Some(now);
-        }
     }
 
     /// Tells those who wait for a task that it ended.
@@ -161,9 +154,6 @@ impl Oracle {
         job.purge = None;
         job.expires = job.expires.filter(|at| *at > now + Millis::new(1));
         job.start = job.start.filter(|at| *at > now);
-        if let Some(flow) = job.workflow.and_then(|id| self.flows.get_mut(&id)) {
-            flow.completed = None;
-        }
         self.place(&mut job);
         self.put(job);
         Ok(self.now_reply(redrive.task))

@@ -67,7 +67,6 @@ pub struct Job {
 #[derive(Clone)]
 pub struct Flow {
     pub created: Timestamp,
-    pub completed: Option<Timestamp>,
     pub key: Option<(IdempotencyKey, Window)>,
     pub asked: Vec<TaskId>,
 }

@@ -41,7 +41,6 @@ impl Oracle {
         }
         let flow = Flow {
             created: self.now,
-            completed: None,
             key,
             asked,
         };

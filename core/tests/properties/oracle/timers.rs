@@ -35,6 +35,7 @@ impl Oracle {
             && self.members(workflow).all(|job| job.gone)
         {
             self.flows.remove(&workflow);
+            self.jobs.retain(|_, job| job.workflow != Some(workflow));
             self.names
                 .retain(|_, name| name.named != Named::Workflow(workflow));
         }
