@@ -16,6 +16,8 @@ use crate::{
 pub struct View {
     /// The partition that the records are of.
     pub partition: PartitionId,
+    /// How many partitions the store has; `None`: dependencies on any are believed.
+    pub partitions: Option<u16>,
     /// Ready tasks are announced by messages of a queue outside the store.
     pub split: bool,
     /// How far the clocks of two nodes may be apart.

@@ -31,6 +31,7 @@ impl Recorded {
         let known = keys.filter_map(|key| Some((key.clone(), view.records.get(key)?.clone())));
         let view = View {
             partition: view.partition,
+            partitions: view.partitions,
             split: view.split,
             max_clock_skew: view.max_clock_skew,
             queue_defaults: view.queue_defaults.clone(),

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::submit::{NewTask, NewWorkflow, When};
 use crate::{
-    ErrorKind, Millis, PartitionId, Progress, Rejection, Timestamp, Window, WorkerId, limits,
+    ErrorKind, Millis, PartitionId, Progress, Rejection, TaskId, Timestamp, Window, WorkerId,
+    limits,
 };
 
 type Checked = Result<(), Rejection>;
@@ -152,6 +153,18 @@ pub(super) fn times(task: &NewTask, now: Timestamp) -> Checked {
         ));
     }
     Ok(())
+}
+
+/// That the partition of a parent exists: nobody would ever answer for it.
+pub(super) fn parent(parent: TaskId, partitions: Option<u16>) -> Checked {
+    match partitions {
+        Some(partitions) if parent.partition().0 >= partitions => Err(Rejection::invalid(
+            "dependencies",
+            format!("{parent} names partition {}", parent.partition().0),
+            format!("ids of this store, which has {partitions} partitions"),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// From 1 to `most` items.

@@ -156,6 +156,7 @@ impl<'a> Work<'a> {
         let recorder = configuration.recorder.as_deref();
         let mut batch = Batch::new(View {
             partition: self.partition,
+            partitions: Some(self.node.backend.store.partitions()),
             split: !self.node.backend.queue.is_fused(),
             max_clock_skew: configuration.max_clock_skew,
             queue_defaults: configuration.queue_defaults.clone(),

@@ -1,3 +1,4 @@
+use russet_engine::EngineError;
 use russet_engine::core::*;
 
 use crate::faulty::Faults;
@@ -53,6 +54,23 @@ async fn a_parent_that_does_not_exist_elsewhere_cancels_its_dependent() {
         ended.expect("wait").expect("task").status,
         Status::Cancelled
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_parent_in_a_partition_that_does_not_exist_is_refused() {
+    let world = World::new(Plan {
+        partitions: 2,
+        ..Plan::default()
+    });
+    let nobody = world.node(0).new_task_id_in(PartitionId(2));
+    let mut child = world.task();
+    child.dependencies = vec![after(nobody, DependencyOn::Success)];
+    let refused = world.node(0).submit(one(child)).await;
+    let Err(EngineError::Rejected(Rejection::Invalid(invalid))) = refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(invalid.field, "dependencies");
+    assert_eq!(invalid.limit, "ids of this store, which has 2 partitions");
 }
 
 #[tokio::test(start_paused = true)]

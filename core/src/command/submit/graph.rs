@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use super::super::validate;
 use super::NewTask;
 use super::create::{admit, build};
 use crate::draft::{Draft, Step};
@@ -133,6 +134,7 @@ impl Graph {
             if self.positions.contains_key(&parent) {
                 task.dependencies.pending += 1;
             } else if parent.partition() != task.id.partition() {
+                validate::parent(parent, draft.view.partitions)?;
                 task.dependencies.pending += 1;
                 let waits = Dependency {
                     task: parent,
