@@ -15,9 +15,18 @@ impl Chance {
     /// The seed in the variable `name`, or else a new one. It is printed, to be set again.
     pub fn seed_from(name: &str) -> u64 {
         let given = std::env::var(name).ok();
-        #[expect(clippy::disallowed_methods, reason = "a test may draw a seed from the clock")]
-        let drawn = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.subsec_nanos());
-        let seed = given.and_then(|text| text.parse().ok()).unwrap_or_else(|| u64::from(drawn()));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a test may draw a seed from the clock"
+        )]
+        let drawn = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |d| d.subsec_nanos())
+        };
+        let seed = given
+            .and_then(|text| text.parse().ok())
+            .unwrap_or_else(|| u64::from(drawn()));
         println!("{name}={seed}");
         seed
     }

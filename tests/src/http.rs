@@ -66,7 +66,12 @@ impl Reply {
     /// When it is not.
     #[track_caller]
     pub fn good(self) -> Value {
-        assert!((200..300).contains(&self.status), "{}: {}", self.status, self.text());
+        assert!(
+            (200..300).contains(&self.status),
+            "{}: {}",
+            self.status,
+            self.text()
+        );
         self.json()
     }
 
@@ -79,7 +84,10 @@ impl Reply {
 impl Http {
     /// A client of the server there.
     pub const fn new(address: Address) -> Self {
-        Self { address, connection: None }
+        Self {
+            address,
+            connection: None,
+        }
     }
 
     /// Gets.
@@ -155,13 +163,20 @@ fn exchange(mut connection: Connection, request: &[u8]) -> io::Result<(Option<Co
     connection.read_exact(&mut body)?;
     let media_type = header("content-type").unwrap_or_default().to_owned();
     let closes = sent.is_err() || header("connection") == Some("close");
-    let reply = Reply { status, media_type, body };
+    let reply = Reply {
+        status,
+        media_type,
+        body,
+    };
     Ok(((!closes).then_some(connection), reply))
 }
 
 fn read_head(connection: &mut Connection) -> io::Result<(u16, Vec<(String, String)>)> {
     let line = read_line(connection)?;
-    let status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let status = line
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
     let status = status.ok_or_else(|| io::Error::other(format!("not a reply: {line:?}")))?;
     let mut headers = Vec::new();
     loop {

@@ -28,16 +28,28 @@ impl Process {
     /// When the system does not start it.
     #[track_caller]
     pub fn start(command: &mut Command) -> Self {
-        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let command = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let said = Said::default();
         let outputs: [Option<Box<dyn Read + Send>>; 2] = [
             child.stdout.take().map(|out| Box::new(out) as _),
             child.stderr.take().map(|out| Box::new(out) as _),
         ];
-        let readers = outputs.into_iter().flatten().map(|out| listen(out, said.clone()));
+        let readers = outputs
+            .into_iter()
+            .flatten()
+            .map(|out| listen(out, said.clone()));
         let readers = readers.collect();
-        Self { child, said, readers }
+        Self {
+            child,
+            said,
+            readers,
+        }
     }
 
     /// Its id.
@@ -47,7 +59,10 @@ impl Process {
 
     /// What it said so far.
     pub fn said(&self) -> String {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+        self.said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .join("\n")
     }
 
     /// What `find` finds in a line that it says, once it says one.
@@ -93,7 +108,10 @@ impl Process {
     /// When the system does not.
     #[track_caller]
     pub fn unlimit_files(&self) {
-        let unlimited = Rlimit { current: None, maximum: None };
+        let unlimited = Rlimit {
+            current: None,
+            maximum: None,
+        };
         let before = prlimit(self.pid(), Resource::Fsize, unlimited);
         before.expect("the limit was a soft one");
     }
@@ -114,7 +132,9 @@ impl Process {
     /// When it goes on for longer than half a minute.
     #[track_caller]
     pub fn end(mut self) -> (ExitStatus, String) {
-        let status = within(Duration::from_secs(30), || self.child.try_wait().ok().flatten());
+        let status = within(Duration::from_secs(30), || {
+            self.child.try_wait().ok().flatten()
+        });
         let status = status.unwrap_or_else(|| panic!("it does not end:\n{}", self.said()));
         for reader in self.readers.drain(..) {
             // A reader that panicked has nothing more to say.
@@ -135,7 +155,9 @@ fn listen(out: Box<dyn Read + Send>, said: Said) -> JoinHandle<()> {
         for line in BufReader::new(out).split(b'\n') {
             let Ok(line) = line else { return };
             let line = String::from_utf8_lossy(&line).into_owned();
-            said.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            said.lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(line);
         }
     })
 }

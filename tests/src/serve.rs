@@ -45,7 +45,10 @@ impl Settings {
     /// The same, listening there.
     #[must_use]
     pub fn listening(self, address: &str) -> Self {
-        Self { listen: address.to_owned(), ..self }
+        Self {
+            listen: address.to_owned(),
+            ..self
+        }
     }
 
     /// The command line of the server.
@@ -60,7 +63,9 @@ impl Settings {
                 shell
             }
         };
-        command.args(["serve", "--listen", &self.listen, "--data-dir"]).arg(&self.data_dir);
+        command
+            .args(["serve", "--listen", &self.listen, "--data-dir"])
+            .arg(&self.data_dir);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RUSSET_")) {
             command.env_remove(name);
         }
@@ -99,6 +104,12 @@ impl Serve {
 /// The address in a line that says where a server listens.
 pub fn listens_on(line: &str) -> Option<SocketAddr> {
     let start = line.find("127.0.0.1:")?;
-    let text: String = line[start..].chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
-    text.trim_end_matches(['.', ':']).parse().ok().filter(|at: &SocketAddr| at.port() != 0)
+    let text: String = line[start..]
+        .chars()
+        .take_while(|c| c.is_ascii_digit() || ".:".contains(*c))
+        .collect();
+    text.trim_end_matches(['.', ':'])
+        .parse()
+        .ok()
+        .filter(|at: &SocketAddr| at.port() != 0)
 }

@@ -21,7 +21,11 @@ fn submit(client: &mut Http, size: usize) -> Result<String, (u16, Value)> {
     let body = json!({"type": "t", "payload": "x".repeat(size)});
     let start = Instant::now();
     let reply = client.post("/v1/tasks", &body).expect("the server answers");
-    assert!(start.elapsed() < SOON, "a submission took {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < SOON,
+        "a submission took {:?}",
+        start.elapsed()
+    );
     match reply.status {
         201 => Ok(reply.json()["task"].as_str().expect("has an id").to_owned()),
         status => Err((status, reply.json())),
@@ -44,7 +48,9 @@ fn fill(client: &mut Http, acknowledged: &mut Acknowledged) -> Value {
 
 fn nothing_is_lost(client: &mut Http, acknowledged: &Acknowledged) {
     for (id, size) in acknowledged {
-        let reply = client.get(&format!("/v1/tasks/{id}")).expect("the server answers");
+        let reply = client
+            .get(&format!("/v1/tasks/{id}"))
+            .expect("the server answers");
         assert_eq!(reply.status, 200, "{id} is lost: {}", reply.text());
         let payload = reply.json()["payload"].as_str().map(str::len);
         assert_eq!(payload, Some(*size), "{id} is not what it was");
@@ -57,10 +63,14 @@ fn nearly_full(folder: &Path) -> (Serve, Acknowledged) {
     let mut settings = Settings::new(russet, folder);
     let server = settings.start();
     let acknowledged = (0..20).map(|_| submit(&mut server.client(), 100));
-    let acknowledged = acknowledged.map(|id| (id.expect("there is room"), 100)).collect();
+    let acknowledged = acknowledged
+        .map(|id| (id.expect("there is room"), 100))
+        .collect();
     stopped(server.process);
     let files = fs::read_dir(folder).expect("is readable").flatten();
-    let largest = files.filter_map(|file| Some(file.metadata().ok()?.len())).max();
+    let largest = files
+        .filter_map(|file| Some(file.metadata().ok()?.len()))
+        .max();
     settings.file_blocks = Some(largest.expect("has a file").div_ceil(512) + ROOM);
     (settings.start(), acknowledged)
 }
@@ -80,7 +90,10 @@ fn a_full_disk_refuses_submissions_and_everything_else_goes_on_until_there_is_ro
     let problem = fill(&mut client, &mut acknowledged);
     assert_eq!(problem["code"], "store_full", "{problem}");
     let detail = problem["detail"].as_str().unwrap_or_default();
-    assert!(detail.contains("full") && detail.contains("free"), "{detail}");
+    assert!(
+        detail.contains("full") && detail.contains("free"),
+        "{detail}"
+    );
 
     // Refused again and again, and everything that only reads is answered.
     for _ in 0..5 {
@@ -94,7 +107,9 @@ fn a_full_disk_refuses_submissions_and_everything_else_goes_on_until_there_is_ro
     workers_are_answered(&mut client);
 
     server.process.unlimit_files();
-    let id = eventually("submissions are accepted again", || submit(&mut client, PAYLOAD).ok());
+    let id = eventually("submissions are accepted again", || {
+        submit(&mut client, PAYLOAD).ok()
+    });
     acknowledged.push((id, PAYLOAD));
     nothing_is_lost(&mut client, &acknowledged);
     all_can_be_finished(&mut client, acknowledged.len());
@@ -110,25 +125,39 @@ fn workers_are_answered(client: &mut Http) {
     let request = json!({"queues": ["default"], "worker": "w", "max": 1, "wait_ms": 0});
     let start = Instant::now();
     for _ in 0..5 {
-        let reply = client.post("/v1/leases", &request).expect("the server answers");
+        let reply = client
+            .post("/v1/leases", &request)
+            .expect("the server answers");
         assert!(matches!(reply.status, 200 | 507), "{}", reply.text());
         for task in reply.json()["tasks"].as_array().into_iter().flatten() {
             let done = json!({"task": task["id"], "lease_id": task["lease_id"]});
-            let reply = client.post("/v1/leases/release", &done).expect("the server answers");
+            let reply = client
+                .post("/v1/leases/release", &done)
+                .expect("the server answers");
             assert!(matches!(reply.status, 200 | 507), "{}", reply.text());
         }
     }
-    assert!(start.elapsed() < SOON, "workers waited {:?}", start.elapsed());
+    assert!(
+        start.elapsed() < SOON,
+        "workers waited {:?}",
+        start.elapsed()
+    );
 }
 
 fn all_can_be_finished(client: &mut Http, count: usize) {
     let mut finished = 0;
     let request = json!({"queues": ["default"], "worker": "w", "max": 100, "wait_ms": 500});
     eventually("all tasks are finished", || {
-        let leased = client.post("/v1/leases", &request).expect("the server answers").good();
+        let leased = client
+            .post("/v1/leases", &request)
+            .expect("the server answers")
+            .good();
         for task in leased["tasks"].as_array().into_iter().flatten() {
             let done = json!({"task": task["id"], "lease_id": task["lease_id"]});
-            client.post("/v1/leases/complete", &done).expect("the server answers").good();
+            client
+                .post("/v1/leases/complete", &done)
+                .expect("the server answers")
+                .good();
             finished += 1;
         }
         (finished == count).then_some(())

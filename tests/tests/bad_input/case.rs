@@ -24,7 +24,15 @@ pub fn refused(
     (status, code): (u16, &'static str),
 ) -> Case {
     let (path, body) = (path.to_owned(), body.into());
-    Case { method, path, body, status, code, field: None, says: Vec::new() }
+    Case {
+        method,
+        path,
+        body,
+        status,
+        code,
+        field: None,
+        says: Vec::new(),
+    }
 }
 
 /// JSON to be posted that has a field that cannot be.
@@ -40,7 +48,8 @@ impl Case {
     }
 
     pub fn says(mut self, words: &[&str]) -> Self {
-        self.says.extend(words.iter().map(|word| (*word).to_owned()));
+        self.says
+            .extend(words.iter().map(|word| (*word).to_owned()));
         self
     }
 
@@ -54,7 +63,11 @@ impl Case {
             }
         };
         same("the HTTP status", &reply.status.into(), self.status.into());
-        same("the media type", &reply.media_type.clone().into(), "application/problem+json".into());
+        same(
+            "the media type",
+            &reply.media_type.clone().into(),
+            "application/problem+json".into(),
+        );
         same("status", &problem["status"], self.status.into());
         same("code", &problem["code"], self.code.into());
         let kind = format!("urn:russet:problem:{}", self.code.replace('_', "-"));
@@ -63,15 +76,25 @@ impl Case {
             same("field", &problem["field"], field.as_str().into());
         }
         let detail = problem["detail"].as_str().unwrap_or_default();
-        for word in self.says.iter().filter(|word| !detail.contains(word.as_str())) {
+        for word in self
+            .says
+            .iter()
+            .filter(|word| !detail.contains(word.as_str()))
+        {
             wrong.push(format!("the detail does not say {word:?}"));
         }
         if wrong.is_empty() {
             return None;
         }
-        let shown: String = String::from_utf8_lossy(&self.body).chars().take(120).collect();
+        let shown: String = String::from_utf8_lossy(&self.body)
+            .chars()
+            .take(120)
+            .collect();
         let (method, path, text) = (self.method, &self.path, reply.text());
-        Some(format!("{method} {path} {shown}\n  {}\n  {text}", wrong.join("\n  ")))
+        Some(format!(
+            "{method} {path} {shown}\n  {}\n  {text}",
+            wrong.join("\n  ")
+        ))
     }
 }
 
@@ -83,5 +106,11 @@ pub fn check(client: &mut Http, table: Vec<Case>) {
         case.wrong(&reply.expect("the server answers"))
     });
     let wrong: Vec<_> = wrong.collect();
-    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), table.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {}:\n{}",
+        wrong.len(),
+        table.len(),
+        wrong.join("\n")
+    );
 }

@@ -10,8 +10,12 @@ use super::server;
 fn endpoints(client: &mut Http) -> Vec<(String, Value)> {
     let document = client.get("/openapi.json").expect("answers").good();
     let paths = document["paths"].as_object().expect("has paths").clone();
-    let posted = paths.into_iter().filter(|(_, item)| !item["post"].is_null());
-    let posted: Vec<_> = posted.map(|(path, _)| (path.clone(), fine(&path))).collect();
+    let posted = paths
+        .into_iter()
+        .filter(|(_, item)| !item["post"].is_null());
+    let posted: Vec<_> = posted
+        .map(|(path, _)| (path.clone(), fine(&path)))
+        .collect();
     assert!(posted.len() >= 10, "only {posted:?}");
     posted
 }
@@ -54,16 +58,20 @@ fn any_json() -> impl Strategy<Value = Value> {
         any::<i64>().prop_map(Value::from),
         any::<u64>().prop_map(Value::from),
         any::<f64>().prop_map(|n| json!(n)),
-        prop::sample::select(vec![0_u64, 1, 255, 256, 1 << 32, 1 << 53, u64::MAX]).prop_map(Value::from),
+        prop::sample::select(vec![0_u64, 1, 255, 256, 1 << 32, 1 << 53, u64::MAX])
+            .prop_map(Value::from),
         ".{0,40}".prop_map(Value::from),
         "[0-9a-hjkmnp-tv-z]{26}".prop_map(Value::from),
-        prop::sample::select(vec!["", "\u{0}", "-1", "2026-01-31T08:00:00Z", "a", "q"]).prop_map(Value::from),
+        prop::sample::select(vec!["", "\u{0}", "-1", "2026-01-31T08:00:00Z", "a", "q"])
+            .prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            prop::collection::btree_map("[a-z_]{0,12}", inner, 0..4)
-                .prop_map(|entries| entries.into_iter().collect::<serde_json::Map<_, _>>().into()),
+            prop::collection::btree_map("[a-z_]{0,12}", inner, 0..4).prop_map(|entries| entries
+                .into_iter()
+                .collect::<serde_json::Map<_, _>>()
+                .into()),
         ]
     })
 }
@@ -122,7 +130,9 @@ fn replace(body: &mut Value, place: &mut usize, with: &Value) {
     *place = place.wrapping_sub(1);
     match body {
         Value::Array(items) => items.iter_mut().for_each(|item| replace(item, place, with)),
-        Value::Object(entries) => entries.values_mut().for_each(|item| replace(item, place, with)),
+        Value::Object(entries) => entries
+            .values_mut()
+            .for_each(|item| replace(item, place, with)),
         _ => {}
     }
 }
@@ -133,7 +143,10 @@ fn whatever_is_posted_the_server_answers_and_lives_on() {
     let mut client = server.serve.client();
     let endpoints = endpoints(&mut client);
     let client = std::cell::RefCell::new(client);
-    let config = ProptestConfig { cases: ProptestConfig::default().cases.max(1_500), ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: ProptestConfig::default().cases.max(1_500),
+        ..ProptestConfig::default()
+    };
     proptest!(config, |(at in 0..endpoints.len(), id in "[0-9a-hjkmnp-tv-z]{26}|[^/?# ]{1,8}", spoilt in spoilt())| {
         let (path, fine) = &endpoints[at];
         let id: String = id.bytes().map(|b| format!("%{b:02X}")).collect();
@@ -148,7 +161,10 @@ fn whatever_is_posted_the_server_answers_and_lives_on() {
             prop_assert!(problem["detail"].as_str().is_some_and(|detail| !detail.is_empty()));
         }
     });
-    let alive = client.borrow_mut().get("/readyz").expect("the server answers");
+    let alive = client
+        .borrow_mut()
+        .get("/readyz")
+        .expect("the server answers");
     assert_eq!(alive.status, 200);
     assert!(!server.serve.process.has_ended());
     let said = server.serve.process.said();

@@ -1,11 +1,13 @@
 //! Bad input is refused: every refusal names the field, what is wrong and what is allowed.
 
 mod case;
+mod damage;
 mod fuzz;
 mod leases;
 mod places;
 mod reads;
 mod tasks;
+mod values;
 mod workflows;
 
 use russet_tests::{Serve, Settings};
@@ -23,5 +25,8 @@ struct Server {
 fn server() -> Server {
     let folder = tempfile::tempdir().expect("makes a folder");
     let serve = Settings::new(RUSSET, folder.path()).start();
-    Server { serve, _folder: folder }
+    Server {
+        serve,
+        _folder: folder,
+    }
 }

@@ -1,7 +1,6 @@
 //! Data directories, addresses and settings with which a server does not start.
 
 use std::fs;
-use std::path::{Path, PathBuf};
 
 use russet_tests::{Process, Settings};
 use serde_json::json;
@@ -10,7 +9,7 @@ use super::{RUSSET, server};
 
 /// Starts a server that must not start; what it says.
 #[track_caller]
-fn refuses_to_start(settings: &Settings, arguments: &[&str]) -> String {
+pub fn refuses_to_start(settings: &Settings, arguments: &[&str]) -> String {
     let mut command = settings.command();
     let (status, said) = Process::start(command.args(arguments)).end();
     assert_eq!(status.code(), Some(2), "{status}: {said}");
@@ -20,23 +19,10 @@ fn refuses_to_start(settings: &Settings, arguments: &[&str]) -> String {
 }
 
 #[track_caller]
-fn says(said: &str, words: &[&str]) {
+pub fn says(said: &str, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "it does not say {word:?}: {said}");
     }
-}
-
-/// A data directory in which a server has kept a task.
-fn used_directory() -> (tempfile::TempDir, PathBuf) {
-    let folder = tempfile::tempdir().expect("makes a folder");
-    let mut serve = Settings::new(RUSSET, folder.path()).start();
-    let submitted = serve.client().post("/v1/tasks", &json!({"type": "t"}));
-    submitted.expect("answers").good();
-    serve.process.kill();
-    let files = fs::read_dir(folder.path()).expect("is readable").flatten();
-    let largest = files.max_by_key(|file| file.metadata().map_or(0, |known| known.len()));
-    let file = largest.expect("has a file").path();
-    (folder, file)
 }
 
 #[test]
@@ -44,33 +30,19 @@ fn a_data_directory_in_use_is_refused_and_stays_in_use() {
     let server = server();
     let path = server._folder.path();
     let said = refuses_to_start(&Settings::new(RUSSET, path), &[]);
-    says(&said, &["in use by another process", "stop that process", &path.display().to_string()]);
-    let submitted = server.serve.client().post("/v1/tasks", &json!({"type": "t"}));
+    says(
+        &said,
+        &[
+            "in use by another process",
+            "stop that process",
+            &path.display().to_string(),
+        ],
+    );
+    let submitted = server
+        .serve
+        .client()
+        .post("/v1/tasks", &json!({"type": "t"}));
     submitted.expect("the first server answers").good();
-}
-
-#[test]
-fn damaged_data_is_refused_with_what_to_do() {
-    type Damage = fn(&Path);
-    let damages: [(&str, Damage); 3] = [
-        ("overwritten", |file| fs::write(file, "not what it was").expect("writes")),
-        ("its start is lost", |file| {
-            let mut bytes = fs::read(file).expect("reads");
-            bytes[..512].fill(0xa5);
-            fs::write(file, bytes).expect("writes");
-        }),
-        ("cut in half", |file| {
-            let bytes = fs::read(file).expect("reads");
-            fs::write(file, &bytes[..bytes.len() / 2]).expect("writes");
-        }),
-    ];
-    for (what, damage) in damages {
-        let (folder, file) = used_directory();
-        damage(&file);
-        let said = refuses_to_start(&Settings::new(RUSSET, folder.path()), &[]);
-        println!("{what}: {said}");
-        says(&said, &["is damaged", "restore", &folder.path().display().to_string()]);
-    }
 }
 
 #[test]
@@ -87,9 +59,20 @@ fn an_address_open_to_others_needs_tokens() {
     let settings = Settings::new(RUSSET, &data_dir);
     for address in ["0.0.0.0:0", "[::]:0"] {
         let said = refuses_to_start(&settings.clone().listening(address), &[]);
-        says(&said, &[address, "can be reached from other machines", "RUSSET_TOKENS", "127.0.0.1"]);
+        says(
+            &said,
+            &[
+                address,
+                "can be reached from other machines",
+                "RUSSET_TOKENS",
+                "127.0.0.1",
+            ],
+        );
     }
-    assert!(!data_dir.exists(), "a server that does not start makes no data directory");
+    assert!(
+        !data_dir.exists(),
+        "a server that does not start makes no data directory"
+    );
 }
 
 #[test]
@@ -100,10 +83,17 @@ fn a_server_with_tokens_takes_nothing_from_others() {
     let mut serve = settings.start();
     for path in ["/v1/tasks", "/metrics", "/openapi.json"] {
         let reply = serve.client().get(path).expect("answers");
-        assert_eq!((reply.status, &*reply.code()), (401, "unauthorized"), "{path}");
+        assert_eq!(
+            (reply.status, &*reply.code()),
+            (401, "unauthorized"),
+            "{path}"
+        );
     }
     let said = serve.process.said();
-    assert!(!said.contains("0123456789abcdef"), "a token is in the log: {said}");
+    assert!(
+        !said.contains("0123456789abcdef"),
+        "a token is in the log: {said}"
+    );
     assert!(!serve.process.has_ended());
 }
 
@@ -116,11 +106,20 @@ fn settings_that_cannot_be_are_refused_with_their_name() {
         fs::write(&config, text).expect("writes");
         refuses_to_start(&settings, &["--config", config.to_str().expect("is text")])
     };
-    says(&with("[server]\nlissten = '127.0.0.1:0'\n"), &["russet.toml", "line 2", "lissten", "listen"]);
+    says(
+        &with("[server]\nlissten = '127.0.0.1:0'\n"),
+        &["russet.toml", "line 2", "lissten", "listen"],
+    );
     says(&with("[server\n"), &["russet.toml", "line 1"]);
-    says(&with("[server]\ntokens = ['short']\n"), &["tokens", "16 characters"]);
+    says(
+        &with("[server]\ntokens = ['short']\n"),
+        &["tokens", "16 characters"],
+    );
     says(&with("[store]\nkind = 'floppy'\n"), &["floppy", "embedded"]);
     let missing = refuses_to_start(&settings, &["--config", "no/such/file.toml"]);
     says(&missing, &["no/such/file.toml"]);
-    says(&refuses_to_start(&settings.clone().listening("7718"), &[]), &["listen", "127.0.0.1:7718"]);
+    says(
+        &refuses_to_start(&settings.clone().listening("7718"), &[]),
+        &["listen", "127.0.0.1:7718"],
+    );
 }

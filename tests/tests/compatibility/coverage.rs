@@ -55,7 +55,9 @@ impl Seen {
                 let ended = task.lease.as_ref().and_then(|lease| lease.ended);
                 ended.into_iter().for_each(|end| self.add("LeaseEnd", end));
                 let error = task.last_error.as_ref().map(|error| error.kind);
-                error.into_iter().for_each(|kind| self.add("ErrorKind", kind));
+                error
+                    .into_iter()
+                    .for_each(|kind| self.add("ErrorKind", kind));
             }
             Record::Dependencies(edges) | Record::Dependents(edges) => self.edges(edges),
             Record::Waits(edge) => self.edges(std::slice::from_ref(edge)),
@@ -70,16 +72,26 @@ impl Seen {
     }
 
     fn edges(&mut self, edges: &[Dependency]) {
-        edges.iter().for_each(|edge| self.add("DependencyOn", edge.on));
+        edges
+            .iter()
+            .for_each(|edge| self.add("DependencyOn", edge.on));
     }
 
     fn idempotency(&mut self, known: Option<&Idempotency>) {
-        known.into_iter().for_each(|known| self.add("Window", known.window));
+        known
+            .into_iter()
+            .for_each(|known| self.add("Window", known.window));
     }
 
     fn has_all(&self, names: &[&str]) {
-        let missing: Vec<_> = names.iter().filter(|name| !self.0.contains(**name)).collect();
-        assert!(missing.is_empty(), "without a fixture: {missing:?}; add a sample");
+        let missing: Vec<_> = names
+            .iter()
+            .filter(|name| !self.0.contains(**name))
+            .collect();
+        assert!(
+            missing.is_empty(),
+            "without a fixture: {missing:?}; add a sample"
+        );
     }
 }
 
@@ -89,7 +101,8 @@ fn every_kind_of_record_has_a_fixture() {
     let seen = Seen::all();
     seen.has_all(&kinds);
     // Each key names the kind of record of the same name.
-    let keys = all!(RecordKey: Task Dependencies Dependents Waits Dedup Workflow Queue Outbox Leader);
+    let keys =
+        all!(RecordKey: Task Dependencies Dependents Waits Dedup Workflow Queue Outbox Leader);
     let records = keys.map(|key| key.replace("RecordKey", "Record"));
     seen.has_all(&records.each_ref().map(String::as_str));
 }
@@ -99,8 +112,10 @@ fn every_variant_inside_a_record_has_a_fixture() {
     let seen = Seen::all();
     seen.has_all(&all!(Status: Blocked Scheduled Queued Running Succeeded Dead Cancelled));
     seen.has_all(&all!(LeaseEnd: Completed Failed Released Expired));
-    seen.has_all(&all!(ErrorKind: Failed Final Panicked LeaseExpired TimedOut Expired
-        DependencyUnsatisfied Cancelled));
+    seen.has_all(
+        &all!(ErrorKind: Failed Final Panicked LeaseExpired TimedOut Expired
+        DependencyUnsatisfied Cancelled),
+    );
     seen.has_all(&all!(IfUnsatisfied: Cancel Dead Run));
     seen.has_all(&all!(DependencyOn: Success Completion Failure));
     seen.has_all(&all!(Window: For WhileLive));

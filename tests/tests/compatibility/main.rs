@@ -4,6 +4,7 @@
 //! version with that format is out.
 
 mod coverage;
+mod data;
 mod parts;
 mod records;
 mod tasks;
@@ -12,14 +13,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 
-use russet_core::codec::{self, CodecError, FORMAT};
 use russet_core::Record;
+use russet_core::codec::{self, CodecError, FORMAT};
 
 /// A record under the name of its fixture.
 type Sample = (&'static str, Record);
 
 fn samples() -> Vec<Sample> {
-    tasks::samples().into_iter().chain(records::samples()).collect()
+    tasks::samples()
+        .into_iter()
+        .chain(records::samples())
+        .collect()
 }
 
 fn folder(format: u8) -> PathBuf {
@@ -43,7 +47,8 @@ fn fixtures(format: u8) -> BTreeSet<String> {
 fn write(folder: &PathBuf) {
     fs::create_dir_all(folder).expect("makes the folder");
     for (name, record) in samples() {
-        let write = |end: &str, bytes: &[u8]| fs::write(folder.join(format!("{name}.{end}")), bytes);
+        let write =
+            |end: &str, bytes: &[u8]| fs::write(folder.join(format!("{name}.{end}")), bytes);
         write("bin", &codec::write(&record)).expect("writes the record");
         write("json", rendered(&record).as_bytes()).expect("writes its meaning");
     }
@@ -65,7 +70,11 @@ fn every_record_that_a_format_stored_is_still_read_as_what_it_was() {
             let record = codec::read(&stored(format, &name));
             let record = record.unwrap_or_else(|error| panic!("v{format}/{name}: {error}"));
             let meant = fs::read_to_string(folder(format).join(format!("{name}.json")));
-            assert_eq!(rendered(&record), meant.expect("is readable"), "v{format}/{name}");
+            assert_eq!(
+                rendered(&record),
+                meant.expect("is readable"),
+                "v{format}/{name}"
+            );
         }
     }
 }
@@ -93,10 +102,18 @@ fn a_record_that_was_cut_short_or_goes_on_is_damaged() {
     for name in fixtures(FORMAT) {
         let mut bytes = stored(FORMAT, &name);
         for end in 0..bytes.len() {
-            assert_eq!(codec::read(&bytes[..end]), Err(CodecError::Damaged), "{name} to {end}");
+            assert_eq!(
+                codec::read(&bytes[..end]),
+                Err(CodecError::Damaged),
+                "{name} to {end}"
+            );
         }
         bytes.push(0);
-        assert_eq!(codec::read(&bytes), Err(CodecError::Damaged), "{name} and more");
+        assert_eq!(
+            codec::read(&bytes),
+            Err(CodecError::Damaged),
+            "{name} and more"
+        );
     }
 }
 

@@ -1,8 +1,7 @@
 //! What several samples are made of.
 
 use russet_core::{
-    IdempotencyKey, LeaseId, Millis, NodeId, PartitionId, QueueName, TaskId, Timestamp,
-    WorkflowId,
+    IdempotencyKey, LeaseId, Millis, NodeId, PartitionId, QueueName, TaskId, Timestamp, WorkflowId,
 };
 
 /// 2026-01-31T08:00:00Z, and so many milliseconds.
@@ -27,7 +26,6 @@ pub fn workflow() -> WorkflowId {
 pub fn lease() -> LeaseId {
     LeaseId::from_u128(0x0123_4567_89ab_cdef_fedc_ba98_7654_3210)
 }
-
 
 pub fn node() -> NodeId {
     NodeId::from_u128(0xfeed)

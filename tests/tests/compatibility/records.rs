@@ -13,9 +13,21 @@ pub fn samples() -> Vec<Sample> {
         ("dependencies", Record::Dependencies(edges(far_task).into())),
         ("dependencies-none", Record::Dependencies(Vec::new().into())),
         ("dependents", Record::Dependents(edges(task).into())),
-        ("waits", Record::Waits(Dependency { task: far_task(1), on: DependencyOn::Failure })),
-        ("dedup-task", dedup(Named::Task(task(1)), Window::For(ms(5)))),
-        ("dedup-workflow", dedup(Named::Workflow(workflow()), Window::WhileLive)),
+        (
+            "waits",
+            Record::Waits(Dependency {
+                task: far_task(1),
+                on: DependencyOn::Failure,
+            }),
+        ),
+        (
+            "dedup-task",
+            dedup(Named::Task(task(1)), Window::For(ms(5))),
+        ),
+        (
+            "dedup-workflow",
+            dedup(Named::Workflow(workflow()), Window::WhileLive),
+        ),
         ("workflow-live", Record::Workflow(live().into())),
         ("workflow-ended", Record::Workflow(ended().into())),
         ("queue-default", queue_record(QueueConfig::default(), 0)),
@@ -29,13 +41,25 @@ pub fn samples() -> Vec<Sample> {
 
 /// A full chunk.
 fn edges(task: fn(u64) -> TaskId) -> Vec<Dependency> {
-    let on = [DependencyOn::Success, DependencyOn::Completion, DependencyOn::Failure];
+    let on = [
+        DependencyOn::Success,
+        DependencyOn::Completion,
+        DependencyOn::Failure,
+    ];
     let edge = |(at, on)| Dependency { task: task(at), on };
     (0..128).zip(on.into_iter().cycle()).map(edge).collect()
 }
 
 fn dedup(named: Named, window: Window) -> Record {
-    Record::Dedup(Dedup { named, request: u128::MAX - 1, window, created_at: at(0) }.into())
+    Record::Dedup(
+        Dedup {
+            named,
+            request: u128::MAX - 1,
+            window,
+            created_at: at(0),
+        }
+        .into(),
+    )
 }
 
 fn live() -> Workflow {
@@ -65,7 +89,10 @@ fn ended() -> Workflow {
         dead: 2,
         cancelled: 1,
         purged: 4,
-        idempotency: Some(Idempotency { key: key(), window: Window::For(ms(1)) }),
+        idempotency: Some(Idempotency {
+            key: key(),
+            window: Window::For(ms(1)),
+        }),
         members: u128::MAX,
     }
 }
@@ -81,21 +108,48 @@ fn limited() -> QueueConfig {
 }
 
 fn queue_record(config: QueueConfig, running: u32) -> Record {
-    Record::Queue(QueueRecord { name: queue(), config, running, updated_at: at(4) }.into())
+    Record::Queue(
+        QueueRecord {
+            name: queue(),
+            config,
+            running,
+            updated_at: at(4),
+        }
+        .into(),
+    )
 }
 
 fn watch() -> Message {
-    Message::Watch { parent: far_task(1), child: task(2), on: DependencyOn::Completion }
+    Message::Watch {
+        parent: far_task(1),
+        child: task(2),
+        on: DependencyOn::Completion,
+    }
 }
 
 fn settled(status: Option<Status>) -> Message {
-    Message::Settled { parent: far_task(1), child: task(2), status }
+    Message::Settled {
+        parent: far_task(1),
+        child: task(2),
+        status,
+    }
 }
 
 fn outbox(message: Message) -> Record {
-    Record::Outbox(Outbox { message, tries: 3, due_at: at(1_000) }.into())
+    Record::Outbox(
+        Outbox {
+            message,
+            tries: 3,
+            due_at: at(1_000),
+        }
+        .into(),
+    )
 }
 
 fn leader() -> Record {
-    Record::Leader(Leader { holder: node(), epoch: 300, expires_at: at(15_000) })
+    Record::Leader(Leader {
+        holder: node(),
+        epoch: 300,
+        expires_at: at(15_000),
+    })
 }

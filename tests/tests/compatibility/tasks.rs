@@ -22,7 +22,9 @@ pub fn samples() -> Vec<Sample> {
         ("task-cancelled", cancelled()),
         ("task-many-edges", many_edges()),
     ];
-    samples.map(|(name, task)| (name, Record::Task(task.into()))).into()
+    samples
+        .map(|(name, task)| (name, Record::Task(task.into())))
+        .into()
 }
 
 /// A task of which nothing is known that can be unknown.
@@ -113,14 +115,30 @@ fn full(status: Status, ended: Option<LeaseEnd>, error: ErrorKind) -> Task {
         dependencies: Dependencies {
             pending: 1,
             total: 3,
-            inline: [DependencyOn::Success, DependencyOn::Completion, DependencyOn::Failure]
-                .map(|on| Dependency { task: far_task(on as u64), on })
-                .into(),
+            inline: [
+                DependencyOn::Success,
+                DependencyOn::Completion,
+                DependencyOn::Failure,
+            ]
+            .map(|on| Dependency {
+                task: far_task(on as u64),
+                on,
+            })
+            .into(),
         },
         if_unsatisfied: IfUnsatisfied::Cancel,
-        dependents: Dependents { total: 129, settled_chunks: 1, cleared_chunks: 1 },
-        resources: [(resource("cpu"), 2), (resource("memory_mb"), 1 << 53)].into_iter().collect(),
-        idempotency: Some(Box::new(Idempotency { key: key(), window: Window::For(ms(86_400_000)) })),
+        dependents: Dependents {
+            total: 129,
+            settled_chunks: 1,
+            cleared_chunks: 1,
+        },
+        resources: [(resource("cpu"), 2), (resource("memory_mb"), 1 << 53)]
+            .into_iter()
+            .collect(),
+        idempotency: Some(Box::new(Idempotency {
+            key: key(),
+            window: Window::For(ms(86_400_000)),
+        })),
         partition_key: Some(Box::new(PartitionKey::new("customer 7").expect("is a key"))),
         workflow: Some(workflow()),
         metadata: Bytes::from_static(br#"{"name":"mail"}"#),
@@ -144,19 +162,30 @@ fn full(status: Status, ended: Option<LeaseEnd>, error: ErrorKind) -> Task {
 }
 
 fn blocked() -> Task {
-    full(Status::Blocked, Some(LeaseEnd::Released), ErrorKind::DependencyUnsatisfied)
+    full(
+        Status::Blocked,
+        Some(LeaseEnd::Released),
+        ErrorKind::DependencyUnsatisfied,
+    )
 }
 
 fn scheduled() -> Task {
     Task {
         if_unsatisfied: IfUnsatisfied::Run,
-        idempotency: Some(Box::new(Idempotency { key: key(), window: Window::WhileLive })),
+        idempotency: Some(Box::new(Idempotency {
+            key: key(),
+            window: Window::WhileLive,
+        })),
         ..full(Status::Scheduled, Some(LeaseEnd::Failed), ErrorKind::Failed)
     }
 }
 
 fn queued() -> Task {
-    full(Status::Queued, Some(LeaseEnd::Expired), ErrorKind::LeaseExpired)
+    full(
+        Status::Queued,
+        Some(LeaseEnd::Expired),
+        ErrorKind::LeaseExpired,
+    )
 }
 
 fn running() -> Task {
@@ -166,7 +195,11 @@ fn running() -> Task {
 fn succeeded() -> Task {
     Task {
         progress: Some(Box::default()),
-        ..full(Status::Succeeded, Some(LeaseEnd::Completed), ErrorKind::Panicked)
+        ..full(
+            Status::Succeeded,
+            Some(LeaseEnd::Completed),
+            ErrorKind::Panicked,
+        )
     }
 }
 
@@ -178,13 +211,25 @@ fn dead() -> Task {
 }
 
 fn cancelled() -> Task {
-    full(Status::Cancelled, Some(LeaseEnd::Released), ErrorKind::Cancelled)
+    full(
+        Status::Cancelled,
+        Some(LeaseEnd::Released),
+        ErrorKind::Cancelled,
+    )
 }
 
 /// Its dependencies stand in records of their own.
 fn many_edges() -> Task {
     let mut task = full(Status::Blocked, None, ErrorKind::Expired);
-    task.dependencies = Dependencies { pending: 10_000, total: 10_000, inline: Vec::new() };
-    task.dependents = Dependents { total: 100_000, settled_chunks: 0, cleared_chunks: 0 };
+    task.dependencies = Dependencies {
+        pending: 10_000,
+        total: 10_000,
+        inline: Vec::new(),
+    };
+    task.dependents = Dependents {
+        total: 100_000,
+        settled_chunks: 0,
+        cleared_chunks: 0,
+    };
     task
 }

@@ -82,6 +82,9 @@ pub struct Report {
 impl History {
     /// How many tasks anybody wanted to submit, without follow-ups.
     pub fn wanted(&self) -> u64 {
-        self.intents.values().filter(|intent| intent.follows.is_none()).count() as u64
+        self.intents
+            .values()
+            .filter(|intent| intent.follows.is_none())
+            .count() as u64
     }
 }

@@ -1,11 +1,12 @@
 //! `russet serve` is killed over and over under load, and keeps what it promised.
 
+mod account;
 mod history;
 mod producers;
 mod promises;
 mod timers;
-mod world;
 mod workers;
+mod world;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use promises::Account;
+use account::Account;
 use russet_tests::{Address, Chance, Process, Serve, Settings, eventually, listens_on};
 use serde_json::{Value, json};
 use world::{Caller, World};
@@ -62,7 +63,10 @@ fn no_loss_and_no_ghost_and_one_holder_and_stale_refused_and_bounded_retry_and_d
     let tasks = everything(&mut world.caller());
     {
         let history = world.history();
-        let account = Account { history: &history, tasks: &tasks };
+        let account = Account {
+            history: &history,
+            tasks: &tasks,
+        };
         account.no_loss();
         account.no_ghost();
         account.one_holder();
@@ -116,7 +120,10 @@ fn kill_over_and_over(world: &World, settings: &Settings, first: Serve, seed: u6
             kill(&mut process);
             kills += 1;
         }
-        assert!(!world.over.load(Ordering::SeqCst), "a part of the test failed in life {life}");
+        assert!(
+            !world.over.load(Ordering::SeqCst),
+            "a part of the test failed in life {life}"
+        );
         server = restart(settings, &world.address);
     }
     (server, kills)
@@ -132,17 +139,25 @@ fn kill(process: &mut Process) {
 pub fn restart(settings: &Settings, address: &Address) -> Serve {
     let mut process = settings.spawn();
     address.set(process.says("where it listens", listens_on));
-    Serve { process, address: address.clone() }
+    Serve {
+        process,
+        address: address.clone(),
+    }
 }
 
 /// Waits until nothing is left to do.
 fn drain(caller: &mut Caller) {
     let live = ["blocked", "scheduled", "queued", "running"];
     eventually("all tasks end", || {
-        let queues = caller.surely("GET", "/v1/queues", &Value::Null).reply.good();
+        let queues = caller
+            .surely("GET", "/v1/queues", &Value::Null)
+            .reply
+            .good();
         let queues = queues["queues"].as_array().expect("lists queues").clone();
         let count = |queue: &Value, status: &&str| queue["counts"][*status].as_u64().unwrap_or(0);
-        let left = queues.iter().map(|queue| live.iter().map(|s| count(queue, s)).sum::<u64>());
+        let left = queues
+            .iter()
+            .map(|queue| live.iter().map(|s| count(queue, s)).sum::<u64>());
         (left.sum::<u64>() == 0).then_some(())
     });
 }
@@ -155,7 +170,10 @@ fn everything(caller: &mut Caller) -> BTreeMap<String, Value> {
         let page = caller.surely("GET", &path, &Value::Null).reply.good();
         for task in page["items"].as_array().expect("is a page") {
             let id = task["id"].as_str().expect("has an id").to_owned();
-            assert!(all.insert(id, task.clone()).is_none(), "{task} is listed twice");
+            assert!(
+                all.insert(id, task.clone()).is_none(),
+                "{task} is listed twice"
+            );
         }
         match page["next"].as_str() {
             Some(next) => path = format!("/v1/tasks?limit=1000&after={next}"),
@@ -174,14 +192,24 @@ fn every_key_still_names_its_task(world: &Arc<World>) {
     let ids: BTreeMap<_, _> = acknowledged.into_iter().collect();
     let keyed = intents.iter().filter(|(_, intent)| intent.key.is_some());
     for (at, (label, intent)) in keyed.enumerate() {
-        let reply = caller.surely("POST", "/v1/tasks", &intent.body).reply.good();
+        let reply = caller
+            .surely("POST", "/v1/tasks", &intent.body)
+            .reply
+            .good();
         assert_eq!(reply["existing"], json!(true), "{label}: {reply}");
-        assert_eq!(reply["task"].as_str(), ids.get(label).map(String::as_str), "{label}");
+        assert_eq!(
+            reply["task"].as_str(),
+            ids.get(label).map(String::as_str),
+            "{label}"
+        );
         if at % 50 == 0 {
             let mut other = intent.body.clone();
             other["payload"] = json!("something else");
             let refused = caller.surely("POST", "/v1/tasks", &other).reply;
-            assert_eq!((refused.status, &*refused.code()), (409, "idempotency_conflict"));
+            assert_eq!(
+                (refused.status, &*refused.code()),
+                (409, "idempotency_conflict")
+            );
         }
     }
 }

@@ -24,7 +24,12 @@ struct Producer {
 
 /// Submits as fast as is allowed until the load is over.
 pub fn produce(world: &Arc<World>, name: usize, chance: Chance) {
-    let mut producer = Producer { name, count: 0, caller: world.caller(), chance };
+    let mut producer = Producer {
+        name,
+        count: 0,
+        caller: world.caller(),
+        chance,
+    };
     while !world.is_draining() {
         if world.history().wanted() >= world.allowed.load(Ordering::SeqCst) {
             thread::sleep(Duration::from_millis(2));
@@ -74,12 +79,23 @@ impl Producer {
             follows: None,
             parents,
         };
-        self.caller.world.history().intents.insert(label.to_owned(), intent);
+        self.caller
+            .world
+            .history()
+            .intents
+            .insert(label.to_owned(), intent);
     }
 
     fn acknowledged(&self, label: &str, id: &Value) {
-        let id = id.as_str().expect("an acknowledgement names the task").to_owned();
-        self.caller.world.history().acknowledged.push((label.to_owned(), id));
+        let id = id
+            .as_str()
+            .expect("an acknowledgement names the task")
+            .to_owned();
+        self.caller
+            .world
+            .history()
+            .acknowledged
+            .push((label.to_owned(), id));
     }
 
     fn submit(&mut self, label: &str, body: &Value) {
@@ -129,7 +145,9 @@ impl Producer {
         for (label, body) in labels.iter().zip(&tasks) {
             self.intend(label, body, Vec::new());
         }
-        let answer = self.caller.surely("POST", "/v1/tasks", &json!({"tasks": tasks}));
+        let answer = self
+            .caller
+            .surely("POST", "/v1/tasks", &json!({"tasks": tasks}));
         let reply = answer.reply.good();
         let results = reply["results"].as_array().expect("one result for each");
         assert_eq!(results.len(), labels.len());
@@ -162,7 +180,11 @@ impl Producer {
             self.acknowledged(&label(name), &reply["tasks"][name]);
         }
         if self.chance.happens(50) {
-            let again = self.caller.surely("POST", "/v1/workflows", &body).reply.good();
+            let again = self
+                .caller
+                .surely("POST", "/v1/workflows", &body)
+                .reply
+                .good();
             assert_eq!(again["existing"], json!(true), "{again}");
             assert_eq!(again["tasks"], reply["tasks"]);
         }
@@ -179,7 +201,9 @@ impl Producer {
 
     /// The same request again, long after it was acknowledged.
     fn again(&mut self) {
-        let Some((label, _)) = self.known() else { return };
+        let Some((label, _)) = self.known() else {
+            return;
+        };
         let intent = self.caller.world.history().intents[&label].clone();
         if intent.key.is_some() {
             self.submit(&label, &intent.body);
@@ -189,11 +213,15 @@ impl Producer {
     fn cancel(&mut self) {
         let Some((_, id)) = self.known() else { return };
         let body = json!({"reason": "it is not needed any more"});
-        let answer = self.caller.surely("POST", &format!("/v1/tasks/{id}/cancel"), &body);
+        let answer = self
+            .caller
+            .surely("POST", &format!("/v1/tasks/{id}/cancel"), &body);
         let good = answer.is_good();
         let reply = answer.reply.json();
         let status = reply[if good { "status" } else { "task_status" }].as_str();
-        let status = status.unwrap_or_else(|| panic!("cancel: {reply}")).to_owned();
+        let status = status
+            .unwrap_or_else(|| panic!("cancel: {reply}"))
+            .to_owned();
         if matches!(status.as_str(), "succeeded" | "dead" | "cancelled") {
             self.caller.world.history().ends.push((id, status));
         }

@@ -2,52 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
-use crate::history::{History, Kind, Leased};
+use crate::account::Account;
+use crate::history::Kind;
 use crate::producers::QUEUES;
 
-/// What the clients saw, and what the server has in the end.
-pub struct Account<'a> {
-    pub history: &'a History,
-    /// All tasks by id.
-    pub tasks: &'a BTreeMap<String, Value>,
-}
-
 impl Account<'_> {
-    fn status(&self, task: &str) -> &str {
-        self.tasks[task]["status"].as_str().unwrap_or_default()
-    }
-
-    fn number(&self, task: &str, field: &str) -> u64 {
-        self.tasks[task][field].as_u64().unwrap_or_default()
-    }
-
-    fn label(&self, task: &str) -> &str {
-        self.tasks[task]["payload"]["label"].as_str().unwrap_or_default()
-    }
-
-    /// The leases of each task, in the order of their attempts.
-    fn leases(&self) -> BTreeMap<&str, Vec<&Leased>> {
-        let mut leases: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for lease in &self.history.leases {
-            leases.entry(lease.task.as_str()).or_default().push(lease);
-        }
-        for attempts in leases.values_mut() {
-            attempts.sort_by_key(|lease| lease.attempt);
-        }
-        leases
-    }
-
     /// An acknowledged task reaches exactly one terminal state.
     pub fn no_loss(&self) {
         for (label, id) in &self.history.acknowledged {
-            assert!(self.tasks.contains_key(id), "{label} was acknowledged as {id} and is lost");
+            assert!(
+                self.tasks.contains_key(id),
+                "{label} was acknowledged as {id} and is lost"
+            );
             assert_eq!(self.label(id), label, "{id} is another task");
         }
         for id in self.tasks.keys() {
             let status = self.status(id);
-            assert!(matches!(status, "succeeded" | "dead" | "cancelled"), "{id} is {status}");
+            assert!(
+                matches!(status, "succeeded" | "dead" | "cancelled"),
+                "{id} is {status}"
+            );
         }
         for (id, status) in &self.history.ends {
             assert_eq!(self.status(id), status, "{id} had ended {status}");
@@ -59,30 +33,47 @@ impl Account<'_> {
         let mut seen = BTreeSet::new();
         for id in self.tasks.keys() {
             let label = self.label(id);
-            assert!(seen.insert(label), "{label} exists twice, the second time as {id}");
+            assert!(
+                seen.insert(label),
+                "{label} exists twice, the second time as {id}"
+            );
             let intent = self.history.intents.get(label);
             let intent = intent.unwrap_or_else(|| panic!("nobody submitted {id}, {label:?}"));
             if let Some((parent, attempt)) = &intent.follows {
                 let attempts = self.number(parent, "attempt");
-                assert_eq!(self.status(parent), "succeeded", "{label} follows what did not succeed");
-                assert_eq!(attempts, *attempt, "{label} follows an attempt that was not the last");
+                assert_eq!(
+                    self.status(parent),
+                    "succeeded",
+                    "{label} follows what did not succeed"
+                );
+                assert_eq!(
+                    attempts, *attempt,
+                    "{label} follows an attempt that was not the last"
+                );
             }
         }
-        let follows = self.history.intents.iter().filter_map(|(l, i)| Some((l, i.follows.as_ref()?)));
+        let follows = self
+            .history
+            .intents
+            .iter()
+            .filter_map(|(l, i)| Some((l, i.follows.as_ref()?)));
         for (label, (parent, attempt)) in follows {
-            let completed = self.accepted(Kind::Complete).any(|(t, a)| t == parent && a == *attempt);
-            assert_eq!(completed, seen.contains(label.as_str()), "{label} comes with a completion");
+            let completed = self
+                .accepted(Kind::Complete)
+                .any(|(t, a)| t == parent && a == *attempt);
+            assert_eq!(
+                completed,
+                seen.contains(label.as_str()),
+                "{label} comes with a completion"
+            );
         }
         for lease in &self.history.leases {
-            assert!(self.tasks.contains_key(&lease.task), "{} ran and does not exist", lease.task);
+            assert!(
+                self.tasks.contains_key(&lease.task),
+                "{} ran and does not exist",
+                lease.task
+            );
         }
-    }
-
-    /// Task and attempt of the reports of a kind that the server accepted.
-    fn accepted(&self, kind: Kind) -> impl Iterator<Item = (&str, u64)> {
-        let reports = self.history.reports.iter();
-        let accepted = reports.filter(move |report| report.accepted && report.kind == kind);
-        accepted.map(|report| (report.task.as_str(), report.attempt))
     }
 
     /// At most one completion of a task is accepted, from the newest token; tokens never
@@ -91,25 +82,52 @@ impl Account<'_> {
         for (task, leases) in self.leases() {
             for pair in leases.windows(2) {
                 let [earlier, later] = pair else { continue };
-                assert_ne!(earlier.attempt, later.attempt, "{task}: a token was granted twice");
-                assert_ne!(earlier.lease, later.lease, "{task}: a lease was granted twice");
+                assert_ne!(
+                    earlier.attempt, later.attempt,
+                    "{task}: a token was granted twice"
+                );
+                assert_ne!(
+                    earlier.lease, later.lease,
+                    "{task}: a lease was granted twice"
+                );
                 let fell = later.span.is_before(earlier.span);
-                assert!(!fell, "{task}: token {} came after {}", earlier.attempt, later.attempt);
+                assert!(
+                    !fell,
+                    "{task}: token {} came after {}",
+                    earlier.attempt, later.attempt
+                );
             }
             let newest = leases.last().map_or(0, |lease| lease.attempt);
-            assert!(newest <= self.number(task, "attempt"), "{task}: its token fell");
+            assert!(
+                newest <= self.number(task, "attempt"),
+                "{task}: its token fell"
+            );
         }
         let mut completed = BTreeMap::new();
         for (task, attempt) in self.accepted(Kind::Complete) {
             let other = completed.insert(task, attempt);
-            assert!(other.is_none(), "{task}: attempts {other:?} and {attempt} both completed it");
-            assert_eq!(self.number(task, "attempt"), attempt, "{task}: not its newest token");
+            assert!(
+                other.is_none(),
+                "{task}: attempts {other:?} and {attempt} both completed it"
+            );
+            assert_eq!(
+                self.number(task, "attempt"),
+                attempt,
+                "{task}: not its newest token"
+            );
             let result = &self.tasks[task]["result"]["attempt"];
-            assert!(result.is_null() || result.as_u64() == Some(attempt), "{task}: {result}");
+            assert!(
+                result.is_null() || result.as_u64() == Some(attempt),
+                "{task}: {result}"
+            );
         }
         for task in self.tasks.keys() {
             let succeeded = self.status(task) == "succeeded";
-            assert_eq!(succeeded, completed.contains_key(task.as_str()), "{task} and its completion");
+            assert_eq!(
+                succeeded,
+                completed.contains_key(task.as_str()),
+                "{task} and its completion"
+            );
         }
     }
 
@@ -121,27 +139,46 @@ impl Account<'_> {
             let mut newer = newer.filter(|lease| lease.attempt > report.attempt);
             let taken_over = newer.any(|lease| lease.span.is_before(report.span));
             let stale = report.late || taken_over;
-            assert!(!(stale && report.accepted), "a stale report was accepted: {report:?}");
+            assert!(
+                !(stale && report.accepted),
+                "a stale report was accepted: {report:?}"
+            );
             let told = report.accepted || report.code == "stale_lease";
             assert!(told, "a worker was told something else: {report:?}");
         }
-        let late = self.history.reports.iter().filter(|report| report.late).count();
+        let late = self
+            .history
+            .reports
+            .iter()
+            .filter(|report| report.late)
+            .count();
         assert!(late > 0, "no worker stalled: the test shows nothing");
     }
 
     /// At most `max_retries + 1` counted attempts, and never before the backoff.
     pub fn bounded_retry(&self) {
         let mut released: BTreeMap<&str, u64> = BTreeMap::new();
-        for report in self.history.reports.iter().filter(|report| report.kind == Kind::Release) {
+        for report in self
+            .history
+            .reports
+            .iter()
+            .filter(|report| report.kind == Kind::Release)
+        {
             *released.entry(&report.task).or_default() += 1;
         }
         for (id, task) in self.tasks {
             let intent = &self.history.intents[self.label(id)];
             let most = intent.max_retries + 1 + released.get(id.as_str()).unwrap_or(&0);
             let attempts = self.number(id, "attempt");
-            assert!(attempts <= most, "{id} was tried {attempts} times, and {most} are allowed");
+            assert!(
+                attempts <= most,
+                "{id} was tried {attempts} times, and {most} are allowed"
+            );
             let retries = self.number(id, "retry_count");
-            assert!(retries <= intent.max_retries, "{id} was retried {retries} times");
+            assert!(
+                retries <= intent.max_retries,
+                "{id} was retried {retries} times"
+            );
             let error = task["last_error"]["kind"].as_str().unwrap_or_default();
             let early = self.status(id) == "dead" && retries < intent.max_retries;
             assert!(!early || error == "final", "{id} is dead too early: {task}");
@@ -154,15 +191,25 @@ impl Account<'_> {
             let next = leases[report.task.as_str()].iter();
             let next = next.filter(|lease| lease.attempt == report.attempt + 1);
             for lease in next {
-                assert!(lease.started_at >= *not_before, "{lease:?} is before {not_before}");
+                assert!(
+                    lease.started_at >= *not_before,
+                    "{lease:?} is before {not_before}"
+                );
             }
         }
     }
 
     /// What fails for good is dead once, with its error.
     pub fn dead_once(&self) {
-        for (id, task) in self.tasks.iter().filter(|(id, _)| self.status(id) == "dead") {
-            assert!(task["last_error"]["message"].is_string(), "{id} is dead without an error");
+        for (id, task) in self
+            .tasks
+            .iter()
+            .filter(|(id, _)| self.status(id) == "dead")
+        {
+            assert!(
+                task["last_error"]["message"].is_string(),
+                "{id} is dead without an error"
+            );
         }
     }
 
@@ -178,15 +225,32 @@ impl Account<'_> {
     /// No task starts before the tasks that it waits for have succeeded.
     pub fn order(&self) {
         let ids: BTreeMap<_, _> = self.tasks.keys().map(|id| (self.label(id), id)).collect();
-        let children = self.history.intents.iter().filter(|(_, i)| !i.parents.is_empty());
+        let children = self
+            .history
+            .intents
+            .iter()
+            .filter(|(_, i)| !i.parents.is_empty());
         for (label, intent) in children {
-            let Some(child) = ids.get(label.as_str()) else { continue };
-            let Some(started) = self.tasks[*child]["started_at"].as_str() else { continue };
+            let Some(child) = ids.get(label.as_str()) else {
+                continue;
+            };
+            let Some(started) = self.tasks[*child]["started_at"].as_str() else {
+                continue;
+            };
             for parent in &intent.parents {
                 let parent = ids[parent.as_str()];
-                assert_eq!(self.status(parent), "succeeded", "{label} ran without its parent");
-                let ended = self.tasks[parent]["completed_at"].as_str().unwrap_or_default();
-                assert!(ended <= started, "{label} started at {started}, its parent ended {ended}");
+                assert_eq!(
+                    self.status(parent),
+                    "succeeded",
+                    "{label} ran without its parent"
+                );
+                let ended = self.tasks[parent]["completed_at"]
+                    .as_str()
+                    .unwrap_or_default();
+                assert!(
+                    ended <= started,
+                    "{label} started at {started}, its parent ended {ended}"
+                );
             }
         }
     }
@@ -194,7 +258,11 @@ impl Account<'_> {
     /// Never do more tasks of a limited queue run at once than the limit says.
     pub fn limits_held(&self, limit: usize) {
         let mut changes = Vec::new();
-        let held = self.history.leases.iter().filter(|lease| lease.queue == QUEUES[2]);
+        let held = self
+            .history
+            .leases
+            .iter()
+            .filter(|lease| lease.queue == QUEUES[2]);
         for lease in held {
             // From when the worker has it, until it sends what was accepted, it surely runs.
             let ends = self.history.reports.iter().filter(|report| {
@@ -210,7 +278,10 @@ impl Account<'_> {
         let mut running = 0_i64;
         for (_, change) in changes {
             running += change;
-            assert!(running <= limit as i64, "{running} tasks of a queue limited to {limit} ran");
+            assert!(
+                running <= limit as i64,
+                "{running} tasks of a queue limited to {limit} ran"
+            );
         }
     }
 }

@@ -33,8 +33,16 @@ fn a_task_that_was_due_while_the_server_was_gone_starts_when_it_is_back() {
     let id = post(&mut server.client(), "/v1/tasks", &task)["task"].clone();
     let server = killed_and_restarted(&settings, server);
     let start = Instant::now();
-    assert_eq!(lease(&mut server.client(), 20_000)["id"], id, "it did not start at all");
-    assert!(start.elapsed() < LATE, "it started {:?} after the restart", start.elapsed());
+    assert_eq!(
+        lease(&mut server.client(), 20_000)["id"],
+        id,
+        "it did not start at all"
+    );
+    assert!(
+        start.elapsed() < LATE,
+        "it started {:?} after the restart",
+        start.elapsed()
+    );
 }
 
 #[test]
@@ -51,6 +59,14 @@ fn a_lease_that_ran_out_while_the_server_was_gone_is_granted_again_when_it_is_ba
     let server = killed_and_restarted(&settings, server);
     let start = Instant::now();
     let second = lease(&mut server.client(), 20_000);
-    assert_eq!((&second["id"], &second["attempt"]), (&first["id"], &json!(2)), "{second}");
-    assert!(start.elapsed() < LATE, "it was granted {:?} after the restart", start.elapsed());
+    assert_eq!(
+        (&second["id"], &second["attempt"]),
+        (&first["id"], &json!(2)),
+        "{second}"
+    );
+    assert!(
+        start.elapsed() < LATE,
+        "it was granted {:?} after the restart",
+        start.elapsed()
+    );
 }

@@ -20,7 +20,11 @@ struct Worker {
 
 /// Works until all is finished.
 pub fn work(world: &Arc<World>, name: usize, chance: Chance) {
-    let mut worker = Worker { name: format!("w{name}"), caller: world.caller(), chance };
+    let mut worker = Worker {
+        name: format!("w{name}"),
+        caller: world.caller(),
+        chance,
+    };
     while !world.over.load(Ordering::SeqCst) {
         for task in worker.lease() {
             worker.handle(&task);
@@ -58,7 +62,11 @@ impl Worker {
             span,
         });
         let leased: Vec<_> = leased.collect();
-        self.caller.world.history().leases.extend(leased.iter().cloned());
+        self.caller
+            .world
+            .history()
+            .leases
+            .extend(leased.iter().cloned());
         leased
     }
 
@@ -156,7 +164,10 @@ impl Worker {
         eventually("the lease of a stalled worker runs out", || {
             let (reply, _) = self.caller.once("GET", &path, &Value::Null);
             let failed = self.caller.world.over.load(Ordering::SeqCst);
-            let now = reply.ok().filter(|reply| reply.status == 200).map(|reply| reply.json());
+            let now = reply
+                .ok()
+                .filter(|reply| reply.status == 200)
+                .map(|reply| reply.json());
             let is = |now: &Value| now["status"] == "running" && now["attempt"] == task.attempt;
             (failed || now.is_some_and(|now| !is(&now))).then_some(())
         });

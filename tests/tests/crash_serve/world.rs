@@ -60,7 +60,10 @@ impl World {
 
     pub fn caller(self: &Arc<Self>) -> Caller {
         let http = Http::new(self.address.clone());
-        Caller { world: self.clone(), http }
+        Caller {
+            world: self.clone(),
+            http,
+        }
     }
 
     pub fn is_draining(&self) -> bool {
@@ -93,7 +96,11 @@ impl Answer {
 impl Caller {
     /// One try: an error says nothing about what happened.
     pub fn once(&mut self, method: &str, path: &str, body: &Value) -> (io::Result<Reply>, Span) {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
         let begin = self.world.tick();
         let reply = self.http.send(method, path, body.as_bytes());
         let end = self.world.tick();
@@ -112,7 +119,10 @@ impl Caller {
             {
                 return Answer { reply, span };
             }
-            assert!(Instant::now() < until, "no answer to {method} {path} {body}");
+            assert!(
+                Instant::now() < until,
+                "no answer to {method} {path} {body}"
+            );
             thread::sleep(PAUSE);
         }
     }

@@ -31,7 +31,10 @@ fn targets(text: &str) -> Vec<String> {
         }
         // Every other piece between backticks is code.
         let prose: String = line.split('`').step_by(2).collect();
-        let ends = prose.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        let ends = prose
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split_once(')'));
         found.extend(ends.map(|(target, _)| target.trim().to_owned()));
     }
     found
@@ -53,7 +56,9 @@ fn follow(from: &Path, text: &str, target: &str) -> Result<(), String> {
         return Err("does not exist".to_owned());
     }
     let known = section.is_empty() || headings(&text).any(|heading| heading == section);
-    known.then_some(()).ok_or_else(|| "has no such section".to_owned())
+    known
+        .then_some(())
+        .ok_or_else(|| "has no such section".to_owned())
 }
 
 /// The sections of a document, as links name them.
@@ -61,14 +66,17 @@ fn headings(text: &str) -> impl Iterator<Item = String> {
     let headings = text.lines().filter(|line| line.starts_with('#'));
     headings.map(|line| {
         let words = line.trim_start_matches('#').trim().to_lowercase();
-        let kept = words.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+        let kept = words
+            .chars()
+            .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
         kept.map(|c| if c == ' ' { '-' } else { c }).collect()
     })
 }
 
 #[test]
 fn links_are_found_in_prose_only() {
-    let text = "# A tour, first\nSee [a](b.md#c) and `[x](y)`.\n```\n[z](w)\n```\n[d](#a-tour-first)\n";
+    let text =
+        "# A tour, first\nSee [a](b.md#c) and `[x](y)`.\n```\n[z](w)\n```\n[d](#a-tour-first)\n";
     assert_eq!(targets(text), ["b.md#c", "#a-tour-first"]);
     assert_eq!(headings(text).next().as_deref(), Some("a-tour-first"));
 }

@@ -18,6 +18,8 @@ fn a_new_reader_finds_the_papers_of_the_house() {
         "check",
         ".ci/run",
     ];
-    let missing = papers.iter().filter(|paper| !tree::root().join(paper).is_file());
+    let missing = papers
+        .iter()
+        .filter(|paper| !tree::root().join(paper).is_file());
     tree::none(missing.map(|paper| format!("{paper} is missing")));
 }

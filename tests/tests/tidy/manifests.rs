@@ -24,19 +24,28 @@ fn manifest(folder: &str) -> Table {
     let path = tree::root().join(folder).join("Cargo.toml");
     let text = std::fs::read_to_string(&path);
     let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    text.parse()
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// What ships with a crate: its dependencies for every target, without those of its tests.
 fn shipped(manifest: &Table) -> BTreeMap<String, Value> {
     let kinds = ["dependencies", "build-dependencies"];
     let of = |table: &Table| {
-        let tables = kinds.iter().filter_map(|kind| table.get(*kind)?.as_table().cloned());
+        let tables = kinds
+            .iter()
+            .filter_map(|kind| table.get(*kind)?.as_table().cloned());
         tables.flatten().collect::<Vec<_>>()
     };
     let targets = manifest.get("target").and_then(Value::as_table);
-    let targets = targets.into_iter().flatten().filter_map(|(_, target)| target.as_table());
-    of(manifest).into_iter().chain(targets.flat_map(of)).collect()
+    let targets = targets
+        .into_iter()
+        .flatten()
+        .filter_map(|(_, target)| target.as_table());
+    of(manifest)
+        .into_iter()
+        .chain(targets.flat_map(of))
+        .collect()
 }
 
 #[test]
@@ -44,7 +53,11 @@ fn imports_run_one_way() {
     let mut wrong = Vec::new();
     for (floor, (folder, name)) in FLOORS.iter().enumerate() {
         let manifest = manifest(folder);
-        assert_eq!(manifest["package"]["name"].as_str(), Some(*name), "{folder} is {name}");
+        assert_eq!(
+            manifest["package"]["name"].as_str(),
+            Some(*name),
+            "{folder} is {name}"
+        );
         for (key, value) in shipped(&manifest) {
             let renamed = value.get("package").and_then(Value::as_str);
             let used = renamed.unwrap_or(&key);
@@ -59,15 +72,21 @@ fn imports_run_one_way() {
 #[test]
 fn every_crate_is_on_a_floor_and_keeps_the_shared_lints() {
     let workspace = manifest("");
-    let members = workspace["workspace"]["members"].as_array().expect("lists its members");
+    let members = workspace["workspace"]["members"]
+        .as_array()
+        .expect("lists its members");
     let mut wrong = Vec::new();
     for member in members.iter().filter_map(Value::as_str) {
         if member != "sim" && !FLOORS.iter().any(|(folder, _)| *folder == member) {
             wrong.push(format!("{member} is on no floor: add it to FLOORS"));
         }
-        let lints = manifest(member).get("lints").and_then(|l| l.get("workspace")?.as_bool());
+        let lints = manifest(member)
+            .get("lints")
+            .and_then(|l| l.get("workspace")?.as_bool());
         if lints != Some(true) {
-            wrong.push(format!("{member}/Cargo.toml does not say lints.workspace = true"));
+            wrong.push(format!(
+                "{member}/Cargo.toml does not say lints.workspace = true"
+            ));
         }
     }
     tree::none(wrong);

@@ -21,7 +21,11 @@ fn no_unfinished_code_is_left_behind() {
         concat!("d", "bg!("),
         concat!("#[ig", "nore"),
     ];
-    tree::none(tree::ending(".rs").iter().flat_map(|file| lines_with(file, &words)));
+    tree::none(
+        tree::ending(".rs")
+            .iter()
+            .flat_map(|file| lines_with(file, &words)),
+    );
 }
 
 #[test]
@@ -49,17 +53,38 @@ fn no_file_needs_banners_to_find_ones_way() {
 
 #[test]
 fn no_file_knows_the_machine_that_it_was_written_on() {
-    let places = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
-    tree::none(tree::files().iter().flat_map(|file| lines_with(file, &places)));
+    let places = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+    ];
+    tree::none(
+        tree::files()
+            .iter()
+            .flat_map(|file| lines_with(file, &places)),
+    );
 }
 
 #[test]
 fn core_knows_no_time_no_hash_order_and_no_floats() {
     let lib = std::fs::read_to_string(tree::root().join("core/src/lib.rs"));
-    assert!(lib.expect("is readable").contains("#![no_std]"), "core must stay no_std");
-    let words = ["HashMap", "HashSet", "std", "f32", "f64", "Instant", "SystemTime"];
+    assert!(
+        lib.expect("is readable").contains("#![no_std]"),
+        "core must stay no_std"
+    );
+    let words = [
+        "HashMap",
+        "HashSet",
+        "std",
+        "f32",
+        "f64",
+        "Instant",
+        "SystemTime",
+    ];
     let files = tree::files();
-    let core = files.iter().filter(|file| file.path.starts_with("core/src/") && file.ships());
+    let core = files
+        .iter()
+        .filter(|file| file.path.starts_with("core/src/") && file.ships());
     let found = core.flat_map(|file| {
         let lines = file.shipped_lines().filter(|(_, line)| {
             let named = |word: &&str| words.contains(word);
@@ -74,10 +99,17 @@ fn core_knows_no_time_no_hash_order_and_no_floats() {
 /// Schedulers and backends run in the simulator, which owns all time.
 #[test]
 fn only_the_seams_of_the_engine_read_a_clock() {
-    let clocks = ["SystemTime::now", "Instant::now", "jiff::Timestamp::now", "Utc::now"];
+    let clocks = [
+        "SystemTime::now",
+        "Instant::now",
+        "jiff::Timestamp::now",
+        "Utc::now",
+    ];
     let files = tree::files();
     let ours = files.iter().filter(|file| {
-        let floor = ["engine/src/", "backends/src/"].iter().any(|f| file.path.starts_with(f));
+        let floor = ["engine/src/", "backends/src/"]
+            .iter()
+            .any(|f| file.path.starts_with(f));
         floor && file.ships() && file.path != "engine/src/seams.rs"
     });
     tree::none(ours.flat_map(|file| lines_with(file, &clocks)));
@@ -88,7 +120,11 @@ fn lines_with(file: &File, words: &[&str]) -> Vec<String> {
 }
 
 fn lines_where(file: &File, wrong: impl Fn(&str) -> bool) -> Vec<String> {
-    let lines = file.text.lines().enumerate().filter(|(_, line)| wrong(line));
+    let lines = file
+        .text
+        .lines()
+        .enumerate()
+        .filter(|(_, line)| wrong(line));
     let lines = lines.map(|(at, line)| format!("{}:{}: {}", file.path, at + 1, line.trim()));
     lines.collect()
 }

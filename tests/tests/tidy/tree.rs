@@ -28,16 +28,23 @@ impl File {
     pub fn shipped_lines(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines: Vec<_> = self.text.lines().collect();
         let tests = |pair: &[&str]| {
-            pair[0].trim() == "#[cfg(test)]" && pair[1].starts_with("mod ") && pair[1].ends_with('{')
+            pair[0].trim() == "#[cfg(test)]"
+                && pair[1].starts_with("mod ")
+                && pair[1].ends_with('{')
         };
         let end = lines.windows(2).position(tests).unwrap_or(lines.len());
-        lines.into_iter().take(end).enumerate().map(|(at, line)| (at + 1, line))
+        lines
+            .into_iter()
+            .take(end)
+            .enumerate()
+            .map(|(at, line)| (at + 1, line))
     }
 }
 
 pub fn root() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent();
-    root.expect("the tests stand in the repository").to_path_buf()
+    root.expect("the tests stand in the repository")
+        .to_path_buf()
 }
 
 /// Every text file.
@@ -45,18 +52,28 @@ pub fn files() -> Vec<File> {
     let mut found = Vec::new();
     collect(&root(), &mut found);
     found.sort_by(|a, b| a.path.cmp(&b.path));
-    assert!(found.len() > 100, "only {} files: is {} the root?", found.len(), root().display());
+    assert!(
+        found.len() > 100,
+        "only {} files: is {} the root?",
+        found.len(),
+        root().display()
+    );
     found
 }
 
 /// Every text file whose name ends so.
 pub fn ending(end: &str) -> Vec<File> {
-    files().into_iter().filter(|file| file.path.ends_with(end)).collect()
+    files()
+        .into_iter()
+        .filter(|file| file.path.ends_with(end))
+        .collect()
 }
 
 fn collect(folder: &Path, found: &mut Vec<File>) {
     // Others may be at work in the tree: what vanishes meanwhile is not looked at.
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return;
+    };
     for entry in entries.flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
@@ -76,5 +93,10 @@ fn collect(folder: &Path, found: &mut Vec<File>) {
 /// Fails with every line of `wrong`, when there is any.
 pub fn none(wrong: impl IntoIterator<Item = String>) {
     let wrong: Vec<_> = wrong.into_iter().collect();
-    assert!(wrong.is_empty(), "{} untidy places:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} untidy places:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
