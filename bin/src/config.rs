@@ -3,12 +3,11 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use russet_backends::config::{QueueConfig, StoreConfig};
 use serde::Deserialize;
 
 /// Where the server listens unless it is told otherwise: reached from this machine alone.
 pub const LISTEN: &str = "127.0.0.1:7718";
-/// Where the embedded store is kept unless it is told otherwise.
-pub const DATA_DIR: &str = "./russet-data";
 /// Largest configuration file, in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
 /// Most tokens.
@@ -16,13 +15,16 @@ const TOKENS: usize = 1_000;
 /// Shortest token, in characters: shorter ones can be guessed.
 const TOKEN_CHARS: usize = 16;
 
-/// What a configuration file says.
-#[derive(Clone, Debug, Default)]
+/// What a configuration file says; what is left out has its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// `[server]`
+    /// How the server is reached.
     pub server: ServerTable,
-    /// The other tables: the store and the queue, as [`russet_backends`] reads them.
-    pub backend: toml::Table,
+    /// Where it keeps its tasks.
+    pub store: StoreConfig,
+    /// How it announces those that are ready.
+    pub queue: QueueConfig,
 }
 
 /// `[server]`
@@ -99,16 +101,19 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        /// The first reading keeps places for errors; the second keeps the other tables.
-        #[derive(Deserialize)]
-        struct Known {
-            #[serde(default)]
-            server: ServerTable,
+        toml::from_str(text)
+    }
+
+    /// The store and the queue; `data_dir` goes before what the file says.
+    pub fn backend(&self, data_dir: Option<&Path>) -> russet_backends::config::Config {
+        let mut store = self.store.clone();
+        if let Some(data_dir) = data_dir {
+            store.data_dir = Some(data_dir.to_owned());
         }
-        let Known { server } = toml::from_str(text)?;
-        let mut backend: toml::Table = toml::from_str(text)?;
-        backend.remove("server");
-        Ok(Self { server, backend })
+        russet_backends::config::Config {
+            store,
+            queue: self.queue.clone(),
+        }
     }
 }
 
@@ -155,21 +160,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_server_and_the_backend_have_tables_of_their_own() {
-        let text = "[server]\nlisten = '127.0.0.1:1'\n[store]\nkind = 'memory'\n";
+    fn every_table_is_read_and_a_flag_goes_before_the_file() {
+        let text = "[server]\nlisten = '127.0.0.1:1'\n[store]\ndata_dir = 'a'\npartitions = 2\n";
         let config = Config::parse(text).expect("is a configuration");
         assert_eq!(config.server.listen.as_deref(), Some("127.0.0.1:1"));
-        assert_eq!(config.backend.keys().collect::<Vec<_>>(), ["store"]);
+        assert_eq!(config.backend(None).store.data_dir, Some("a".into()));
+        let store = config.backend(Some(Path::new("b"))).store;
+        assert_eq!(
+            (store.data_dir, store.partitions),
+            (Some("b".into()), Some(2))
+        );
     }
 
     #[test]
     fn an_unknown_setting_is_refused_with_its_place() {
-        let error = Config::parse("[server]\nlissten = '127.0.0.1:1'\n").expect_err("unknown");
-        let text = error.to_string();
-        assert!(
-            text.contains("line 2") && text.contains("lissten"),
-            "{text}"
-        );
+        for (text, unknown) in [
+            ("[server]\nlissten = '127.0.0.1:1'\n", "lissten"),
+            ("[store]\ndata_dri = 'x'\n", "data_dri"),
+        ] {
+            let text = Config::parse(text).expect_err("unknown").to_string();
+            assert!(text.contains("line 2") && text.contains(unknown), "{text}");
+        }
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The one binary `russet`: the command line, the HTTP server, the worker that runs commands,
 //! and the workflow files.
 
-pub mod backend;
 pub mod bench;
 pub mod cli;
 pub mod config;

@@ -17,7 +17,8 @@ pub use queue::{Delivery, Depth, Message, Queue, QueueError, Receipt};
 pub use recording::{Recorded, Recorder};
 pub use russet_core as core;
 pub use scheduler::{
-    Backend, Configuration, Extended, LeaseRequest, QueueView, Scheduler, Submitted, TaskNow,
+    Backend, Configuration, Extended, LeaseRequest, ONLY_NODE, QueueView, Scheduler, Submitted,
+    TaskNow,
 };
 pub use seams::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use store::{

@@ -26,12 +26,18 @@ pub const DELIVERY_DEFERRED: Duration = Duration::from_millis(50);
 pub const LEASE_WAIT: Duration = Duration::from_secs(60);
 /// Most tasks that one lease request is granted.
 pub const LEASE_TASKS: usize = 1_000;
+/// Most queues that one lease request names.
+pub const LEASE_QUEUES: usize = 100;
+/// Most resources that a worker's capacity names.
+pub const LEASE_RESOURCES: usize = 64;
 /// How long a wait goes on before lanes made by other nodes are looked for.
 pub const LANES_REFRESH: Duration = Duration::from_secs(1);
 /// Most timers that are fired together.
 pub const TIMER_BATCH: usize = 1_000;
 /// How far ahead a partition's leader looks for timers, and how often at least.
 pub const TIMER_HORIZON: Millis = Millis::new(1_000);
+/// A timer that is overdue by this much is fired by any node: its leader may be gone.
+pub const TIMER_OVERDUE: Millis = Millis::new(1_000);
 /// How long a partition's leader leads without campaigning again.
 pub const LEADER_TERM: Millis = Millis::from_secs(15);
 /// Most batches of events that a slow reader may fall behind before it loses some.

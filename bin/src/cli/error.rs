@@ -2,9 +2,9 @@ use std::io;
 use std::process::ExitCode;
 
 use russet::wire::Problem;
+use russet_backends::config::ConfigError as BackendError;
 
 use super::Global;
-use crate::backend::BackendError;
 use crate::config::ConfigError;
 use crate::exec::ProgramError;
 use crate::log::LogError;
@@ -123,7 +123,7 @@ impl CliError {
             Self::Input { .. }
             | Self::File { .. }
             | Self::Config(_)
-            | Self::Backend(BackendError::Settings(_))
+            | Self::Backend(BackendError::Text(_) | BackendError::Range { .. })
             | Self::Log(_)
             | Self::Program(_) => BAD_INPUT,
             Self::Client(russet::Error::Setting { .. }) => BAD_INPUT,

@@ -64,7 +64,11 @@ impl Run {
             events: self.events,
             json: global.json,
             fresh: self.fresh,
-            display: if global.quiet { Display::Silent } else { Display::Automatic },
+            display: if global.quiet {
+                Display::Silent
+            } else {
+                Display::Automatic
+            },
         };
         let ended = run(&options)?;
         Ok(ExitCode::from(ended.exit_status()))

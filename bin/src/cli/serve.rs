@@ -1,15 +1,15 @@
 //! `russet serve`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use russet_engine::{Configuration, Scheduler, SystemClock, SystemEntropy};
+use russet_backends::config::{Config as Backends, DATA_DIR, StoreBackend};
+use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CliError, Global, report};
-use crate::backend;
 use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
 use crate::serve::{Metrics, Server, Settings, Stop, Tokens};
@@ -75,15 +75,19 @@ impl Serve {
     ) -> Result<ExitCode, CliError> {
         // An address that cannot be used is told before a data directory is made.
         crate::serve::check(listen, &tokens)?;
-        let opened = backend::open(&config.backend, self.data_dir.as_deref())?;
+        let clock = Arc::new(SystemClock);
+        let settings = config.backend(self.data_dir.as_deref());
+        let backend = settings.open(clock.clone()).await?;
+        let store = describe(&settings);
         let metrics = Arc::new(Metrics::new());
         let configuration = Configuration {
+            node: Some(ONLY_NODE),
             observers: vec![metrics.clone()],
-            ..opened.configuration
+            ..Configuration::default()
         };
-        let partitions = opened.backend.store.partitions();
-        let (clock, entropy) = (Arc::new(SystemClock), Arc::new(SystemEntropy::new()));
-        let scheduler = Scheduler::start(opened.backend, configuration, clock, entropy);
+        let partitions = backend.store.partitions();
+        let entropy = Arc::new(SystemEntropy::new());
+        let scheduler = Scheduler::start(backend, configuration, clock, entropy);
         let settings = Settings {
             listen,
             tokens,
@@ -98,19 +102,27 @@ impl Serve {
         };
         stop_on_signal(server.stop())?;
         let url = format!("http://{}", server.address());
-        tracing::info!(
-            url,
-            store = opened.describes,
-            "russet serves; stop it with Ctrl-C"
-        );
+        tracing::info!(url, store, "russet serves; stop it with Ctrl-C");
         if global.json {
-            report::json(&serde_json::json!({"url": url, "store": opened.describes}))?;
+            report::json(&serde_json::json!({"url": url, "store": store}))?;
         } else if !global.quiet {
-            report::line(format!("listening on {url}, {}", opened.describes))?;
+            report::line(format!("listening on {url}, {store}"))?;
         }
         server.run().await;
         tracing::info!("russet has stopped");
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Where tasks are kept, for people to read.
+fn describe(settings: &Backends) -> String {
+    match settings.store.backend {
+        StoreBackend::Memory => "in memory: nothing survives this process".to_owned(),
+        StoreBackend::Embedded => {
+            let data_dir = settings.store.data_dir.as_deref();
+            let data_dir = data_dir.unwrap_or(Path::new(DATA_DIR));
+            format!("data in {}", data_dir.display())
+        }
     }
 }
 

@@ -2,22 +2,22 @@
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::Guard;
+use super::guard::Watch;
 
 /// The process group of one command. Dropping it kills whatever is left of the group.
 pub(super) struct Group<'a> {
     id: Pid,
-    guard: Option<&'a Guard>,
+    watch: Option<&'a Watch<'a>>,
 }
 
 impl<'a> Group<'a> {
     /// The group that the process `pid` leads; `None` when there is no such id.
-    pub fn led_by(pid: Option<u32>, guard: Option<&'a Guard>) -> Option<Self> {
+    pub fn led_by(pid: Option<u32>, watch: Option<&'a Watch<'a>>) -> Option<Self> {
         let id = Pid::from_raw(i32::try_from(pid?).ok()?)?;
-        if let Some(guard) = guard {
-            guard.watch(id);
+        if let Some(watch) = watch {
+            watch.started(id);
         }
-        Some(Self { id, guard })
+        Some(Self { id, watch })
     }
 
     /// Asks every process of the group to stop.
@@ -34,8 +34,8 @@ impl<'a> Group<'a> {
 impl Drop for Group<'_> {
     fn drop(&mut self) {
         self.kill();
-        if let Some(guard) = self.guard {
-            guard.forget(self.id);
+        if let Some(watch) = self.watch {
+            watch.ended(self.id);
         }
     }
 }

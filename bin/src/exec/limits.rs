@@ -13,3 +13,11 @@ pub const KILL_GRACE: Duration = Duration::from_secs(10);
 pub const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// How much is read from a pipe at once, in bytes.
 pub const READ_BYTES: usize = 16 * 1024;
+/// The pauses between a guard's looks for processes that its worker left behind: one that was
+/// being started when the worker was killed shows itself a moment later.
+pub const GUARD_LOOKS: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(50),
+    Duration::from_millis(200),
+    Duration::from_secs(1),
+];

@@ -11,6 +11,7 @@ use tokio::process::{Child, ChildStdin};
 use tokio::time::{Duration, sleep, timeout};
 
 use super::group::Group;
+use super::guard::Watch;
 use super::output::{Head, Tail};
 use super::{Guard, Program, limits};
 
@@ -54,8 +55,9 @@ pub async fn run(
     guard: Option<&Guard>,
     stop: impl Future<Output = ()>,
 ) -> io::Result<Ran> {
-    let mut child = start(program, &job)?;
-    let group = Group::led_by(child.id(), guard);
+    let watched = guard.map(Guard::watch);
+    let mut child = start(program, &job, watched.as_ref())?;
+    let group = Group::led_by(child.id(), watched.as_ref());
     let (input, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let (mut head, mut tail) = (Head::default(), Tail::default());
     let reading = async {
@@ -102,10 +104,13 @@ pub async fn run(
     })
 }
 
-fn start(program: &Program, job: &Job) -> io::Result<Child> {
+fn start(program: &Program, job: &Job, watch: Option<&Watch<'_>>) -> io::Result<Child> {
     let mut command = program.command();
     if let Some(directory) = &job.directory {
         command.current_dir(directory);
+    }
+    if let Some((name, value)) = watch.map(Watch::variable) {
+        command.env(name, value);
     }
     command
         .envs(job.environment.iter().map(|(name, value)| (name, value)))

@@ -80,7 +80,10 @@ mod tests {
     fn a_task_that_could_never_run_is_refused_by_name() {
         let error = capacity(&limit(3), &workflow()).expect_err("is too small");
         let text = error.to_string();
-        assert!(text.starts_with("--capacity: task \"a\" needs cpu=4"), "{text}");
+        assert!(
+            text.starts_with("--capacity: task \"a\" needs cpu=4"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 use super::events::EventsFile;
 use super::plan::Plan;
 use super::pool::{Idle, Pool};
-use super::progress::{Board, News, Progress, error_of, wants_reason};
+use super::progress::{Board, News, Progress, wants_reason};
 use super::stop::Signals;
 use super::{RunError, limits};
 use crate::text::lasting;
@@ -110,8 +110,8 @@ impl Conductor<'_> {
             true => self.scheduler.get(event.task).await?,
             false => None,
         };
-        let error = error_of(task.as_deref());
-        self.progress.tell(lines, self.plan, &self.board, news, error);
+        self.progress
+            .tell(lines, self.plan, &self.board, news, task.as_deref());
         Ok(())
     }
 }

@@ -36,13 +36,14 @@ impl Directory {
     /// # Errors
     /// It is in use, or it cannot be made.
     pub fn lock(path: &Path) -> Result<Self, RunError> {
-        fs::create_dir_all(path).map_err(RunError::path("make the directory", path))?;
-        let name = path.join(LOCK);
+        let unusable = |why| RunError::Directory {
+            dir: path.to_owned(),
+            why,
+        };
+        fs::create_dir_all(path).map_err(unusable)?;
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
-        let mut lock = options
-            .open(&name)
-            .map_err(RunError::path("open", &name))?;
+        let mut lock = options.open(path.join(LOCK)).map_err(unusable)?;
         let start = Instant::now();
         loop {
             match lock.try_lock() {
@@ -56,7 +57,7 @@ impl Directory {
                         holder: holder(&lock),
                     });
                 }
-                Err(TryLockError::Error(error)) => return Err(RunError::path("lock", &name)(error)),
+                Err(TryLockError::Error(error)) => return Err(unusable(error)),
             }
         }
         // Only for the message that others get.
@@ -203,7 +204,10 @@ mod tests {
         let directory = Directory::lock(dir.path()).expect("locks");
         fs::write(dir.path().join("run.json"), "{").expect("writes");
         let text = directory.identity().expect_err("is damaged").to_string();
-        assert!(text.contains("is damaged: run.json cannot be read"), "{text}");
+        assert!(
+            text.contains("is damaged: run.json cannot be read"),
+            "{text}"
+        );
         directory.clear().expect("can be cleared");
     }
 }

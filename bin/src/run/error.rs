@@ -44,7 +44,9 @@ pub enum RunError {
         file: PathBuf,
     },
     /// Resources are to be counted that were left out when the workflow was started.
-    #[error("--capacity: this workflow was started without it, so its tasks' resources are not counted: go on without --capacity, or start over with --fresh")]
+    #[error(
+        "--capacity: this workflow was started without it, so its tasks' resources are not counted: go on without --capacity, or start over with --fresh"
+    )]
     Uncounted,
     /// The data directory holds something that is not of a run.
     #[error("{} is not the data directory of a `russet run`: it holds {entry}; name another directory with --data-dir", dir.display())]
@@ -73,6 +75,14 @@ pub enum RunError {
         /// What is wrong with it.
         why: String,
     },
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {}: {why}; name another with --data-dir", dir.display())]
+    Directory {
+        /// The data directory.
+        dir: PathBuf,
+        /// What the system said.
+        why: io::Error,
+    },
     /// The system does not do what is needed.
     #[error("cannot {what}: {why}")]
     System {
@@ -97,6 +107,7 @@ impl RunError {
         match self {
             Self::Workflow(_) | Self::Name(_) => "invalid_workflow",
             Self::Option { .. } | Self::Uncounted => "invalid",
+            Self::Directory { .. } => "unusable",
             Self::Locked { .. } => "locked",
             Self::Changed { .. } => "changed",
             Self::Foreign { .. } | Self::Events { .. } => "foreign",

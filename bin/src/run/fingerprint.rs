@@ -80,7 +80,10 @@ mod tests {
 
     #[test]
     fn only_what_the_tasks_say_counts() {
-        let plain = of("a.yaml", "tasks: {a: {run: 'true'}, b: {sleep: 1, depends_on: [a]}}");
+        let plain = of(
+            "a.yaml",
+            "tasks: {a: {run: 'true'}, b: {sleep: 1, depends_on: [a]}}",
+        );
         let written_otherwise = r#"{"name": "x", "tasks": {"a": {"run": "true"},
             "b": {"depends_on": ["a"], "sleep": "1000ms"}}}"#;
         assert_eq!(of("b.json", written_otherwise), plain);

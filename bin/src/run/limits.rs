@@ -52,3 +52,5 @@ pub const SHOWN_CHARS: usize = 100;
 pub const RECHECK: Duration = Duration::from_secs(1);
 /// How often bars move although nothing happens.
 pub const REDRAW: Duration = Duration::from_millis(100);
+/// Tasks on one page when an earlier run is looked through.
+pub const PAGE: usize = 1_000;

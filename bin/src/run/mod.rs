@@ -12,6 +12,7 @@ mod events;
 mod fingerprint;
 mod identity;
 pub mod limits;
+mod observed;
 mod plan;
 mod pool;
 mod prepare;
@@ -21,6 +22,7 @@ mod shell;
 mod stop;
 mod summary;
 mod takeover;
+mod unmet;
 mod work;
 
 use std::path::PathBuf;

@@ -83,12 +83,7 @@ impl Plan {
     fn task(&self, position: usize, spec: &TaskSpec, counted: bool) -> Result<NewTask, NameError> {
         let payload = Payload::of(spec);
         let kind = TaskType::new(payload.job.kind())?;
-        let new = NewTask::new(
-            self.task_id(position),
-            kind,
-            Self::queue(),
-            payload.write(),
-        );
+        let new = NewTask::new(self.task_id(position), kind, Self::queue(), payload.write());
         let resources = if counted {
             resources(spec)?
         } else {
@@ -180,9 +175,15 @@ mod tests {
         assert_eq!((a.kind.as_str(), b.kind.as_str()), ("shell", "sleep"));
         assert_eq!(a.timeout, Some(Millis::new(3_000)));
         assert_eq!(a.start, Some(When::In(Millis::new(1_000))));
-        assert_eq!((a.expected, b.expected), (Some(Millis::new(5_000)), Some(Millis::new(2_000))));
+        assert_eq!(
+            (a.expected, b.expected),
+            (Some(Millis::new(5_000)), Some(Millis::new(2_000)))
+        );
         assert_eq!((a.priority, b.priority), (Some(7), None));
-        assert_eq!((a.retry.max_retries, b.retry.max_retries), (limits::RETRIES, 0));
+        assert_eq!(
+            (a.retry.max_retries, b.retry.max_retries),
+            (limits::RETRIES, 0)
+        );
         assert_eq!(b.dependencies[0].task, a.id);
         assert_eq!(b.dependencies[0].on, DependencyOn::Completion);
         assert_eq!(b.if_unsatisfied, IfUnsatisfied::Run);

@@ -12,6 +12,7 @@ use super::directory::Directory;
 use super::events::EventsFile;
 use super::fingerprint::fingerprint;
 use super::identity::Identity;
+use super::observed::{expect, observed};
 use super::plan::Plan;
 use super::{Options, RunError, limits, takeover};
 use crate::workflow::Workflow;
@@ -52,10 +53,10 @@ pub(super) fn queue_config() -> QueueConfig {
 pub(super) async fn prepare(
     options: &Options,
     directory: &Directory,
-    workflow: Workflow,
+    mut workflow: Workflow,
     seams: &Seams,
 ) -> Result<Prepared, RunError> {
-    let identity = identify(options, directory, &workflow, seams)?;
+    let identity = identify(options, directory, &mut workflow, seams).await?;
     let plan = Arc::new(Plan::new(identity.id, workflow));
     let store = open(directory, seams.clock.clone())?;
     let mut tasks = stored(&plan, store.as_ref(), directory).await?;
@@ -85,15 +86,17 @@ pub(super) async fn prepare(
 }
 
 /// Finds out whether the directory is this workflow's, or makes it so.
-fn identify(
+async fn identify(
     options: &Options,
     directory: &Directory,
-    workflow: &Workflow,
+    workflow: &mut Workflow,
     seams: &Seams,
 ) -> Result<Identity, RunError> {
     let fingerprint = fingerprint(workflow);
     let known = if options.fresh {
+        let observed = observed(directory, seams.clock.clone()).await;
         directory.clear()?;
+        expect(workflow, &observed);
         None
     } else {
         directory.identity()?
@@ -137,7 +140,9 @@ async fn stored(
     directory: &Directory,
 ) -> Result<Vec<Arc<Task>>, RunError> {
     let partition = plan.id.partition();
-    let workflow = store.get(partition, &[RecordKey::Workflow(plan.id)]).await?;
+    let workflow = store
+        .get(partition, &[RecordKey::Workflow(plan.id)])
+        .await?;
     let submitted = workflow.iter().flatten();
     let mut submitted = submitted.filter(|found| matches!(found.record, Record::Workflow(_)));
     if submitted.next().is_none() {
@@ -152,11 +157,7 @@ async fn stored(
     .collect()
 }
 
-fn open_events(
-    path: &Path,
-    plan: &Arc<Plan>,
-    tasks: &[Arc<Task>],
-) -> Result<EventsFile, RunError> {
+fn open_events(path: &Path, plan: &Arc<Plan>, tasks: &[Arc<Task>]) -> Result<EventsFile, RunError> {
     if tasks.is_empty() {
         return EventsFile::start(path, plan.clone());
     }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use russet_core::{Resources, Status, WorkerId};
-use russet_engine::{Configuration, Scheduler, SystemClock, SystemEntropy};
+use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 use tokio::sync::Notify;
 
 use super::capacity::capacity;
@@ -51,14 +51,22 @@ pub fn run(options: &Options) -> Result<Ended, RunError> {
 fn conditions(options: &Options, workflow: &Workflow) -> Result<Conditions, RunError> {
     let refused = |option, why| Err(RunError::Option { option, why });
     let most = limits::CONCURRENCY;
-    let concurrency = options.concurrency.unwrap_or_else(|| default_concurrency(workflow));
+    let concurrency = options
+        .concurrency
+        .unwrap_or_else(|| default_concurrency(workflow));
     if !(1..=most).contains(&concurrency) {
-        return refused("concurrency", format!("{concurrency} is not a number from 1 to {most}"));
+        return refused(
+            "concurrency",
+            format!("{concurrency} is not a number from 1 to {most}"),
+        );
     }
     let speedup = options.speedup;
     if !limits::SPEEDUP.contains(&speedup) {
         let (least, most) = (limits::SPEEDUP.start(), limits::SPEEDUP.end());
-        return refused("speedup", format!("{speedup} is not a number from {least} to {most}"));
+        return refused(
+            "speedup",
+            format!("{speedup} is not a number from {least} to {most}"),
+        );
     }
     Ok(Conditions {
         concurrency,
@@ -123,8 +131,13 @@ impl Session<'_> {
         let shell = shell.transpose()?;
         let ready = Arc::new(Notify::new());
         let (recorder, events) = Recorder::new(prepared.events.clone(), ready.clone());
-        let worker = format!("run-{}-{}", std::process::id(), seams.clock.now().as_millis());
+        let worker = format!(
+            "run-{}-{}",
+            std::process::id(),
+            seams.clock.now().as_millis()
+        );
         let configuration = Configuration {
+            node: Some(ONLY_NODE),
             queue_defaults: queue_config(),
             observers: vec![Arc::new(recorder)],
             ..Configuration::default()
@@ -137,7 +150,10 @@ impl Session<'_> {
         if prepared.tasks.is_empty() {
             scheduler.submit(plan.submission(prepared.counted)?).await?;
         }
-        let succeeded = prepared.tasks.iter().map(|task| task.status == Status::Succeeded);
+        let succeeded = prepared
+            .tasks
+            .iter()
+            .map(|task| task.status == Status::Succeeded);
         let (pool, idle) = Pool::start(Setup {
             scheduler: scheduler.clone(),
             plan: plan.clone(),
@@ -173,7 +189,10 @@ impl Session<'_> {
     fn greet(&self, prepared: &Prepared, progress: &Progress, board: &Board) {
         let tasks = board.total();
         let (ended, at_once) = (board.ended(), self.conditions.concurrency);
-        let (name, dir) = (&prepared.plan.workflow.name, self.directory.path().display());
+        let (name, dir) = (
+            &prepared.plan.workflow.name,
+            self.directory.path().display(),
+        );
         progress.say(&match ended {
             0 => format!("{name}: {tasks} tasks, {at_once} at once, data in {dir}"),
             _ => format!("{name}: going on with {ended} of {tasks} tasks done, {at_once} at once, data in {dir}"),

@@ -106,7 +106,10 @@ impl Batch<'_> {
             return Ok(());
         }
         let transaction = Transaction { version, changes };
-        let outcomes = self.store.commit(self.view.partition, vec![transaction]).await?;
+        let outcomes = self
+            .store
+            .commit(self.view.partition, vec![transaction])
+            .await?;
         match outcomes.as_slice() {
             [Outcome::Committed] => Ok(()),
             _ => Err(EngineError::Contended {
@@ -135,5 +138,4 @@ pub(super) async fn tasks(
 }
 
 #[cfg(test)]
-#[path = "takeover_tests.rs"]
 mod tests;

@@ -47,13 +47,17 @@ pub(super) async fn explain(
 ) -> Result<Json<Explanation>, Refusal> {
     let task = app.scheduler().get(id).await?;
     let task = task.ok_or(Rejection::NotFound { task: id })?;
-    let reasons = match task.status {
+    let mut reasons = match task.status {
         Status::Blocked => blocked(&app, &task).await?,
         Status::Scheduled => vec![scheduled(&task, app.now())],
         Status::Queued => queued(&app, &task).await?,
         Status::Running => running(&task, app.now()),
         Status::Succeeded | Status::Dead | Status::Cancelled => vec![ended(&task, app.now())],
     };
+    if matches!(task.status, Status::Blocked | Status::Scheduled) && !task.resources.is_empty() {
+        // It cannot start yet, and could not start later either.
+        reasons.extend(nobody(&app, &task));
+    }
     Ok(Json(Explanation {
         task: id,
         status: task.status,
@@ -145,11 +149,7 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
             format!("queue {queue} runs {running} tasks, and its concurrency limit is {limit}");
         reasons.push(reason("concurrency_limit", detail));
     }
-    match app.workers.who_fits(queue, &task.resources, now) {
-        WhoFits::Somebody => {}
-        WhoFits::NobodyServes => reasons.push(reason("no_worker", nobody_serves(task))),
-        WhoFits::NobodyFits => reasons.push(reason("no_resources", nobody_fits(task))),
-    }
+    reasons.extend(nobody(app, task));
     if reasons.is_empty() {
         let since = task
             .ready_at
@@ -165,6 +165,18 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
         reasons.push(reason("waiting", detail));
     }
     Ok(reasons)
+}
+
+/// Why no live worker can run the task, if that is so.
+fn nobody(app: &App, task: &Task) -> Option<Reason> {
+    let fits = app
+        .workers
+        .who_fits(&task.queue, &task.resources, app.now());
+    match fits {
+        WhoFits::Somebody => None,
+        WhoFits::NobodyServes => Some(reason("no_worker", nobody_serves(task))),
+        WhoFits::NobodyFits => Some(reason("no_resources", nobody_fits(task))),
+    }
 }
 
 fn nobody_serves(task: &Task) -> String {

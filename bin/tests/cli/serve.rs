@@ -96,12 +96,31 @@ fn a_configuration_is_read_and_flags_go_before_it() {
         error.contains("line 2") && error.contains("lissten"),
         "{error}"
     );
+    std::fs::write(file, "[store]\npartitions = 0\n").expect("is written");
+    let none = refused(&["--config", file], |_| {});
+    assert_eq!(
+        none.error(2),
+        "error: [store] partitions is 0: set it to 1 to 4096"
+    );
     let missing = refused(&["--config", "nowhere.toml"], |_| {});
     assert!(
         missing
             .error(2)
             .contains("cannot read the configuration nowhere.toml")
     );
+}
+
+#[test]
+fn a_store_in_memory_leaves_nothing_on_the_disk() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("russet.toml");
+    std::fs::write(&file, "[store]\nbackend = \"memory\"\npartitions = 4\n").expect("is written");
+    let site = Site::with(|command| {
+        command.arg("--config").arg(&file);
+    });
+    let id = site.submit(&["--type", "a"]);
+    assert_eq!(site.task(&id)["status"], "queued");
+    assert!(!site.folder.path().join("data").exists());
 }
 
 #[test]

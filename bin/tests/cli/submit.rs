@@ -83,6 +83,13 @@ fn a_task_that_nobody_can_run_is_submitted_with_a_warning() {
     );
     let ran = site.run(&["--json", "submit", "--type", "train", "--need", "gpu=8"]);
     assert!(ran.json()["warnings"][0].is_string(), "{ran:?}");
+    let later = site.run(&[
+        "submit", "--type", "train", "--need", "gpu=8", "--delay", "1h",
+    ]);
+    assert!(
+        later.stderr.starts_with("warning: no worker asked"),
+        "{later:?}"
+    );
 }
 
 #[test]

@@ -158,6 +158,17 @@ fn a_worker_that_is_killed_leaves_no_command_behind() {
 }
 
 #[test]
+fn a_worker_that_is_killed_leaves_no_command_behind_that_left_its_group() {
+    let site = Site::start();
+    let script = "setsid sh -c 'echo $$ > child; exec sleep 300' & wait";
+    let worker = site.worker(&["--shell", "--exec", script]);
+    site.submit(&["--type", "a"]);
+    let child = appears(&site.folder.path().join("child"));
+    worker.signal("KILL");
+    disappears(&child);
+}
+
+#[test]
 fn a_worker_that_is_stopped_finishes_what_it_runs() {
     let site = Site::start();
     let script = "echo $$ > started; until test -e go; do sleep 0.02; done; echo done";

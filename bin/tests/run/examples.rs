@@ -9,7 +9,8 @@ fn examples() -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).expect("is there");
     let files = entries.map(|entry| entry.expect("reads").path());
     let is_workflow = |path: &std::path::PathBuf| {
-        path.extension().is_some_and(|known| known == "yaml" || known == "json")
+        path.extension()
+            .is_some_and(|known| known == "yaml" || known == "json")
     };
     files.filter(is_workflow).collect()
 }
@@ -37,9 +38,22 @@ fn the_report_is_a_useful_file() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/report.yaml");
     let ran = world.run(&[file.to_str().expect("text")]).ended(0);
     let report = world.read("report.md");
-    for part in ["40000 orders", "## Regions", "## Products", "## Months", "| 12 |"] {
+    for part in [
+        "40000 orders",
+        "## Regions",
+        "## Products",
+        "## Months",
+        "| 12 |",
+    ] {
         assert!(report.contains(part), "{report}");
     }
-    assert!(ran.stdout.starts_with("report: 14 of 14 tasks succeeded; 14 attempts\nmakespan "));
-    assert!(world.read("report.russet-data/logs/verify.log").contains("40000 orders, 40000 counted"));
+    assert!(
+        ran.stdout
+            .starts_with("report: 14 of 14 tasks succeeded; 14 attempts\nmakespan ")
+    );
+    assert!(
+        world
+            .read("report.russet-data/logs/verify.log")
+            .contains("40000 orders, 40000 counted")
+    );
 }

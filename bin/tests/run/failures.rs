@@ -16,9 +16,19 @@ tasks:
   alarm: {run: echo alarm >> ran, depends_on: [{task: fails, on: failure}]}
   unneeded: {run: echo unneeded >> ran, depends_on: [{task: alarm, on: failure}]}",
     );
-    let ran = world.run(&["w.yaml", "--json", "--events", "events"]).ended(1);
+    let ran = world
+        .run(&["w.yaml", "--json", "--events", "events"])
+        .ended(1);
     let totals = ran.totals();
-    assert_eq!((totals.tasks, totals.succeeded, totals.dead, totals.cancelled), (8, 3, 2, 3));
+    assert_eq!(
+        (
+            totals.tasks,
+            totals.succeeded,
+            totals.dead,
+            totals.cancelled
+        ),
+        (8, 3, 2, 3)
+    );
     assert_eq!(totals.attempts, 5);
     let mut done: Vec<_> = world.read("ran").lines().map(str::to_owned).collect();
     done.sort_unstable();
@@ -27,21 +37,35 @@ tasks:
         "w: 3 of 8 tasks succeeded, 2 dead, 3 cancelled (1 not needed); 5 attempts",
         "failed: fails (2 attempts): exit status 7: the reason",
         "    log: w.russet-data/logs/fails.log",
-        "failed: dead (0 attempts): a task that it depends on ended dead",
+        "failed: dead (0 attempts): fails is dead",
         "cancelled: cancelled, after-cancelled",
-        "fails: failed, attempt 1: exit status 7: the reason; will be tried again",
+        "fails: failed, attempt 1: exit status 7: the reason; again in 1",
         "fails: failed for good: exit status 7: the reason",
+        "dead: failed, since fails is dead",
+        "cancelled: cancelled, since fails is dead",
+        "after-cancelled: cancelled, since cancelled was cancelled",
+        "unneeded: cancelled, since alarm succeeded",
     ];
     for line in said {
-        assert!(ran.stderr.contains(line), "{line:?} is not in {}", ran.stderr);
+        assert!(
+            ran.stderr.contains(line),
+            "{line:?} is not in {}",
+            ran.stderr
+        );
     }
     let log = "first\nthe reason\n--- attempt 2\nfirst\nthe reason\n";
     assert_eq!(world.read("w.russet-data/logs/fails.log"), log);
     let events = world.events("events");
-    check(&workflow::read(&world.path("w.yaml")).expect("reads"), &events);
+    check(
+        &workflow::read(&world.path("w.yaml")).expect("reads"),
+        &events,
+    );
     let ends = ends(&events);
     assert_eq!(ends["fails"].reason.as_deref(), Some("failed"));
-    assert_eq!(ends["unneeded"].reason.as_deref(), Some("dependency_unsatisfied"));
+    assert_eq!(
+        ends["unneeded"].reason.as_deref(),
+        Some("dependency_unsatisfied")
+    );
 }
 
 #[test]
@@ -66,14 +90,27 @@ fn a_task_is_tried_again_and_knows_which_attempt_it_is() {
     retry_delay: 10ms
     env: {EXTRA: more}",
     );
-    let ran = world.run(&["w.yaml", "--json", "--events", "events"]).ended(0);
+    let ran = world
+        .run(&["w.yaml", "--json", "--events", "events"])
+        .ended(0);
     assert_eq!(ran.totals().attempts, 3);
-    assert_eq!(world.read("ran"), "flaky 1 more\nflaky 2 more\nflaky 3 more\n");
+    assert_eq!(
+        world.read("ran"),
+        "flaky 1 more\nflaky 2 more\nflaky 3 more\n"
+    );
     let events = world.events("events");
-    check(&workflow::read(&world.path("w.yaml")).expect("reads"), &events);
+    check(
+        &workflow::read(&world.path("w.yaml")).expect("reads"),
+        &events,
+    );
     let kinds: Vec<_> = events.iter().map(|event| event.event.as_str()).collect();
     let again = ["failed", "retried", "queued", "leased"];
-    let expected = [&["submitted", "queued", "leased"][..], &again, &again, &["succeeded"]];
+    let expected = [
+        &["submitted", "queued", "leased"][..],
+        &again,
+        &again,
+        &["succeeded"],
+    ];
     assert_eq!(kinds, expected.concat());
 }
 
@@ -85,7 +122,14 @@ fn a_timeout_ends_the_whole_process_group() {
   obeys: {run: 'sleep 1000 & echo $! > obeying; wait', timeout: 300ms, max_retries: 1, retry_delay: 10ms}
   sleeps: {sleep: 1000s, timeout: 100ms, max_retries: 0}",
     );
-    let ran = world.run(&["w.yaml", "--json", "--concurrency", "3", "--events", "events"]);
+    let ran = world.run(&[
+        "w.yaml",
+        "--json",
+        "--concurrency",
+        "3",
+        "--events",
+        "events",
+    ]);
     let ran = ran.ended(1);
     assert_eq!((ran.totals().dead, ran.totals().attempts), (3, 4));
     let said = "failed: stuck (1 attempt): the attempt took longer than the task's timeout";
@@ -95,8 +139,15 @@ fn a_timeout_ends_the_whole_process_group() {
         eventually("the end of a process", || (!is_running(&pid)).then_some(()));
     }
     let events = world.events("events");
-    check(&workflow::read(&world.path("w.yaml")).expect("reads"), &events);
-    assert!(ends(&events).values().all(|end| end.reason.as_deref() == Some("timed_out")));
+    check(
+        &workflow::read(&world.path("w.yaml")).expect("reads"),
+        &events,
+    );
+    assert!(
+        ends(&events)
+            .values()
+            .all(|end| end.reason.as_deref() == Some("timed_out"))
+    );
 }
 
 #[test]

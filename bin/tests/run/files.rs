@@ -14,7 +14,10 @@ fn run_recorded(world: &World, file: &std::path::Path, speedup: &str) {
     let totals = ran.totals();
     let tasks = workflow.tasks.len();
     assert_eq!((totals.tasks, totals.succeeded), (tasks, tasks));
-    assert_eq!((totals.attempts, totals.dead, totals.cancelled), (tasks as u64, 0, 0));
+    assert_eq!(
+        (totals.attempts, totals.dead, totals.cancelled),
+        (tasks as u64, 0, 0)
+    );
     check(&workflow, &world.events("events"));
     let path = workflow.critical_path().run_time.as_secs_f64();
     let speedup: f64 = speedup.parse().expect("a number");
@@ -50,19 +53,33 @@ fn a_fan_in_of_1000_among_1300_tasks() {
 fn wide() -> String {
     let mut tasks = vec![("start".to_owned(), Vec::new(), 1.0)];
     for n in 0..1_000 {
-        tasks.push((format!("wide {n}"), vec!["start".to_owned()], 0.5 + n as f64 / 500.0));
+        tasks.push((
+            format!("wide {n}"),
+            vec!["start".to_owned()],
+            0.5 + n as f64 / 500.0,
+        ));
     }
-    tasks.push(("gather".to_owned(), (0..1_000).map(|n| format!("wide {n}")).collect(), 2.0));
+    tasks.push((
+        "gather".to_owned(),
+        (0..1_000).map(|n| format!("wide {n}")).collect(),
+        2.0,
+    ));
     for n in 0..149 {
         tasks.push((format!("first/{n}"), vec!["gather".to_owned()], 1.5));
         tasks.push((format!("second/{n}"), vec![format!("first/{n}")], 0.7));
     }
     let (mut specified, mut executed) = (String::new(), String::new());
     for (id, parents, seconds) in &tasks {
-        write!(specified, "{{\"id\": {id:?}, \"parents\": {parents:?}, \"children\": []}},")
-            .expect("writes");
-        write!(executed, "{{\"id\": {id:?}, \"runtimeInSeconds\": {seconds}, \"coreCount\": 1}},")
-            .expect("writes");
+        write!(
+            specified,
+            "{{\"id\": {id:?}, \"parents\": {parents:?}, \"children\": []}},"
+        )
+        .expect("writes");
+        write!(
+            executed,
+            "{{\"id\": {id:?}, \"runtimeInSeconds\": {seconds}, \"coreCount\": 1}},"
+        )
+        .expect("writes");
     }
     assert_eq!(tasks.len(), 1_300);
     format!(
@@ -75,17 +92,29 @@ fn wide() -> String {
 
 #[test]
 fn a_finished_run_is_not_run_again() {
-    let world = World::with("tasks: {a: {run: 'echo a >> ran'}, b: {run: 'exit 3', max_retries: 0}}");
+    let world =
+        World::with("tasks: {a: {run: 'echo a >> ran'}, b: {run: 'exit 3', max_retries: 0}}");
     let first = world.run(&["w.yaml", "--json"]).ended(1);
-    let second = world.run(&["w.yaml", "--json", "--events", "late"]).ended(1);
+    let second = world
+        .run(&["w.yaml", "--json", "--events", "late"])
+        .ended(1);
     assert_eq!(first.totals(), second.totals());
     let said = "w: already done in w.russet-data; --fresh starts over\n";
     assert!(second.stderr.starts_with(said), "{}", second.stderr);
-    let summary = |stderr: &str| stderr.lines().skip_while(|line| !line.starts_with("w: 1 of 2")).map(str::to_owned).collect::<Vec<_>>();
+    let summary = |stderr: &str| {
+        stderr
+            .lines()
+            .skip_while(|line| !line.starts_with("w: 1 of 2"))
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(summary(&first.stderr), summary(&second.stderr));
     assert_eq!(world.read("ran"), "a\n");
     // Events that were never asked for are told as far as the records tell.
-    check(&workflow::read(&world.path("w.yaml")).expect("reads"), &world.events("late"));
+    check(
+        &workflow::read(&world.path("w.yaml")).expect("reads"),
+        &world.events("late"),
+    );
     world.run(&["w.yaml", "--fresh"]).ended(1);
     assert_eq!(world.read("ran"), "a\na\n");
 }
@@ -100,5 +129,8 @@ fn the_json_line_is_as_documented() {
     );
     assert_eq!(ran.stdout, format!("{line}\n"));
     let quiet = world.run(&["w.yaml", "--json", "--quiet"]).ended(0);
-    assert_eq!((quiet.stdout.trim_end(), quiet.stderr.as_str()), (line.as_str(), ""));
+    assert_eq!(
+        (quiet.stdout.trim_end(), quiet.stderr.as_str()),
+        (line.as_str(), "")
+    );
 }

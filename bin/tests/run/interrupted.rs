@@ -4,7 +4,7 @@ use crate::support::{World, check, eventually, is_running};
 
 const WAITS: &str = "
 tasks:
-  waits: {run: 'echo $$ > up; until test -e go; do sleep 0.01; done', max_retries: 0}
+  waits: {run: 'echo $$ > up; until test -e go || ! test -e w.yaml; do sleep 0.01; done', max_retries: 0}
   next: {run: 'echo next > next', depends_on: [waits]}";
 
 #[test]
@@ -14,17 +14,30 @@ fn the_first_interrupt_lets_running_tasks_end_and_starts_no_more() {
     world.await_file("up");
     run.signal(Signal::INT);
     let said = run.await_line("stopping");
-    assert_eq!(said, "stopping: waiting up to 30s for a running task; Ctrl-C again ends it\n");
+    assert_eq!(
+        said,
+        "stopping: waiting up to 30s for a running task; Ctrl-C again ends it\n"
+    );
     world.write("go", "");
     let ran = run.end().ended(130);
     let totals = ran.totals();
     assert_eq!((totals.tasks, totals.succeeded, totals.attempts), (2, 1, 1));
-    assert!(ran.stderr.contains("w: 1 of 2 tasks succeeded, 1 not ended; 1 attempts\n"));
+    assert!(
+        ran.stderr
+            .contains("w: 1 of 2 tasks succeeded, 1 not ended; 1 attempts\n")
+    );
     assert!(ran.stderr.contains("stopped; to go on: "), "{}", ran.stderr);
-    assert!(ran.stderr.ends_with(" run w.yaml --json --events events\n"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.ends_with(" run w.yaml --json --events events\n"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(world.read("next"), "");
 
-    let totals = world.run(&["w.yaml", "--json", "--events", "events"]).ended(0).totals();
+    let totals = world
+        .run(&["w.yaml", "--json", "--events", "events"])
+        .ended(0)
+        .totals();
     assert_eq!((totals.succeeded, totals.attempts), (2, 2));
     let workflow = russet_cli::workflow::read(&world.path("w.yaml"));
     check(&workflow.expect("reads"), &world.events("events"));
@@ -41,10 +54,17 @@ fn the_second_interrupt_ends_running_tasks_and_costs_them_no_retry() {
         run.signal(signal);
         run.await_line("ending the running tasks");
         let ran = run.end().ended(130);
-        assert!(!ran.stderr.contains("--fresh"), "would start over: {}", ran.stderr);
+        assert!(
+            !ran.stderr.contains("--fresh"),
+            "would start over: {}",
+            ran.stderr
+        );
         assert!(!is_running(&pid));
         world.write("go", "");
-        let totals = world.run(&["w.yaml", "--json", "--events", "events"]).ended(0).totals();
+        let totals = world
+            .run(&["w.yaml", "--json", "--events", "events"])
+            .ended(0)
+            .totals();
         assert_eq!((totals.succeeded, totals.attempts), (2, 3));
         let events = world.events("events");
         let workflow = russet_cli::workflow::read(&world.path("w.yaml"));

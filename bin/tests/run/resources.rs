@@ -21,13 +21,27 @@ tasks: {a: {sleep: 30ms}, b: {sleep: 30ms}, c: {sleep: 30ms}, d: {sleep: 30ms}}"
 #[test]
 fn tasks_share_what_they_are_given() {
     let world = World::with(FOUR);
-    for (capacity, most) in [("cpu=2", 1), ("cpu=5", 2), ("cpu=5,gpu=9", 1), ("gpu=100", 4)] {
+    for (capacity, most) in [
+        ("cpu=2", 1),
+        ("cpu=5", 2),
+        ("cpu=5,gpu=9", 1),
+        ("gpu=100", 4),
+    ] {
         world
-            .run(&["w.yaml", "--fresh", "--capacity", capacity, "--events", "events"])
+            .run(&[
+                "w.yaml",
+                "--fresh",
+                "--capacity",
+                capacity,
+                "--events",
+                "events",
+            ])
             .ended(0);
         assert_eq!(most_at_once(&world.events("events")), most, "{capacity}");
     }
-    world.run(&["w.yaml", "--fresh", "--events", "events"]).ended(0);
+    world
+        .run(&["w.yaml", "--fresh", "--events", "events"])
+        .ended(0);
     assert_eq!(most_at_once(&world.events("events")), 4, "not counted");
 }
 
@@ -35,11 +49,13 @@ fn tasks_share_what_they_are_given() {
 fn a_small_task_may_go_before_a_large_one_that_has_no_room() {
     let world = World::with(
         "tasks:
-  holds: {run: 'until test -e small-ran; do sleep 0.01; done', resources: {cpu: 3}, priority: 9}
+  holds: {run: 'until test -e small-ran || ! test -e w.yaml; do sleep 0.01; done', resources: {cpu: 3}, priority: 9}
   large: {run: 'test -e small-ran', resources: {cpu: 4}, priority: 8}
   small: {run: 'touch small-ran', resources: {cpu: 1}, priority: 0}",
     );
-    world.run(&["w.yaml", "--capacity", "cpu=4", "--concurrency", "3"]).ended(0);
+    world
+        .run(&["w.yaml", "--capacity", "cpu=4", "--concurrency", "3"])
+        .ended(0);
 }
 
 #[test]
@@ -60,10 +76,39 @@ fn only_so_many_tasks_run_at_once_and_the_longest_path_goes_first() {
   long: {sleep: 10ms}
   longer: {sleep: 500ms, depends_on: [long]}",
     );
-    world.run(&["w.yaml", "--concurrency", "1", "--events", "events"]).ended(0);
+    world
+        .run(&["w.yaml", "--concurrency", "1", "--events", "events"])
+        .ended(0);
     let events = world.events("events");
     assert_eq!(most_at_once(&events), 1);
     let started = events.iter().filter(|event| event.event == "leased");
     let order: Vec<_> = started.map(|event| event.task.as_str()).collect();
     assert_eq!(order[..2], ["long", "longer"]);
+}
+
+#[test]
+fn what_was_observed_decides_what_goes_first_the_next_time() {
+    let world = World::with(
+        "tasks:
+  quick: {run: 'true'}
+  quick-next: {run: 'echo', depends_on: [quick]}
+  slow: {run: 'sleep 0.2'}",
+    );
+    let order = |more: &[&str]| {
+        let arguments = [
+            &["w.yaml", "--concurrency", "1", "--events", "events"],
+            more,
+        ]
+        .concat();
+        world.run(&arguments).ended(0);
+        let events = world.events("events");
+        let started = events.into_iter().filter(|event| event.event == "leased");
+        started.map(|event| event.task).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        order(&[])[0],
+        "quick",
+        "the longer path, as far as is known"
+    );
+    assert_eq!(order(&["--fresh"])[0], "slow");
 }

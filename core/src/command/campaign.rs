@@ -21,7 +21,7 @@ impl Campaign {
         };
         let epoch = match known {
             Some(leader) if leader.holder == self.node => leader.epoch,
-            Some(leader) if leader.expires_at + draft.view.max_clock_skew > draft.now => {
+            Some(leader) if self.must_respect(&leader, draft) => {
                 return Err(Rejection::NotLeader {
                     holder: leader.holder,
                     until: leader.expires_at,
@@ -38,5 +38,13 @@ impl Campaign {
         };
         draft.put(RecordKey::Leader, Record::Leader(leader));
         Ok(Reply::Leading(leader))
+    }
+
+    /// Whether another node may still be at work. A term that ends later than any that could
+    /// begin now was written by a clock that is ahead, and is not waited for.
+    fn must_respect(&self, leader: &Leader, draft: &Draft<'_>) -> bool {
+        let skew = draft.view.max_clock_skew;
+        let (earliest, latest) = (draft.now, draft.now + self.term + skew);
+        leader.expires_at + skew > earliest && leader.expires_at <= latest
     }
 }

@@ -22,11 +22,19 @@ pub struct LeaseTask {
 }
 
 impl LeaseTask {
+    /// Whether a worker may ask like this at all, whatever the task.
+    ///
+    /// # Errors
+    /// The field that cannot be.
+    pub fn check(worker: &WorkerId, duration: Option<Millis>) -> Result<(), Rejection> {
+        validate::worker(worker)?;
+        duration.map_or(Ok(()), |duration| {
+            validate::lease_duration("visibility_timeout_ms", duration)
+        })
+    }
+
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
-        validate::worker(&self.worker)?;
-        if let Some(duration) = self.duration {
-            validate::lease_duration("visibility_timeout_ms", duration)?;
-        }
+        Self::check(&self.worker, self.duration)?;
         let mut task = draft.task(self.task)?;
         let repeated = task.lease.as_ref().is_some_and(|l| l.id == self.lease);
         if repeated {

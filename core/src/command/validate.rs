@@ -125,8 +125,14 @@ pub(super) fn times(task: &NewTask, now: Timestamp) -> Checked {
         When::At(at) => at,
         When::In(after) => now + after,
     };
+    let said = |when: Option<When>, at, after| match when {
+        Some(When::In(_)) => after,
+        _ => at,
+    };
+    let start_field = said(task.start, "scheduled_at", "delay_ms");
+    let expires_field = said(task.expires, "expires_at", "expires_in_ms");
     let (start, expires) = (task.start.map(resolve), task.expires.map(resolve));
-    for (field, at) in [("scheduled_at", start), ("expires_at", expires)] {
+    for (field, at) in [(start_field, start), (expires_field, expires)] {
         if at.is_some_and(|at| at > furthest) {
             let limit = format!(
                 "at most {} days ahead",
@@ -140,16 +146,16 @@ pub(super) fn times(task: &NewTask, now: Timestamp) -> Checked {
     };
     if expires <= now {
         return Err(Rejection::invalid(
-            "expires_at",
-            "lies in the past",
+            expires_field,
+            "is not in the future",
             "a time to come",
         ));
     }
     if start.is_some_and(|start| start >= expires) {
         return Err(Rejection::invalid(
-            "expires_at",
-            "is not after scheduled_at, so that the task could never start",
-            "a time after scheduled_at",
+            expires_field,
+            format!("is not after {start_field}, so that the task could never start"),
+            format!("later than {start_field}"),
         ));
     }
     Ok(())

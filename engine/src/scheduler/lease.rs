@@ -53,6 +53,19 @@ impl Scheduler {
 }
 
 fn check(request: &LeaseRequest) -> Result<(), Rejection> {
+    LeaseTask::check(&request.worker, request.duration)?;
+    if request.queues.len() > limits::LEASE_QUEUES {
+        let problem = format!("has {} items", request.queues.len());
+        let limit = format!("1 to {} queue names", limits::LEASE_QUEUES);
+        return Err(Rejection::invalid("queues", problem, limit));
+    }
+    if let Some(capacity) = &request.capacity
+        && capacity.len() > limits::LEASE_RESOURCES
+    {
+        let problem = format!("names {} resources", capacity.len());
+        let limit = format!("at most {}", limits::LEASE_RESOURCES);
+        return Err(Rejection::invalid("capacity", problem, limit));
+    }
     if request.queues.is_empty() {
         let limit = "1 or more queue names";
         return Err(Rejection::invalid("queues", "is empty", limit));

@@ -38,9 +38,15 @@ pub struct Backend {
     pub queue: Arc<dyn Queue>,
 }
 
+/// The name of the one node of a store that only one process can open: after a restart it
+/// leads again at once.
+pub const ONLY_NODE: NodeId = NodeId::from_u128(1);
+
 /// How a scheduler behaves.
 #[derive(Clone)]
 pub struct Configuration {
+    /// The node's identity, drawn at random when absent; see [`ONLY_NODE`].
+    pub node: Option<NodeId>,
     /// How far the clocks of two nodes may be apart; another node's lease is expired only
     /// this much later.
     pub max_clock_skew: Millis,
@@ -55,6 +61,7 @@ pub struct Configuration {
 impl Default for Configuration {
     fn default() -> Self {
         Self {
+            node: None,
             max_clock_skew: Millis::ZERO,
             queue_defaults: QueueConfig::default(),
             observers: Vec::new(),
@@ -106,7 +113,9 @@ impl Scheduler {
             alarm: Alarm::new(),
         });
         let node = Arc::new(Node {
-            id: NodeId::from_u128(entropy.next_u128()),
+            id: configuration
+                .node
+                .unwrap_or_else(|| NodeId::from_u128(entropy.next_u128())),
             events: Events::new(configuration.observers.clone()),
             partitions: partitions.collect(),
             backend,
@@ -147,7 +156,7 @@ impl Scheduler {
         join_all(workers).await;
     }
 
-    /// The node's identity, drawn at its start.
+    /// The node's identity.
     pub fn node_id(&self) -> NodeId {
         self.node.id
     }

@@ -96,17 +96,17 @@ impl Duty<'_> {
         let alarm = self.partition.alarm.take();
         self.campaign(now).await;
         let regular = now + limits::TIMER_HORIZON;
-        if self.leads_until <= now && alarm > now {
-            if alarm < regular {
-                self.partition.alarm.set(alarm);
-            }
-            return regular;
+        let leads = self.leads_until > now;
+        if !leads && alarm > now && alarm < regular {
+            self.partition.alarm.set(alarm);
         }
-        let due = self
-            .node
-            .backend
-            .store
-            .due(self.partition.id, regular, limits::TIMER_BATCH);
+        // Others leave to the leader what is not long overdue, but for what they rang for.
+        let before = match leads || alarm <= now {
+            true => regular,
+            false => now - limits::TIMER_OVERDUE,
+        };
+        let store = &self.node.backend.store;
+        let due = store.due(self.partition.id, before, limits::TIMER_BATCH);
         let due = match due.await {
             Ok(due) => due,
             Err(error) => {

@@ -79,7 +79,9 @@ impl Problem {
             return Self::new("malformed", 400, format!("the body is not JSON: {inner}"));
         }
         if path == "." {
-            return Self::new("invalid", 422, inner.to_string());
+            let mut problem = Self::new("invalid", 422, inner.to_string());
+            problem.field = named_field(&inner.to_string());
+            return problem;
         }
         let mut problem = Self::new("invalid", 422, format!("{path}: {inner}"));
         problem.field = Some(path);
@@ -204,6 +206,13 @@ impl From<EngineError> for Problem {
             EngineError::Stopping => Self::new("stopping", 503, detail).retry_after(soon),
         }
     }
+}
+
+/// The field that serde's message about an unknown, missing or repeated field names.
+fn named_field(message: &str) -> Option<String> {
+    let known = ["unknown field `", "missing field `", "duplicate field `"];
+    let rest = known.iter().find_map(|start| message.strip_prefix(start))?;
+    rest.split_once('`').map(|(field, _)| field.to_owned())
 }
 
 #[cfg(test)]

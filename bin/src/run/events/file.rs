@@ -25,7 +25,7 @@ impl EventsFile {
     /// # Errors
     /// What the system says.
     pub fn start(path: &Path, plan: Arc<Plan>) -> Result<Self, RunError> {
-        let file = File::create(path).map_err(RunError::path("write", path))?;
+        let file = File::create(path).map_err(unwritable(path))?;
         Ok(Self::new(path, file, plan))
     }
 
@@ -43,10 +43,9 @@ impl EventsFile {
         }
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
-        let mut file = options.open(path).map_err(RunError::path("open", path))?;
+        let mut file = options.open(path).map_err(unwritable(path))?;
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes)
-            .map_err(RunError::path("read", path))?;
+        file.read_to_end(&mut bytes).map_err(unwritable(path))?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n');
         bytes.truncate(whole.map_or(0, |at| at + 1));
         let reached = read(&bytes, &plan, tasks).map_err(|why| RunError::Events {
@@ -55,7 +54,7 @@ impl EventsFile {
         })?;
         file.set_len(bytes.len() as u64)
             .and_then(|()| file.seek(SeekFrom::End(0)))
-            .map_err(RunError::path("write", path))?;
+            .map_err(unwritable(path))?;
         Self::new(path, file, plan).fill(tasks, &reached)
     }
 
@@ -118,6 +117,15 @@ impl EventsFile {
     }
 }
 
+/// A file that cannot be the events file.
+fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> RunError {
+    let file = path.to_owned();
+    move |error| RunError::Events {
+        file,
+        why: format!("cannot be read and written: {error}"),
+    }
+}
+
 /// How far each task's history goes in the file.
 fn read(bytes: &[u8], plan: &Plan, tasks: &[Arc<Task>]) -> Result<Vec<Reached>, String> {
     let names = plan.workflow.tasks.iter().enumerate();
@@ -164,5 +172,4 @@ fn gaps(plan: &Plan, tasks: &[Arc<Task>], reached: &[Reached]) -> Vec<Event> {
 }
 
 #[cfg(test)]
-#[path = "file_tests.rs"]
 mod tests;

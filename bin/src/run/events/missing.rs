@@ -115,5 +115,4 @@ impl History<'_> {
 }
 
 #[cfg(test)]
-#[path = "missing_tests.rs"]
 mod tests;

@@ -37,7 +37,8 @@ pub(super) async fn attempt(shared: Arc<Shared>, task: Arc<Task>, slot: Slot) {
     let mut slot = Some(slot);
     while let Err(error) = settling(&shared, &task, lease, &outcome, &mut slot).await {
         match error {
-            EngineError::Overloaded { retry_after, .. } | EngineError::Contended { retry_after } => {
+            EngineError::Overloaded { retry_after, .. }
+            | EngineError::Contended { retry_after } => {
                 shared.scheduler.clock().sleep(retry_after.into()).await;
             }
             // The scheduler knows better: the time of this attempt was over.
@@ -60,7 +61,10 @@ async fn settling(
     let mut settling = pin!(settle(shared, task, lease, outcome));
     let first = futures::poll!(settling.as_mut());
     let succeeds = matches!(outcome, Outcome::Done(_));
-    let position = shared.plan.position(task.id).filter(|_| succeeds && slot.is_some());
+    let position = shared
+        .plan
+        .position(task.id)
+        .filter(|_| succeeds && slot.is_some());
     let waits = position.is_some_and(|position| shared.families.succeeds(position));
     if !waits {
         drop(slot.take());
@@ -101,7 +105,9 @@ async fn work(shared: &Shared, task: &Task, orders: &mut Orders<'_>) -> Outcome 
 /// disk is not added to the time that the task takes.
 async fn sleep(shared: &Shared, task: &Task, time: Duration, orders: &mut Orders<'_>) -> Outcome {
     let now = shared.scheduler.clock().now();
-    let gone = task.started_at.map_or(Duration::ZERO, |at| now.since(at).into());
+    let gone = task
+        .started_at
+        .map_or(Duration::ZERO, |at| now.since(at).into());
     let rest = sped_up(time, shared.speedup).saturating_sub(gone);
     tokio::select! {
         biased;

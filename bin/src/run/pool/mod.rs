@@ -140,7 +140,10 @@ impl Pool {
         self.stop();
         idle.wait().await;
         let _ = self.leasing.await;
-        if let Some(Shared { shell: Some(shell), .. }) = Arc::into_inner(self.shared) {
+        if let Some(Shared {
+            shell: Some(shell), ..
+        }) = Arc::into_inner(self.shared)
+        {
             shell.finish();
         }
     }
@@ -210,8 +213,16 @@ impl Leasing {
         };
         let tasks = match self.shared.scheduler.lease(request).await {
             Ok(tasks) => tasks,
-            Err(EngineError::Overloaded { retry_after, .. } | EngineError::Contended { retry_after }) => {
-                return self.shared.scheduler.clock().sleep(retry_after.into()).await;
+            Err(
+                EngineError::Overloaded { retry_after, .. }
+                | EngineError::Contended { retry_after },
+            ) => {
+                return self
+                    .shared
+                    .scheduler
+                    .clock()
+                    .sleep(retry_after.into())
+                    .await;
             }
             Err(error) => {
                 self.shared.give_up(error);

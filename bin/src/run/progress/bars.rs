@@ -6,8 +6,7 @@ use crate::run::limits;
 use crate::run::plan::Plan;
 use crate::text::{lasting, on_one_line};
 
-const TEMPLATE: &str =
-    "{prefix} [{bar:30}] {pos}/{len}, {elapsed} elapsed, {eta} left, {msg}";
+const TEMPLATE: &str = "{prefix} [{bar:30}] {pos}/{len}, {elapsed} elapsed, {eta} left, {msg}";
 
 /// A bar for the whole, and below it a row for each of the tasks that have run longest.
 pub(super) struct Bars(ProgressBar);

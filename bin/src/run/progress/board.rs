@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use russet_core::{Event, EventKind, Millis, Status, Task, Timestamp};
 
 use crate::run::plan::Plan;
+use crate::run::unmet::explain;
 
 /// Where every task is, as far as the events tell.
 #[derive(Debug)]
@@ -131,6 +132,13 @@ impl Board {
     pub fn running(&self) -> impl ExactSizeIterator<Item = (usize, Timestamp)> {
         let since = |position: &usize| self.states[*position].started.unwrap_or_default();
         self.running.iter().map(move |at| (*at, since(at)))
+    }
+
+    /// Why a task that was never started ended.
+    pub fn explain(&self, plan: &Plan, position: usize) -> String {
+        let status = |position: usize| self.states[position].status;
+        let why = explain(&plan.workflow, position, status);
+        why.unwrap_or_else(|| "that was asked for".to_owned())
     }
 
     /// How often the task was started.

@@ -6,7 +6,7 @@ mod board;
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Instant;
 
-use russet_core::{Task, TaskError};
+use russet_core::{Millis, Task, TaskError};
 
 use super::limits;
 use super::plan::Plan;
@@ -40,9 +40,7 @@ impl Progress {
     pub fn new(display: Display, workflow: &str, board: &Board) -> Self {
         let shown = match display {
             Display::Silent => Shown::Nothing,
-            Display::Automatic if stderr().is_terminal() => {
-                Shown::Bars(Bars::new(workflow, board))
-            }
+            Display::Automatic if stderr().is_terminal() => Shown::Bars(Bars::new(workflow, board)),
             Display::Automatic => Shown::Lines,
         };
         Self {
@@ -61,32 +59,39 @@ impl Progress {
         matches!(self.shown, Shown::Bars(_))
     }
 
-    /// Tells what happened to a task. `error` is why it last failed.
+    /// Tells what happened to a task. `task` is its record, for [`wants_reason`].
     pub fn tell(
         &self,
         lines: &mut String,
         plan: &Plan,
         board: &Board,
         (position, news): (usize, News),
-        error: Option<&TaskError>,
+        task: Option<&Task>,
     ) {
+        let error = task.and_then(|task| task.last_error.as_deref());
         let text = match news {
             News::Succeeded(took) if self.tells_successes() => {
                 format!("succeeded in {}", lasting(took.into()))
             }
             News::Started | News::Succeeded(_) | News::GivenBack => return,
             News::Failed => format!(
-                "failed, attempt {}: {}; will be tried again",
+                "failed, attempt {}: {}; again in {}",
                 board.attempt(position),
-                brief(error)
+                brief(error),
+                lasting(backoff(task).into())
             ),
-            News::Dead => format!("failed for good: {}", brief(error)),
-            News::Cancelled => format!("cancelled: {}", brief(error)),
+            News::Dead if board.attempt(position) > 0 => {
+                format!("failed for good: {}", brief(error))
+            }
+            News::Dead => format!("failed, since {}", board.explain(plan, position)),
+            News::Cancelled => format!("cancelled, since {}", board.explain(plan, position)),
         };
         let name = on_one_line(plan.name(position), limits::SHOWN_CHARS);
         let (ended, total) = (board.ended(), board.total());
         let elapsed = self.start.elapsed().as_secs_f64();
-        lines.push_str(&format!("{elapsed:8.3}s  {ended}/{total}  {name}: {text}\n"));
+        lines.push_str(&format!(
+            "{elapsed:8.3}s  {ended}/{total}  {name}: {text}\n"
+        ));
     }
 
     /// Shows lines that were told, and where the tasks are now.
@@ -133,7 +138,8 @@ pub(super) fn wants_reason(news: News) -> bool {
     matches!(news, News::Failed | News::Dead | News::Cancelled)
 }
 
-/// The error of a task that failed.
-pub(super) fn error_of(task: Option<&Task>) -> Option<&TaskError> {
-    task.and_then(|task| task.last_error.as_deref())
+/// How long it takes until a task that failed is tried again.
+fn backoff(task: Option<&Task>) -> Millis {
+    let times = task.and_then(|task| task.scheduled_at.zip(task.last_error.as_ref()));
+    times.map_or(Millis::ZERO, |(next, error)| next.since(error.at))
 }

@@ -26,27 +26,40 @@ impl Bound {
     pub fn new(plan: &Plan, tasks: &[Arc<Task>], conditions: Conditions) -> Self {
         let timed = timed(plan, tasks, conditions.speedup);
         let critical = timed.critical_path();
-        let shared = timed.total_run_time().div_f64(conditions.concurrency as f64);
+        let shared = timed
+            .total_run_time()
+            .div_f64(conditions.concurrency as f64);
         let path = critical.tasks.iter();
         let path = path.map(|at| on_one_line(plan.name(*at), limits::SHOWN_CHARS));
         Self {
             time: critical.run_time.max(shared),
             path: path.collect(),
             path_time: critical.run_time,
-            measured: plan.workflow.tasks.iter().any(|spec| matches!(spec.work, Work::Run(_))),
+            measured: plan
+                .workflow
+                .tasks
+                .iter()
+                .any(|spec| matches!(spec.work, Work::Run(_))),
         }
     }
 
     /// How a makespan in seconds compares.
     pub fn beside(&self, makespan: f64) -> String {
         let bound = self.time.as_secs_f64();
-        let what = if self.measured { "the bound by measured run times" } else { "the bound" };
+        let what = if self.measured {
+            "the bound by measured run times"
+        } else {
+            "the bound"
+        };
         let ratio = match bound {
             0.0 => String::new(),
             _ => format!("{:.3} times ", makespan / bound),
         };
         let path = self.path_time.as_secs_f64();
-        format!("{ratio}{what} {bound:.3} s; longest path {path:.3} s: {}", self.names())
+        format!(
+            "{ratio}{what} {bound:.3} s; longest path {path:.3} s: {}",
+            self.names()
+        )
     }
 
     fn names(&self) -> String {

@@ -8,12 +8,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_core::{Millis, Status, Task, Timestamp};
+use russet_core::{ErrorKind, Millis, Status, Task, Timestamp};
 use serde::Serialize;
 
 use super::limits;
 use super::plan::Plan;
-use super::progress::{brief, error_of};
+use super::progress::brief;
+use super::unmet::explain;
 use crate::text::on_one_line;
 use crate::workflow::Work;
 use bound::Bound;
@@ -78,7 +79,7 @@ impl Summary {
         let failure = |position: usize| Failure {
             task: plan.name(position).to_owned(),
             attempts: tasks[position].attempt,
-            error: brief(error_of(Some(&tasks[position]))),
+            error: why(plan, tasks, position),
             log: match &plan.workflow.tasks[position].work {
                 Work::Run(_) if tasks[position].attempt > 0 => Some(log(plan.name(position))),
                 _ => None,
@@ -118,6 +119,16 @@ impl Summary {
     }
 }
 
+/// Why a task failed.
+fn why(plan: &Plan, tasks: &[Arc<Task>], position: usize) -> String {
+    let error = tasks[position].last_error.as_deref();
+    let status = |parent: usize| verdict::ended(&tasks[parent]);
+    error
+        .filter(|error| error.kind == ErrorKind::DependencyUnsatisfied)
+        .and_then(|_| explain(&plan.workflow, position, status))
+        .unwrap_or_else(|| brief(error))
+}
+
 /// From the first start to the last end. A task that was started several times remembers only
 /// its last start: what could start at once then counts from when it could.
 fn makespan(plan: &Plan, tasks: &[Arc<Task>]) -> Millis {
@@ -142,7 +153,8 @@ fn makespan(plan: &Plan, tasks: &[Arc<Task>]) -> Millis {
 fn run_time(task: &Task) -> Duration {
     let time = |(start, end): (Timestamp, Timestamp)| Duration::from(end.since(start));
     let both = task.started_at.zip(task.completed_at);
-    both.filter(|_| task.attempt > 0).map_or(Duration::ZERO, time)
+    both.filter(|_| task.attempt > 0)
+        .map_or(Duration::ZERO, time)
 }
 
 impl fmt::Display for Summary {
@@ -157,7 +169,11 @@ impl fmt::Display for Summary {
             makespan_ms,
         } = &self.totals;
         write!(f, "{workflow}: {succeeded} of {tasks} tasks succeeded")?;
-        for (count, what) in [(dead, "dead"), (cancelled, "cancelled"), (&self.live, "not ended")] {
+        for (count, what) in [
+            (dead, "dead"),
+            (cancelled, "cancelled"),
+            (&self.live, "not ended"),
+        ] {
             if *count > 0 {
                 write!(f, ", {count} {what}")?;
             }
@@ -172,7 +188,11 @@ impl fmt::Display for Summary {
         writeln!(f)?;
         if self.live == 0 {
             let makespan = *makespan_ms as f64 / 1_000.0;
-            writeln!(f, "makespan {makespan:.3} s, {}", self.bound.beside(makespan))?;
+            writeln!(
+                f,
+                "makespan {makespan:.3} s, {}",
+                self.bound.beside(makespan)
+            )?;
         }
         self.failures(f)
     }
@@ -182,8 +202,16 @@ impl Summary {
     fn failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failure in self.failures.iter().take(limits::FAILURES) {
             let task = on_one_line(&failure.task, limits::SHOWN_CHARS);
-            let times = if failure.attempts == 1 { "attempt" } else { "attempts" };
-            writeln!(f, "failed: {task} ({} {times}): {}", failure.attempts, failure.error)?;
+            let times = if failure.attempts == 1 {
+                "attempt"
+            } else {
+                "attempts"
+            };
+            writeln!(
+                f,
+                "failed: {task} ({} {times}): {}",
+                failure.attempts, failure.error
+            )?;
             if let Some(log) = &failure.log {
                 writeln!(f, "    log: {log}")?;
             }
@@ -195,7 +223,9 @@ impl Summary {
             return Ok(());
         }
         let names = self.cancelled.iter().take(limits::FAILURES);
-        let names: Vec<_> = names.map(|name| on_one_line(name, limits::SHOWN_CHARS)).collect();
+        let names: Vec<_> = names
+            .map(|name| on_one_line(name, limits::SHOWN_CHARS))
+            .collect();
         write!(f, "cancelled: {}", names.join(", "))?;
         match self.cancelled.len().checked_sub(limits::FAILURES) {
             Some(more @ 1..) => writeln!(f, " and {more} more"),

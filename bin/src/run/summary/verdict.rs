@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use russet_core::{ErrorKind, Status, Task};
 
+use crate::run::unmet::unmet;
 use crate::workflow::{On, Workflow};
 
 /// What to think of how a task ended.
@@ -36,6 +37,11 @@ pub(super) fn verdicts(workflow: &Workflow, tasks: &[Arc<Task>]) -> Vec<Verdict>
     verdicts
 }
 
+/// How a task ended; `None` while it is live.
+pub(super) fn ended(task: &Task) -> Option<Status> {
+    Some(task.status).filter(|status| status.is_terminal())
+}
+
 /// A task is not needed when all of its dependencies that are not satisfied are on failures
 /// that did not happen, or on tasks that are not needed themselves.
 fn is_not_needed(
@@ -48,15 +54,7 @@ fn is_not_needed(
     if error.is_none_or(|error| error.kind != ErrorKind::DependencyUnsatisfied) {
         return false;
     }
-    let unmet = workflow.tasks[position].depends_on.iter().filter(|edge| {
-        let parent = tasks[edge.task].status;
-        match edge.on {
-            On::Success => parent != Status::Succeeded,
-            On::Completion => !parent.is_terminal(),
-            On::Failure => !matches!(parent, Status::Dead | Status::Cancelled),
-        }
-    });
-    let mut unmet = unmet.peekable();
+    let mut unmet = unmet(workflow, position, |parent| ended(&tasks[parent])).peekable();
     unmet.peek().is_some()
         && unmet.all(|edge| match verdicts[edge.task] {
             Verdict::Succeeded => edge.on == On::Failure,
@@ -66,5 +64,4 @@ fn is_not_needed(
 }
 
 #[cfg(test)]
-#[path = "verdict_tests.rs"]
 mod tests;

@@ -42,6 +42,13 @@ pub(super) fn submitted_before(
             && known.queue == task.queue
             && known.payload == task.payload
             && known.workflow == workflow
+            && known.priority == task.priority.unwrap_or(NewTask::PRIORITY)
+            && known.retry == task.retry
+            && known.lease_duration == task.lease_duration
+            && known.timeout == task.timeout
+            && known.resources == task.resources
+            && known.metadata == task.metadata
+            && known.partition_key.as_deref() == task.partition_key.as_ref()
             && known.idempotency.as_deref() == task.idempotency.as_ref();
         let conflict = Rejection::IdempotencyConflict {
             what: "id".into(),

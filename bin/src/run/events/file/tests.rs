@@ -135,8 +135,12 @@ fn a_line_that_was_cut_off_is_written_again() {
     std::fs::write(&path, bytes).expect("writes");
     EventsFile::resume(&path, plan.clone(), &tasks(&plan)).expect("resumes");
     let names = names(&path);
-    let submitted = names.iter().filter(|(_, kind)| *kind == EventKind::Submitted);
-    let ended = names.iter().filter(|(_, kind)| *kind == EventKind::Succeeded);
+    let submitted = names
+        .iter()
+        .filter(|(_, kind)| *kind == EventKind::Submitted);
+    let ended = names
+        .iter()
+        .filter(|(_, kind)| *kind == EventKind::Succeeded);
     assert_eq!((submitted.count(), ended.count(), names.len()), (2, 2, 8));
 }
 
@@ -146,7 +150,8 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
     let path = dir.path().join("events");
     let plan = plan();
     let other = r#"{"at_ms":1,"task":"a","event":"submitted","attempt":0,"reason":null}"#;
-    let unknown = r#"{"at_ms":1700000000000,"task":"c","event":"submitted","attempt":0,"reason":null}"#;
+    let unknown =
+        r#"{"at_ms":1700000000000,"task":"c","event":"submitted","attempt":0,"reason":null}"#;
     for (content, why) in [
         ("dear diary\n".to_owned(), "holds something else (line 1)"),
         (format!("{other}\n"), "is of another run (line 1)"),
@@ -155,7 +160,10 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
         std::fs::write(&path, &content).expect("writes");
         let error = EventsFile::resume(&path, plan.clone(), &tasks(&plan));
         let text = error.expect_err("is refused").to_string();
-        assert_eq!(text, format!("--events: {} {why}; name another file", path.display()));
+        assert_eq!(
+            text,
+            format!("--events: {} {why}; name another file", path.display())
+        );
         assert_eq!(std::fs::read_to_string(&path).expect("reads"), content);
     }
 }

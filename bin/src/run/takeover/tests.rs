@@ -56,12 +56,26 @@ async fn leases_of_a_session_that_is_gone_are_released_and_cost_no_retry() {
         queue_defaults: queue_config(),
         ..View::default()
     };
-    let events = release(memory.as_ref(), &view, &running, &Tomorrow, entropy.as_ref()).await;
-    let kinds: Vec<_> = events.expect("releases").iter().map(|event| event.kind).collect();
+    let events = release(
+        memory.as_ref(),
+        &view,
+        &running,
+        &Tomorrow,
+        entropy.as_ref(),
+    )
+    .await;
+    let kinds: Vec<_> = events
+        .expect("releases")
+        .iter()
+        .map(|event| event.kind)
+        .collect();
     let each = [EventKind::Released, EventKind::Queued];
     assert_eq!(kinds, [each, each].concat());
     let found = tasks(memory.as_ref(), id.partition(), plan.task_ids()).await;
     for task in found.expect("reads").into_iter().flatten() {
-        assert_eq!((task.status, task.attempt, task.retry_count), (Status::Queued, 1, 0));
+        assert_eq!(
+            (task.status, task.attempt, task.retry_count),
+            (Status::Queued, 1, 0)
+        );
     }
 }
