@@ -42,6 +42,8 @@ pub const LEASE_MAX: Millis = Millis::from_secs(12 * 3_600);
 pub const DURATION_MAX: Millis = Millis::from_days(3_650);
 /// Most tasks of one queue that may be limited to run at once.
 pub const CONCURRENCY_MAX: u32 = 1_000_000;
+/// Longest term of a partition's leader; a longer one was written by a clock that is ahead.
+pub const LEADER_TERM_MAX: Millis = Millis::from_secs(60);
 /// Most partitions of a store.
 pub const PARTITIONS_MAX: u16 = 4_096;
 

@@ -123,7 +123,7 @@ impl CliError {
             Self::Input { .. }
             | Self::File { .. }
             | Self::Config(_)
-            | Self::Backend(BackendError::Text(_) | BackendError::Range { .. })
+            | Self::Backend(_)
             | Self::Log(_)
             | Self::Program(_) => BAD_INPUT,
             Self::Client(russet::Error::Setting { .. }) => BAD_INPUT,

@@ -34,13 +34,14 @@ impl Directory {
     /// is just ending.
     ///
     /// # Errors
-    /// It is in use, or it cannot be made.
+    /// It is in use, it belongs to something else, or it cannot be made.
     pub fn lock(path: &Path) -> Result<Self, RunError> {
         let unusable = |why| RunError::Directory {
             dir: path.to_owned(),
             why,
         };
         fs::create_dir_all(path).map_err(unusable)?;
+        refuse_foreign(path)?;
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut lock = options.open(path.join(LOCK)).map_err(unusable)?;
@@ -91,27 +92,25 @@ impl Directory {
         self.lock.try_clone()
     }
 
-    /// The workflow that the directory belongs to; `None` when it is new.
+    /// The workflow that the directory belongs to; `None` when no run has begun in it. What is
+    /// in it then is left from one that was killed before, and is to be cleared.
     ///
     /// # Errors
-    /// It cannot be read, or it belongs to something else.
+    /// It cannot be read.
     pub fn identity(&self) -> Result<Option<Identity>, RunError> {
-        match Identity::read(&self.path) {
-            Ok(Some(identity)) => Ok(Some(identity)),
-            Ok(None) => self.refuse_foreign().map(|()| None),
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(self.damaged(error)),
-            Err(error) => Err(RunError::path("read", &self.path)(error)),
-        }
+        Identity::read(&self.path).map_err(|error| match error.kind() {
+            io::ErrorKind::InvalidData => self.damaged(error),
+            _ => RunError::path("read", &self.path)(error),
+        })
     }
 
-    /// Forgets what was done.
+    /// Forgets what was done: first whose it was, so that nothing that is left of it counts.
     ///
     /// # Errors
-    /// What the system says, or the directory belongs to something else.
+    /// What the system says.
     pub fn clear(&self) -> Result<(), RunError> {
-        if matches!(Identity::read(&self.path), Ok(None)) {
-            self.refuse_foreign()?;
-        }
+        let forget = Identity::remove(&self.path);
+        forget.map_err(RunError::path("write to", &self.path))?;
         for part in [self.store(), self.logs()] {
             match fs::remove_dir_all(&part) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -130,22 +129,23 @@ impl Directory {
             why: why.to_string(),
         }
     }
+}
 
-    /// A directory without an identity must be empty.
-    fn refuse_foreign(&self) -> Result<(), RunError> {
-        let entries = fs::read_dir(&self.path).map_err(RunError::path("read", &self.path))?;
-        for entry in entries {
-            let entry = entry.map_err(RunError::path("read", &self.path))?;
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if name != LOCK && !Identity::is_file(&name) {
-                return Err(RunError::Foreign {
-                    dir: self.path.clone(),
-                    entry: name,
-                });
-            }
-        }
-        Ok(())
+/// A directory that was never locked must be empty.
+fn refuse_foreign(path: &Path) -> Result<(), RunError> {
+    let entries = fs::read_dir(path).map_err(RunError::path("read", path))?;
+    let names: io::Result<Vec<_>> = entries.map(|entry| Ok(entry?.file_name())).collect();
+    let names = names.map_err(RunError::path("read", path))?;
+    let mut names = names.iter().map(|name| name.to_string_lossy());
+    if names.clone().any(|name| name == LOCK) {
+        return Ok(());
     }
+    names.next().map_or(Ok(()), |entry| {
+        Err(RunError::Foreign {
+            dir: path.to_owned(),
+            entry: entry.into_owned(),
+        })
+    })
 }
 
 fn sign(lock: &mut File) -> io::Result<()> {
@@ -184,18 +184,19 @@ mod tests {
         assert_eq!(directory.identity().expect("reads"), Some(identity));
         directory.clear().expect("clears");
         assert!(!directory.store().exists());
+        assert_eq!(directory.identity().expect("reads"), None);
+        drop(directory);
+        Directory::lock(&dir.path().join("new")).expect("is still ours");
     }
 
     #[test]
-    fn what_belongs_to_something_else_is_neither_used_nor_cleared() {
+    fn what_belongs_to_something_else_is_left_alone() {
         let dir = tempfile::tempdir().expect("a directory");
         fs::create_dir(dir.path().join(STORE)).expect("makes");
-        let directory = Directory::lock(dir.path()).expect("locks");
-        for result in [directory.identity().map(|_| ()), directory.clear()] {
-            let text = result.expect_err("is refused").to_string();
-            assert!(text.contains("it holds store"), "{text}");
-        }
-        assert!(directory.store().exists());
+        let refused = Directory::lock(dir.path()).expect_err("is refused");
+        assert!(refused.to_string().contains("it holds store"), "{refused}");
+        let entries = fs::read_dir(dir.path()).expect("reads").count();
+        assert_eq!(entries, 1, "nothing was added");
     }
 
     #[test]

@@ -13,8 +13,9 @@ const FILE: &str = "run.json";
 const NEXT: &str = "run.json.next";
 const FORMAT: u32 = 1;
 
-/// The content of `run.json`. It is written before anything is submitted, so that a submission
-/// that was cut off is repeated under the same identity.
+/// The content of `run.json`. It is written when the store has been made and before anything
+/// is submitted, so that a store that was cut off does not count, and a submission that was cut
+/// off is repeated under the same identity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {
     format: u32,
@@ -48,11 +49,6 @@ impl Identity {
         }
     }
 
-    /// Whether a directory entry is one of these files.
-    pub fn is_file(name: &str) -> bool {
-        [FILE, NEXT].contains(&name)
-    }
-
     /// The identity in a directory; `None` when there is none.
     ///
     /// # Errors
@@ -73,6 +69,18 @@ impl Identity {
             return Err(refused(why));
         }
         Ok(Some(identity))
+    }
+
+    /// Removes the identity of a directory, durably.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn remove(dir: &Path) -> io::Result<()> {
+        match std::fs::remove_file(dir.join(FILE)) {
+            Ok(()) => File::open(dir)?.sync_all(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts the identity in a directory: it is there as a whole, and durable.

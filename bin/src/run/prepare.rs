@@ -56,9 +56,19 @@ pub(super) async fn prepare(
     mut workflow: Workflow,
     seams: &Seams,
 ) -> Result<Prepared, RunError> {
-    let identity = identify(options, directory, &mut workflow, seams).await?;
-    let plan = Arc::new(Plan::new(identity.id, workflow));
+    let fingerprint = fingerprint(&workflow);
+    let known = known(options, directory, &fingerprint)?;
+    if known.is_none() {
+        let observed = observed(directory, seams.clock.clone()).await;
+        directory.clear()?;
+        expect(&mut workflow, &observed);
+    }
     let store = open(directory, seams.clock.clone())?;
+    let identity = match known {
+        Some(known) => known,
+        None => begin(options, directory, &workflow, fingerprint, seams)?,
+    };
+    let plan = Arc::new(Plan::new(identity.id, workflow));
     let mut tasks = stored(&plan, store.as_ref(), directory).await?;
     let path = options.events.as_deref();
     let events = path.map(|path| open_events(path, &plan, &tasks));
@@ -85,23 +95,17 @@ pub(super) async fn prepare(
     })
 }
 
-/// Finds out whether the directory is this workflow's, or makes it so.
-async fn identify(
+/// The run that is to go on; `None` when one is to begin.
+fn known(
     options: &Options,
     directory: &Directory,
-    workflow: &mut Workflow,
-    seams: &Seams,
-) -> Result<Identity, RunError> {
-    let fingerprint = fingerprint(workflow);
-    let known = if options.fresh {
-        let observed = observed(directory, seams.clock.clone()).await;
-        directory.clear()?;
-        expect(workflow, &observed);
-        None
-    } else {
-        directory.identity()?
-    };
-    if let Some(known) = known {
+    fingerprint: &str,
+) -> Result<Option<Identity>, RunError> {
+    if options.fresh {
+        return Ok(None);
+    }
+    let known = directory.identity()?;
+    if let Some(known) = &known {
         if known.fingerprint != fingerprint {
             return Err(RunError::Changed {
                 dir: directory.path().to_owned(),
@@ -111,8 +115,18 @@ async fn identify(
         if options.capacity.is_some() && !known.counted {
             return Err(RunError::Uncounted);
         }
-        return Ok(known);
     }
+    Ok(known)
+}
+
+/// Makes the directory this workflow's.
+fn begin(
+    options: &Options,
+    directory: &Directory,
+    workflow: &Workflow,
+    fingerprint: String,
+    seams: &Seams,
+) -> Result<Identity, RunError> {
     let id = Plan::identity(seams.clock.now(), seams.entropy.next_u64());
     let (name, counted) = (&workflow.name, options.capacity.is_some());
     let identity = Identity::new(id, name, &options.file, fingerprint, counted);

@@ -137,6 +137,7 @@ fn a_directory_of_something_else() {
         );
     }
     assert_eq!(world.read("home/diary.txt"), "dear diary");
+    assert!(!world.path("home/run.lock").exists());
     world.run(&["w.yaml", "--data-dir", "home/diary.txt"]).refused(
         "cannot use the data directory home/diary.txt: File exists (os error 17); name another with --data-dir",
     );

@@ -225,13 +225,20 @@ impl Oracle {
         let epoch = match leader {
             None => 1,
             Some(known) if known.holder == campaign.node => known.epoch,
-            Some(known) if self.now < known.expires_at + self.skew => return Err("not_leader"),
-            Some(known) => known.epoch + 1,
+            Some(known) => {
+                let over = known.expires_at + self.skew <= self.now;
+                let from_the_future =
+                    known.expires_at > self.now + Millis::from_secs(60) + self.skew;
+                if !over && !from_the_future {
+                    return Err("not_leader");
+                }
+                known.epoch + 1
+            }
         };
         let leader = Leader {
             holder: campaign.node,
             epoch,
-            expires_at: self.now + campaign.term,
+            expires_at: self.now + campaign.term.min(Millis::from_secs(60)),
         };
         self.leaders.insert(self.here, leader);
         Ok(Answer::Exactly(Reply::Leading(leader)))
