@@ -1,6 +1,7 @@
 //! Russet's backends: where the records of `russet-engine` are kept, and how ready tasks are
 //! delivered. A backend holds no scheduling logic; it moves bytes.
 
+pub mod config;
 pub mod conformance;
 pub mod embedded;
 mod index;

@@ -6,8 +6,9 @@ use russet_core::{PartitionId, RecordKey, Status, Timestamp};
 use russet_engine::Outcome;
 
 use crate::conformance::Durable;
+use crate::conformance::fixtures::{create, lane, remove, replace};
 use crate::conformance::model::{Model, lanes};
-use crate::conformance::world::{FIRST, World, create, lane, remove, replace};
+use crate::conformance::world::{FIRST, World};
 
 /// Compare and swap goes on as if nothing had happened.
 pub async fn records_and_versions_survive(factory: &dyn Durable) {

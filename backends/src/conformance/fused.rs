@@ -8,8 +8,9 @@ use russet_core::{PartitionId, Status, Task, TaskId};
 use russet_engine::Outcome;
 
 use crate::conformance::Factory;
+use crate::conformance::fixtures::{create, lane, replace, task_of};
 use crate::conformance::model::{Model, lanes};
-use crate::conformance::world::{FIRST, World, create, lane, replace, task_of};
+use crate::conformance::world::{FIRST, World};
 
 /// Nothing is sent, and whoever waits is woken.
 pub async fn a_commit_announces_what_it_makes_ready(factory: &dyn Factory) {
@@ -171,7 +172,7 @@ async fn restart(world: &World) -> Model {
     for id in world.list(&listing).await {
         let before = world.load_task(id).await;
         let key = russet_core::RecordKey::Task(id);
-        let removal = crate::conformance::world::remove(key, before);
+        let removal = crate::conformance::fixtures::remove(key, before);
         world.change(id.partition(), vec![removal]).await;
     }
     Model::default()

@@ -10,6 +10,7 @@
 //! do what the test's name says. The simulator calls the same functions.
 
 pub mod durable;
+mod fixtures;
 pub mod fused;
 mod model;
 pub mod ordered;
@@ -52,6 +53,8 @@ pub struct Timing {
     pub short: Duration,
     /// How late something may happen on a busy machine.
     pub late: Duration,
+    /// How soon a waiting receiver is told of an arrival when the machine has time.
+    pub prompt: Duration,
 }
 
 impl Default for Timing {
@@ -59,6 +62,7 @@ impl Default for Timing {
         Self {
             short: Duration::from_millis(200),
             late: Duration::from_secs(2),
+            prompt: Duration::from_millis(50),
         }
     }
 }

@@ -10,7 +10,8 @@ use russet_engine::{
     Change, Due, Listing, Order, Outcome, QueueStats, Stats, Transaction, Versioned,
 };
 
-use super::world::{World, create, lane, queue_name, remove, replace, task_of, workflow_of};
+use super::fixtures::{create, lane, queue_name, remove, replace, task_of, workflow_of};
+use super::world::World;
 
 #[derive(Default)]
 pub(super) struct Model {

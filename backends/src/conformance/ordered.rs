@@ -5,7 +5,8 @@ use std::time::Duration;
 use russet_core::{PartitionId, TaskId};
 
 use crate::conformance::Factory;
-use crate::conformance::world::{FIRST, World, lane};
+use crate::conformance::fixtures::lane;
+use crate::conformance::world::{FIRST, World};
 
 /// Over partitions, with negative scores, whatever the order of arrival.
 pub async fn the_lowest_score_comes_first(factory: &dyn Factory) {

@@ -2,16 +2,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use russet_core::{
-    Lane, Lease, LeaseId, Millis, PartitionId, QueueName, Record, RecordKey, Resources, Status,
-    Task, TaskId, TaskType, Timestamp, WorkerId, WorkflowId,
-};
+use russet_core::{Lane, PartitionId, QueueName, RecordKey, Status, Task, TaskId, Timestamp};
 use russet_engine::{
-    Backend, Change, Clock, Delivery, Depth, Due, Listing, Message, Outcome, Page, Queue, Receipt,
-    Stats, Store, Transaction, Version, Versioned,
+    Backend, Change, Clock, Delivery, Depth, Due, Listing, Message, Order, Outcome, Page, Queue,
+    Receipt, Stats, Store, Transaction, Version, Versioned,
 };
 
+use super::fixtures::{blank_task, create, lane_of, replace, task_of};
 use super::{Factory, Timing};
 
 pub(super) const FIRST: PartitionId = PartitionId(0);
@@ -155,6 +152,15 @@ impl World {
         loop {
             let page = self.page(&listing).await;
             assert!(page.items.len() <= listing.limit, "a page keeps its limit");
+            let behind = |id: &TaskId| match (listing.after, listing.order) {
+                (None, _) => true,
+                (Some(after), Order::Oldest) => *id > after,
+                (Some(after), Order::Newest) => *id < after,
+            };
+            assert!(
+                page.items.iter().all(behind),
+                "a page lies behind its start"
+            );
             assert!(
                 page.next.is_none() || page.next == page.items.last().copied(),
                 "the next page starts behind this one"
@@ -243,109 +249,4 @@ impl World {
             .await
             .expect("the queue lists lanes")
     }
-}
-
-pub(super) fn queue_name(name: &str) -> QueueName {
-    QueueName::new(name).expect("a queue name")
-}
-
-/// A lane without resources.
-pub(super) fn lane(queue: &str) -> Lane {
-    Lane {
-        queue: queue_name(queue),
-        resources: Resources::NONE,
-    }
-}
-
-pub(super) fn lane_of(task: &Task) -> Lane {
-    Lane {
-        queue: task.queue.clone(),
-        resources: task.resources.clone(),
-    }
-}
-
-pub(super) fn create(task: &Task) -> Change {
-    Change {
-        key: RecordKey::Task(task.id),
-        before: None,
-        after: Some(Record::Task(Arc::new(task.clone()))),
-    }
-}
-
-pub(super) fn replace(before: Versioned, task: &Task) -> Change {
-    Change {
-        before: Some(before),
-        ..create(task)
-    }
-}
-
-pub(super) fn remove(key: RecordKey, before: Versioned) -> Change {
-    Change {
-        key,
-        before: Some(before),
-        after: None,
-    }
-}
-
-pub(super) fn task_of(record: &Record) -> Task {
-    match record {
-        Record::Task(task) => (**task).clone(),
-        other => panic!("expected a task, not {other:?}"),
-    }
-}
-
-fn blank_task(id: TaskId, now: Timestamp) -> Task {
-    Task {
-        id,
-        kind: TaskType::new("send_email").expect("a task type"),
-        queue: queue_name("emails"),
-        payload: Bytes::from_static(b"{\"to\":\"you\"}"),
-        status: Status::Running,
-        priority: 4,
-        rank: None,
-        retry_count: 0,
-        retry: Default::default(),
-        attempt: 1,
-        created_at: now,
-        updated_at: now,
-        scheduled_at: None,
-        ready_at: Some(now),
-        score: 0,
-        started_at: None,
-        completed_at: None,
-        expires_at: None,
-        due_at: None,
-        purge_at: None,
-        lease_duration: Millis::from_secs(30),
-        timeout: None,
-        retention: None,
-        lease: Some(Box::new(Lease {
-            id: LeaseId::from_u128(7),
-            worker: WorkerId("worker-1".into()),
-            expires_at: now,
-            deadline: None,
-            slot: false,
-            ended: None,
-        })),
-        dependencies: Default::default(),
-        if_unsatisfied: Default::default(),
-        dependents: Default::default(),
-        resources: Resources::NONE,
-        idempotency: None,
-        partition_key: None,
-        workflow: None,
-        metadata: Bytes::new(),
-        result: None,
-        last_error: None,
-        progress: None,
-        cancel_requested: false,
-        unsent: false,
-        sends: 0,
-        redriven_by: None,
-    }
-}
-
-/// The id of a workflow that begins with this task.
-pub(super) fn workflow_of(task: &Task) -> WorkflowId {
-    WorkflowId::from(task.id)
 }

@@ -40,7 +40,7 @@ pub(crate) enum WriteError {
 
 impl Disk {
     pub(crate) fn open(medium: Medium, cache_bytes: usize) -> Result<Self, DatabaseError> {
-        let database = open(&medium, cache_bytes)?;
+        let database = open(&medium, cache_bytes, true)?;
         Ok(Self {
             medium,
             cache_bytes,
@@ -72,7 +72,7 @@ impl Disk {
         guarded(|| {
             drop(database.take());
             self.medium.forget_cached();
-            let opened = open(&self.medium, self.cache_bytes).map_err(redb::Error::from)?;
+            let opened = open(&self.medium, self.cache_bytes, false).map_err(redb::Error::from)?;
             *database = Some(opened);
             Ok(())
         })?;
@@ -149,10 +149,12 @@ impl Disk {
     }
 }
 
-fn open(medium: &Medium, cache_bytes: usize) -> Result<Database, DatabaseError> {
+/// With `check`, every page is compared with its checksum. After a crash that is so anyway.
+fn open(medium: &Medium, cache_bytes: usize, check: bool) -> Result<Database, DatabaseError> {
     let backend = medium.open()?;
     let mut builder = Builder::new();
     builder.set_cache_size(cache_bytes);
+    builder.set_check_integrity_on_open(check);
     builder.create_with_backend(backend)
 }
 

@@ -35,6 +35,17 @@ pub(crate) struct Partition {
     pub(crate) applied: u64,
 }
 
+/// What memory knows of some keys.
+pub(crate) struct LookUp {
+    pub(crate) records: Vec<Option<Versioned>>,
+    /// Positions of those that must be loaded from the file.
+    missing: Vec<usize>,
+    /// Their keys, as they stand in the file.
+    pub(crate) places: Vec<Vec<u8>>,
+    /// How many commits were in memory then.
+    applied: u64,
+}
+
 impl Partition {
     pub(crate) fn new(hot_bytes: usize) -> Self {
         Self {
@@ -77,51 +88,66 @@ impl Shared {
         Some(partition.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Loads records from memory, and the others from the file.
-    pub(crate) fn get(
+    /// Takes from memory what is known there.
+    pub(crate) fn look_up(
         &self,
         id: PartitionId,
         keys: &[RecordKey],
-    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+    ) -> Result<LookUp, StoreError> {
         if self.uncertain.load(Ordering::Acquire) {
             self.try_recover()?;
         }
         let mut records = vec![None; keys.len()];
-        let mut missing = Vec::new();
-        let applied = {
-            let Some(mut partition) = self.partition(id) else {
-                return Ok(records);
-            };
+        let (mut missing, mut places) = (Vec::new(), Vec::new());
+        let mut applied = 0;
+        if let Some(mut partition) = self.partition(id) {
+            applied = partition.applied;
             for (at, key) in keys.iter().enumerate() {
                 match partition.known(key) {
                     Some(record) => records[at] = record,
-                    None => missing.push(at),
+                    None => {
+                        missing.push(at);
+                        places.push(key::place(id, key));
+                    }
                 }
             }
-            partition.applied
-        };
-        if missing.is_empty() {
-            return Ok(records);
         }
-        let places: Vec<_> = missing
-            .iter()
-            .map(|at| key::place(id, &keys[*at]))
-            .collect();
-        let loaded = self.load(&places)?;
+        Ok(LookUp {
+            records,
+            missing,
+            places,
+            applied,
+        })
+    }
+
+    /// Adds what was loaded from the file, and remembers it unless it may be outdated.
+    pub(crate) fn complete(
+        &self,
+        id: PartitionId,
+        keys: &[RecordKey],
+        look_up: LookUp,
+        loaded: Vec<Option<Versioned>>,
+    ) -> Vec<Option<Versioned>> {
+        let mut records = look_up.records;
         let mut partition = self.partition(id);
-        let unchanged = partition.as_mut().filter(|p| p.applied == applied);
+        let unchanged = partition
+            .as_mut()
+            .filter(|partition| partition.applied == look_up.applied);
         let mut hot = unchanged.map(|partition| &mut partition.hot);
-        for (at, record) in missing.into_iter().zip(loaded) {
+        for (at, record) in look_up.missing.into_iter().zip(loaded) {
             if let Some(hot) = hot.as_mut() {
                 hot.put(keys[at].clone(), record.clone());
             }
             records[at] = record;
         }
-        Ok(records)
+        records
     }
 
     /// Loads records from the file. After an error it is opened again and read once more.
-    fn load(&self, places: &[Vec<u8>]) -> Result<Vec<Option<Versioned>>, StoreError> {
+    pub(crate) fn load(&self, places: &[Vec<u8>]) -> Result<Vec<Option<Versioned>>, StoreError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
         let load = || {
             self.disk.read(|table| {
                 let records = places.iter().map(|place| disk::load(table, place));
@@ -202,9 +228,12 @@ impl Shared {
     pub(crate) fn oldest(&self) -> Result<BTreeMap<QueueName, Timestamp>, StoreError> {
         let mut oldest = BTreeMap::new();
         for (queue, task) in self.lanes.oldest() {
-            let mut known = self.get(task.partition(), &[RecordKey::Task(task)])?;
-            let record = known.pop().flatten().map(|known| known.record);
-            if let Some(Record::Task(task)) = record
+            let id = task.partition();
+            let keys = [RecordKey::Task(task)];
+            let look_up = self.look_up(id, &keys)?;
+            let loaded = self.load(&look_up.places)?;
+            let record = self.complete(id, &keys, look_up, loaded).pop().flatten();
+            if let Some(Record::Task(task)) = record.map(|known| known.record)
                 && let Some(at) = task.ready_at
             {
                 let first = oldest.entry(queue).or_insert(at);

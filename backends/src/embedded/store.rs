@@ -7,7 +7,7 @@ use russet_engine::{
 use super::Embedded;
 use super::request::Request;
 use crate::index::{Pages, StatsSum};
-use crate::limits::{EMBEDDED_RECORD_BYTES, EMBEDDED_TRANSACTION_CHANGES};
+use crate::limits::{EMBEDDED_RECORD_BYTES, EMBEDDED_TRANSACTION_CHANGES, READS_INLINE};
 
 #[async_trait]
 impl Store for Embedded {
@@ -27,7 +27,20 @@ impl Store for Embedded {
         partition: PartitionId,
         keys: &[RecordKey],
     ) -> Result<Vec<Option<Versioned>>, StoreError> {
-        self.shared.get(partition, keys)
+        let mut look_up = self.shared.look_up(partition, keys)?;
+        if look_up.places.is_empty() {
+            return Ok(look_up.records);
+        }
+        let loaded = if look_up.places.len() <= READS_INLINE {
+            self.shared.load(&look_up.places)?
+        } else {
+            let (shared, places) = (self.shared.clone(), std::mem::take(&mut look_up.places));
+            let loaded = tokio::task::spawn_blocking(move || shared.load(&places)).await;
+            loaded.map_err(|error| StoreError::Unavailable {
+                why: error.to_string(),
+            })??
+        };
+        Ok(self.shared.complete(partition, keys, look_up, loaded))
     }
 
     /// What is committed is on the disk when this returns, whatever happens then.

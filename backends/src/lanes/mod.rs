@@ -4,6 +4,7 @@
 mod fused;
 mod lane;
 mod receipt;
+mod registry;
 mod state;
 mod waiters;
 
@@ -49,7 +50,7 @@ impl Lanes {
                     state.withdraw(&before.lane, before.score, before.task);
                 }
                 if let Some(after) = moved.after {
-                    state.announce(after.lane, after.score, after.task);
+                    state.announce(&after.lane, after.score, after.task);
                 }
             }
         });
@@ -58,7 +59,7 @@ impl Lanes {
     pub(crate) fn send(&self, messages: Vec<Message>) {
         self.change(|state| {
             for message in messages {
-                state.announce(message.lane, message.score, message.task);
+                state.announce(&message.lane, message.score, message.task);
             }
         });
     }

@@ -1,5 +1,5 @@
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 
 use russet_core::{Lane, QueueName, TaskId, Timestamp};
@@ -9,22 +9,19 @@ use tokio::sync::Notify;
 use super::Wakes;
 use super::lane::LaneState;
 use super::receipt::Delivered;
+use super::registry::Registry;
 use super::waiters::Waiters;
 use crate::index::keys::Place;
-use crate::limits::LANES_REMEMBERED;
 
-/// What the lock of [`super::Lanes`] guards. Hash maps are only looked up in, never walked
-/// through, so that nothing depends on their order.
+/// What the lock of [`super::Lanes`] guards.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    numbers: HashMap<Arc<Lane>, u32>,
-    lanes: Vec<Option<LaneState>>,
-    free: Vec<u32>,
-    forget_at: usize,
-    queues: BTreeMap<QueueName, BTreeSet<u32>>,
+    lanes: Registry,
+    /// Only looked up in, never walked through.
     hidden: HashMap<TaskId, Hidden>,
     deliveries: u64,
     waiters: Waiters,
+    /// Lanes in which tasks have arrived.
     fresh: Vec<u32>,
     epoch: u64,
 }
@@ -44,18 +41,13 @@ impl State {
     }
 
     /// Puts a task into a lane.
-    pub(crate) fn announce(&mut self, lane: Lane, score: i64, task: TaskId) {
-        let number = self.number(&lane);
+    pub(crate) fn announce(&mut self, lane: &Lane, score: i64, task: TaskId) {
+        let number = self.lanes.number(lane);
         let task = task.into();
-        let Some(state) = lane_mut(&mut self.lanes, number) else {
-            return;
-        };
-        if !state.known {
-            state.known = true;
-            self.epoch += 1;
-            self.queues.entry(lane.queue).or_default().insert(number);
+        if let Some(state) = self.lanes.get_mut(number) {
+            state.ready.insert(Place { score, task });
         }
-        state.ready.insert(Place { score, task });
+        self.epoch += u64::from(self.lanes.make_known(number));
         self.freshen(number);
     }
 
@@ -67,15 +59,13 @@ impl State {
         };
         if let Some(hidden) = self.hidden.get(&task).copied()
             && hidden.place == place
-            && let Some(state) = lane_mut(&mut self.lanes, hidden.lane)
+            && let Some(state) = self.lanes.get_mut(hidden.lane)
             && *state.lane == *lane
         {
             state.hidden.remove(&(hidden.until, place));
             self.hidden.remove(&task);
-            return;
-        }
-        if let Some(number) = self.numbers.get(lane)
-            && let Some(state) = lane_mut(&mut self.lanes, *number)
+        } else if let Some(number) = self.lanes.find(lane)
+            && let Some(state) = self.lanes.get_mut(number)
         {
             state.ready.remove(place);
         }
@@ -91,7 +81,7 @@ impl State {
     ) -> Vec<Delivery> {
         let mut heads = BinaryHeap::with_capacity(from.len());
         for lane in from {
-            if let Some(number) = self.numbers.get(lane).copied() {
+            if let Some(number) = self.lanes.find(lane) {
                 self.restore(number, now);
                 heads.extend(self.head(number));
             }
@@ -113,8 +103,8 @@ impl State {
     pub(crate) fn wait(&mut self, from: &[Lane], max: usize, notify: Arc<Notify>) -> u64 {
         let ticket = self.waiters.enter(max, notify);
         for lane in from {
-            let number = self.number(lane);
-            if let Some(state) = lane_mut(&mut self.lanes, number) {
+            let number = self.lanes.number(lane);
+            if let Some(state) = self.lanes.get_mut(number) {
                 state.tickets.insert(ticket);
             }
         }
@@ -124,8 +114,8 @@ impl State {
     /// Removes a receiver; whether it was still waiting, that is, had not been woken.
     pub(crate) fn leave(&mut self, ticket: u64, from: &[Lane]) -> bool {
         for lane in from {
-            if let Some(number) = self.numbers.get(lane)
-                && let Some(state) = lane_mut(&mut self.lanes, *number)
+            if let Some(number) = self.lanes.find(lane)
+                && let Some(state) = self.lanes.get_mut(number)
             {
                 state.tickets.remove(&ticket);
             }
@@ -136,8 +126,8 @@ impl State {
     /// Has one more receiver woken for each of these lanes that still has deliveries.
     pub(crate) fn pass_on(&mut self, lanes: &[Lane]) {
         for lane in lanes {
-            if let Some(number) = self.numbers.get(lane).copied()
-                && let Some(state) = lane_mut(&mut self.lanes, number)
+            if let Some(number) = self.lanes.find(lane)
+                && let Some(state) = self.lanes.get(number)
                 && !state.ready.is_empty()
                 && !state.tickets.is_empty()
             {
@@ -150,7 +140,7 @@ impl State {
     pub(crate) fn wake_for_fresh(&mut self) -> Wakes {
         let mut wakes = Wakes::new();
         for number in std::mem::take(&mut self.fresh) {
-            let Some(state) = lane_mut(&mut self.lanes, number) else {
+            let Some(state) = self.lanes.get_mut(number) else {
                 continue;
             };
             let mut fresh = std::mem::take(&mut state.fresh);
@@ -180,7 +170,7 @@ impl State {
         let Some((task, hidden)) = self.unhide(receipt) else {
             return;
         };
-        let Some(state) = lane_mut(&mut self.lanes, hidden.lane) else {
+        let Some(state) = self.lanes.get_mut(hidden.lane) else {
             return;
         };
         match until {
@@ -203,15 +193,11 @@ impl State {
     }
 
     pub(crate) fn of_queue(&self, queue: &QueueName) -> Vec<Lane> {
-        let numbers = self.queues.get(queue).into_iter().flatten();
-        numbers
-            .filter_map(|number| self.lanes[*number as usize].as_ref())
-            .map(|state| (*state.lane).clone())
-            .collect()
+        self.lanes.of_queue(queue)
     }
 
     pub(crate) fn depth(&mut self, lane: &Lane, now: Timestamp) -> Depth {
-        if let Some(number) = self.numbers.get(lane).copied() {
+        if let Some(number) = self.lanes.find(lane) {
             self.restore(number, now);
         }
         self.pass_on(std::slice::from_ref(lane));
@@ -222,27 +208,25 @@ impl State {
     }
 
     pub(crate) fn oldest(&self) -> Vec<(QueueName, TaskId)> {
-        let lanes = self.lanes.iter().flatten();
         let first = |state: &LaneState| {
             let hidden = state.hidden.iter().map(|(_, place)| *place).min();
             let first = state.ready.first().into_iter().chain(hidden).min()?;
             Some((state.lane.queue.clone(), first.task.task()))
         };
-        lanes.filter_map(first).collect()
+        self.lanes.all().filter_map(first).collect()
     }
 
     fn lane(&self, lane: &Lane) -> Option<&LaneState> {
-        let number = self.numbers.get(lane)?;
-        self.lanes.get(*number as usize)?.as_ref()
+        self.lanes.get(self.lanes.find(lane)?)
     }
 
     fn head(&self, number: u32) -> Option<(Reverse<Place>, u32)> {
-        let state = self.lanes.get(number as usize)?.as_ref()?;
-        state.ready.first().map(|place| (Reverse(place), number))
+        let first = self.lanes.get(number)?.ready.first();
+        first.map(|place| (Reverse(place), number))
     }
 
     fn hide(&mut self, number: u32, place: Place, until: Timestamp) -> Option<Delivery> {
-        let state = lane_mut(&mut self.lanes, number)?;
+        let state = self.lanes.get_mut(number)?;
         state.ready.remove(place);
         state.hidden.insert((until, place));
         let task = place.task.task();
@@ -258,9 +242,10 @@ impl State {
             until,
             number: self.deliveries,
         };
+        // A task that was announced twice: of its two deliveries the newer one counts.
         if let Some(earlier) = self.hidden.insert(task, hidden)
             && (earlier.lane, earlier.until, earlier.place) != (number, until, place)
-            && let Some(state) = lane_mut(&mut self.lanes, earlier.lane)
+            && let Some(state) = self.lanes.get_mut(earlier.lane)
         {
             state.hidden.remove(&(earlier.until, earlier.place));
         }
@@ -278,14 +263,14 @@ impl State {
             return None;
         }
         self.hidden.remove(&task);
-        let state = lane_mut(&mut self.lanes, hidden.lane)?;
+        let state = self.lanes.get_mut(hidden.lane)?;
         state.hidden.remove(&(hidden.until, hidden.place));
         Some((task, hidden))
     }
 
     /// Makes those visible whose time hidden is over.
     fn restore(&mut self, number: u32, now: Timestamp) {
-        let Some(state) = lane_mut(&mut self.lanes, number) else {
+        let Some(state) = self.lanes.get_mut(number) else {
             return;
         };
         while let Some((until, place)) = state.hidden.first().copied()
@@ -298,50 +283,11 @@ impl State {
     }
 
     fn freshen(&mut self, number: u32) {
-        if let Some(state) = lane_mut(&mut self.lanes, number) {
+        if let Some(state) = self.lanes.get_mut(number) {
             if state.fresh == 0 {
                 self.fresh.push(number);
             }
             state.fresh += 1;
         }
     }
-
-    fn number(&mut self, lane: &Lane) -> u32 {
-        if let Some(number) = self.numbers.get(lane) {
-            return *number;
-        }
-        if self.numbers.len() >= self.forget_at.max(LANES_REMEMBERED) {
-            self.forget_idle();
-        }
-        let lane = Arc::new(lane.clone());
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.lanes.push(None);
-            self.lanes.len() as u32 - 1
-        });
-        self.lanes[number as usize] = Some(LaneState::new(lane.clone()));
-        self.numbers.insert(lane, number);
-        number
-    }
-
-    fn forget_idle(&mut self) {
-        for (number, slot) in self.lanes.iter_mut().enumerate() {
-            let number = number as u32;
-            let Some(state) = slot.take_if(|state| state.is_idle()) else {
-                continue;
-            };
-            self.numbers.remove(&state.lane);
-            self.free.push(number);
-            if let Some(numbers) = self.queues.get_mut(&state.lane.queue) {
-                numbers.remove(&number);
-                if numbers.is_empty() {
-                    self.queues.remove(&state.lane.queue);
-                }
-            }
-        }
-        self.forget_at = self.numbers.len() * 2;
-    }
-}
-
-fn lane_mut(lanes: &mut [Option<LaneState>], number: u32) -> Option<&mut LaneState> {
-    lanes.get_mut(number as usize)?.as_mut()
 }

@@ -3,7 +3,6 @@
 mod failing;
 mod faults;
 mod opening;
-mod small_disk;
 
 use std::path::PathBuf;
 use std::sync::Arc;

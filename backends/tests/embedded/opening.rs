@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use redb::{Database, TableDefinition};
 use russet_backends::embedded::{Embedded, EmbeddedOptions, OpenError};
-use russet_engine::{Store, SystemClock};
+use russet_core::{PartitionId, QueueConfig, QueueName, QueueRecord, Record, RecordKey, Timestamp};
+use russet_engine::{Change, Store, SystemClock, Transaction, Version};
 
 fn open(directory: &Path, partitions: Option<u16>) -> Result<Arc<Embedded>, OpenError> {
     let options = EmbeddedOptions {
@@ -105,5 +106,77 @@ fn a_directory_that_cannot_be_made_is_refused() {
     for path in [file.clone(), file.join("below")] {
         let error = refused(&path);
         assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
+    }
+}
+
+const RECORDS: u64 = 1_000;
+
+fn key(n: u64) -> RecordKey {
+    RecordKey::Queue(QueueName::new(format!("queue-{n}")).expect("a name"))
+}
+
+fn record(n: u64) -> Record {
+    Record::Queue(Arc::new(QueueRecord {
+        name: QueueName::new(format!("queue-{n}")).expect("a name"),
+        config: QueueConfig::default(),
+        running: 0,
+        updated_at: Timestamp::from_millis(n),
+    }))
+}
+
+/// Whatever byte of the file is damaged: either it is refused, or nothing of it is missing.
+#[tokio::test]
+async fn a_damaged_file_is_refused_or_unharmed() {
+    let directory = directory();
+    let store = open(directory.path(), None).expect("it opens");
+    let changes = (0..RECORDS).map(|n| Change {
+        key: key(n),
+        before: None,
+        after: Some(record(n)),
+    });
+    let transaction = Transaction {
+        version: Version(1),
+        changes: changes.collect(),
+    };
+    let committed = store.commit(PartitionId(0), vec![transaction]).await;
+    committed.expect("a commit");
+    drop(store);
+    let file = directory.path().join("russet.redb");
+    let sound = fs::read(&file).expect("it is read");
+    let mut refused = 0;
+    for n in 0..120 {
+        let mut bytes = sound.clone();
+        let at = (n * 7_919 * 613) % bytes.len();
+        bytes[at] ^= 1 << (n % 8);
+        fs::write(&file, &bytes).expect("it is written");
+        match open(directory.path(), None) {
+            Ok(store) => check(&store, at).await,
+            Err(OpenError::Damaged { .. } | OpenError::Newer { .. }) => refused += 1,
+            Err(error) => panic!("byte {at}: {error}"),
+        }
+    }
+    assert!(refused > 10, "only {refused} were noticed");
+}
+
+async fn check(store: &Embedded, at: usize) {
+    let keys: Vec<_> = (0..RECORDS).map(key).collect();
+    let found = store.get(PartitionId(0), &keys).await.expect("it is read");
+    for (n, found) in (0..).zip(found) {
+        let found = found.map(|known| known.record);
+        assert_eq!(found, Some(record(n)), "byte {at} was damaged");
+    }
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_refused() {
+    let directory = directory();
+    drop(open(directory.path(), None).expect("it opens"));
+    let file = directory.path().join("russet.redb");
+    let sound = fs::read(&file).expect("it is read");
+    for length in [1, 100, 4_096, 10_000, sound.len() / 2, sound.len() - 1] {
+        fs::write(&file, &sound[..length]).expect("it is written");
+        let error = refused(directory.path());
+        let named = matches!(error, OpenError::Damaged { .. } | OpenError::Io { .. });
+        assert!(named, "{length} bytes: {error}");
     }
 }

@@ -147,7 +147,7 @@ pub(super) fn times(task: &NewTask, now: Timestamp) -> Checked {
     if expires <= now {
         return Err(Rejection::invalid(
             expires_field,
-            "is not in the future",
+            said(task.expires, "lies in the past", "is zero"),
             "a time to come",
         ));
     }

@@ -6,7 +6,8 @@ use russet_core::{Resources, TaskId};
 use russet_engine::{Delivery, Receipt};
 
 use crate::conformance::Factory;
-use crate::conformance::world::{FIRST, LONG, SECOND, World, lane};
+use crate::conformance::fixtures::lane;
+use crate::conformance::world::{FIRST, LONG, SECOND, World};
 
 /// The lane comes back as it was, resources included.
 pub async fn a_task_is_delivered_with_its_lane(factory: &dyn Factory) {

@@ -7,7 +7,8 @@ use russet_core::{Lane, ResourceName, Resources};
 
 use super::delivery::ids;
 use crate::conformance::Factory;
-use crate::conformance::world::{FIRST, LONG, SECOND, World, lane, queue_name};
+use crate::conformance::fixtures::{lane, queue_name};
+use crate::conformance::world::{FIRST, LONG, SECOND, World};
 
 /// Not of another queue, and not of the same queue with other resources.
 pub async fn receivers_get_nothing_from_other_lanes(factory: &dyn Factory) {

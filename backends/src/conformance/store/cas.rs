@@ -8,9 +8,8 @@ use russet_core::{
 use russet_engine::{Change, Outcome};
 
 use crate::conformance::Factory;
-use crate::conformance::world::{
-    FIRST, SECOND, World, create, queue_name, remove, replace, task_of, workflow_of,
-};
+use crate::conformance::fixtures::{create, queue_name, remove, replace, task_of, workflow_of};
+use crate::conformance::world::{FIRST, SECOND, World};
 
 /// Compare and swap: creating what is there conflicts.
 pub async fn a_record_is_created_once(factory: &dyn Factory) {

@@ -7,7 +7,8 @@ use russet_core::{PartitionId, RecordKey, Status, Task, TaskId};
 use russet_engine::{Listing, Order};
 
 use crate::conformance::Factory;
-use crate::conformance::world::{FIRST, SECOND, World, queue_name, remove, workflow_of};
+use crate::conformance::fixtures::{queue_name, remove, workflow_of};
+use crate::conformance::world::{FIRST, SECOND, World};
 
 /// Every combination of filters, and tasks that move from one to another.
 pub async fn listings_filter_by_queue_status_and_workflow(factory: &dyn Factory) {

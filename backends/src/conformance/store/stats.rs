@@ -3,8 +3,9 @@
 use russet_core::{PartitionId, RecordKey, Status, Task, Timestamp};
 
 use crate::conformance::Factory;
+use crate::conformance::fixtures::{lane, queue_name, remove};
 use crate::conformance::model::Model;
-use crate::conformance::world::{FIRST, SECOND, World, lane, queue_name, remove};
+use crate::conformance::world::{FIRST, SECOND, World};
 
 /// Counters follow every change, and queues without tasks are not named.
 pub async fn stats_count_by_queue_and_status(factory: &dyn Factory) {

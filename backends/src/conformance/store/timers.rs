@@ -7,7 +7,8 @@ use russet_core::{
 use russet_engine::{Change, Due};
 
 use crate::conformance::Factory;
-use crate::conformance::world::{FIRST, SECOND, World, remove};
+use crate::conformance::fixtures::remove;
+use crate::conformance::world::{FIRST, SECOND, World};
 
 /// Each partition has its own; equal times come in any order.
 pub async fn timers_are_due_earliest_first(factory: &dyn Factory) {

@@ -7,7 +7,8 @@ use russet_core::{PartitionId, QueueConfig, QueueRecord, Record, RecordKey, Task
 use russet_engine::{Change, Listing, Outcome};
 
 use crate::conformance::Factory;
-use crate::conformance::world::{FIRST, World, create, lane, queue_name, replace, task_of};
+use crate::conformance::fixtures::{create, lane, queue_name, replace, task_of};
+use crate::conformance::world::{FIRST, World};
 
 /// One record that is not what was expected, and nothing of the transaction happens:
 /// no record, no index, no counter changes.

@@ -1,0 +1,300 @@
+//! Which store and which queue: chosen separately, in a file.
+//!
+//! ```toml
+//! [store]
+//! backend = "embedded"       # or "memory"
+//! data_dir = "russet-data"   # embedded: where the file is
+//! partitions = 1             # fixed when the store is made
+//! cache_mb = 128             # embedded: memory for pages of the file
+//!
+//! [queue]
+//! backend = "store"          # the store is the queue; or "memory"
+//! ```
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use russet_core::limits::PARTITIONS_MAX;
+use russet_engine::{Backend, Clock, Queue, Store};
+use serde::{Deserialize, Serialize};
+
+use crate::embedded::{Embedded, EmbeddedOptions, OpenError};
+use crate::limits::{CACHE_MB_MAX, PAGE_CACHE_BYTES};
+use crate::memory::{Memory, MemoryQueue};
+
+/// Where an embedded store is, unless configured: below the working directory.
+pub const DATA_DIR: &str = "russet-data";
+
+/// The store and the queue. What is left out has its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `[store]`
+    pub store: StoreConfig,
+    /// `[queue]`
+    pub queue: QueueConfig,
+}
+
+/// The store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// Which store.
+    pub backend: StoreBackend,
+    /// Embedded: the directory of its file; [`DATA_DIR`] unless given.
+    pub data_dir: Option<PathBuf>,
+    /// How many partitions; a new store has 1 unless given, and an old one has what it has.
+    pub partitions: Option<u16>,
+    /// Embedded: memory for pages of the file, in MiB.
+    pub cache_mb: Option<usize>,
+}
+
+/// The stores that there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreBackend {
+    /// One file on one machine; see [`crate::embedded`].
+    #[default]
+    Embedded,
+    /// Nothing survives the process; see [`crate::memory`].
+    Memory,
+}
+
+/// The queue.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct QueueConfig {
+    /// Which queue.
+    pub backend: QueueBackend,
+}
+
+/// The queues that there are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QueueBackend {
+    /// The store is the queue.
+    #[default]
+    Store,
+    /// A queue by itself, in memory; only the tasks of this process are announced in it.
+    Memory,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The text is not a configuration.
+    #[error("the configuration cannot be read: {0}")]
+    Text(#[from] toml::de::Error),
+    /// A setting is out of its range.
+    #[error("{setting} is {value}: set it to {range}")]
+    Range {
+        /// The setting.
+        setting: &'static str,
+        /// What it is.
+        value: usize,
+        /// What it can be.
+        range: String,
+    },
+    /// The store cannot be opened.
+    #[error("{setting}: {source}")]
+    Open {
+        /// The setting that it hangs on.
+        setting: &'static str,
+        /// Why, and what to do.
+        source: OpenError,
+    },
+}
+
+impl Config {
+    /// Reads TOML.
+    ///
+    /// # Errors
+    /// [`ConfigError::Text`], which names the line and what could stand there;
+    /// [`ConfigError::Range`].
+    pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
+        let config: Self = toml::from_str(text)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Opens the store and the queue. This blocks while an embedded store reads its records.
+    ///
+    /// # Errors
+    /// [`ConfigError::Range`]; [`ConfigError::Open`].
+    pub async fn open(&self, clock: Arc<dyn Clock>) -> Result<Backend, ConfigError> {
+        self.check()?;
+        let (store, own): (Arc<dyn Store>, Arc<dyn Queue>) = match self.store.backend {
+            StoreBackend::Memory => {
+                let partitions = self.store.partitions.unwrap_or(1);
+                let memory = Memory::new(partitions, clock.clone());
+                (memory.clone(), memory)
+            }
+            StoreBackend::Embedded => {
+                let embedded = self.store.open_embedded(clock.clone())?;
+                (embedded.clone(), embedded)
+            }
+        };
+        let queue = match self.queue.backend {
+            QueueBackend::Store => own,
+            QueueBackend::Memory => MemoryQueue::new(clock),
+        };
+        Ok(Backend { store, queue })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let settings = [
+            (
+                "[store] partitions",
+                self.store.partitions.map(usize::from),
+                usize::from(PARTITIONS_MAX),
+            ),
+            ("[store] cache_mb", self.store.cache_mb, CACHE_MB_MAX),
+        ];
+        for (setting, value, most) in settings {
+            if let Some(value) = value.filter(|value| !(1..=most).contains(value)) {
+                let range = format!("1 to {most}");
+                return Err(ConfigError::Range {
+                    setting,
+                    value,
+                    range,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl StoreConfig {
+    fn open_embedded(&self, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, ConfigError> {
+        let directory = self.data_dir.clone().unwrap_or_else(|| DATA_DIR.into());
+        let options = EmbeddedOptions {
+            partitions: self.partitions,
+            cache_bytes: self.cache_mb.map_or(PAGE_CACHE_BYTES, |mb| mb << 20),
+            ..EmbeddedOptions::default()
+        };
+        Embedded::open(&directory, options, clock).map_err(|source| ConfigError::Open {
+            setting: match source {
+                OpenError::Partitions { .. } => "[store] partitions",
+                _ => "[store] data_dir",
+            },
+            source,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use russet_engine::SystemClock;
+
+    use super::*;
+
+    fn refused(text: &str) -> String {
+        match Config::from_toml(text) {
+            Err(error) => error.to_string(),
+            Ok(config) => panic!("it should be refused, not read as {config:?}"),
+        }
+    }
+
+    async fn open(config: &Config) -> Result<Backend, ConfigError> {
+        config.open(Arc::new(SystemClock)).await
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let config = Config::from_toml("").expect("it is read");
+        assert_eq!(config, Config::default());
+        assert_eq!(config.store.backend, StoreBackend::Embedded);
+        assert_eq!(config.queue.backend, QueueBackend::Store);
+    }
+
+    #[test]
+    fn every_setting_is_read() {
+        let text = r#"
+            [store]
+            backend = "embedded"
+            data_dir = "/var/lib/russet"
+            partitions = 8
+            cache_mb = 64
+            [queue]
+            backend = "memory"
+        "#;
+        let config = Config::from_toml(text).expect("it is read");
+        let store = StoreConfig {
+            backend: StoreBackend::Embedded,
+            data_dir: Some("/var/lib/russet".into()),
+            partitions: Some(8),
+            cache_mb: Some(64),
+        };
+        let queue = QueueConfig {
+            backend: QueueBackend::Memory,
+        };
+        assert_eq!(config, Config { store, queue });
+        let written = toml::to_string(&config).expect("it is written");
+        assert_eq!(Config::from_toml(&written).expect("it is read"), config);
+    }
+
+    #[test]
+    fn what_is_unknown_is_refused_by_name() {
+        for (text, names) in [
+            ("[store]\ndata_dri = \"x\"", ["data_dri", "data_dir"]),
+            ("[stor]\nbackend = \"memory\"", ["stor", "queue"]),
+            ("[store]\nbackend = \"memroy\"", ["memroy", "memory"]),
+            ("[queue]\nbackend = \"kafka\"", ["kafka", "store"]),
+        ] {
+            let error = refused(text);
+            for name in names {
+                assert!(error.contains(name), "{name} is not named in: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_refused_with_its_range() {
+        let error = refused("[store]\npartitions = 0");
+        assert_eq!(error, "[store] partitions is 0: set it to 1 to 4096");
+        let error = refused("[store]\ncache_mb = 0");
+        assert!(error.starts_with("[store] cache_mb is 0"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn stores_and_queues_are_chosen_separately() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        for store in [StoreBackend::Memory, StoreBackend::Embedded] {
+            for queue in [QueueBackend::Store, QueueBackend::Memory] {
+                let config = Config {
+                    store: StoreConfig {
+                        backend: store,
+                        data_dir: Some(directory.path().join("data")),
+                        partitions: Some(2),
+                        cache_mb: Some(1),
+                    },
+                    queue: QueueConfig { backend: queue },
+                };
+                let backend = open(&config).await.expect("it opens");
+                assert_eq!(backend.store.partitions(), 2);
+                assert_eq!(backend.queue.is_fused(), queue == QueueBackend::Store);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_open_names_its_setting() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let mut config = Config::default();
+        config.store.data_dir = Some(directory.path().to_owned());
+        config.store.partitions = Some(2);
+        let held = open(&config).await.expect("it opens");
+        let error = open(&config).await.err().expect("it is in use");
+        assert!(
+            error.to_string().starts_with("[store] data_dir: "),
+            "{error}"
+        );
+        drop(held);
+        config.store.partitions = Some(3);
+        let error = open(&config).await.err().expect("it has 2 partitions");
+        assert!(
+            error.to_string().starts_with("[store] partitions: "),
+            "{error}"
+        );
+    }
+}
