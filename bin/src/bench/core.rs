@@ -32,17 +32,34 @@ pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
     }
     let rate = decisions as f64 / start.elapsed().as_secs_f64();
     let figure = Figure::new("core: decisions on one core", rate, "/s");
-    Ok(vec![figure.against("1,000,000 a second", TARGET, Target::AtLeast(1.0))])
+    Ok(vec![figure.against(
+        "1,000,000 a second",
+        TARGET,
+        Target::AtLeast(1.0),
+    )])
 }
 
 fn life(view: &mut View, task: NewTask, now: Timestamp) -> Measured<()> {
     let (id, lease) = (task.id, LeaseId::from_u128(task.id.as_u128()));
-    let submit = Submit { workflow: None, tasks: vec![task] };
+    let submit = Submit {
+        workflow: None,
+        tasks: vec![task],
+    };
     let worker = WorkerId("bench".into());
     let commands = [
         Command::Submit(submit),
-        Command::Lease(LeaseTask { task: id, lease, worker, duration: None }),
-        Command::Complete(Complete { task: id, lease, result: None, follow_ups: Vec::new() }),
+        Command::Lease(LeaseTask {
+            task: id,
+            lease,
+            worker,
+            duration: None,
+        }),
+        Command::Complete(Complete {
+            task: id,
+            lease,
+            result: None,
+            follow_ups: Vec::new(),
+        }),
     ];
     for command in commands {
         match decide(view, &command, now) {

@@ -31,14 +31,24 @@ pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
     Ok(vec![
         Figure::new("disk: appends of 4 KiB + fdatasync", appends, "/s"),
         Figure::new("embedded: task lives, 1 caller", one.rate, "/s"),
-        Figure::new(format!("embedded: task lives, {CALLERS} callers"), many.rate, "/s")
-            .against("one caller", one.rate, Target::AtLeast(20.0)),
+        Figure::new(
+            format!("embedded: task lives, {CALLERS} callers"),
+            many.rate,
+            "/s",
+        )
+        .against("one caller", one.rate, Target::AtLeast(20.0)),
         Figure::new("embedded: records in a commit", fill, ""),
-        Figure::new("embedded: record writes", many.writes_a_second(), "/s")
-            .against("bare redb, same commits", bare, Target::AtLeast(0.4)),
+        Figure::new("embedded: record writes", many.writes_a_second(), "/s").against(
+            "bare redb, same commits",
+            bare,
+            Target::AtLeast(0.4),
+        ),
         Figure::new("bare redb: the same record writes", bare, "/s"),
     ])
 }
+
+/// What one commit wrote.
+type Written = Vec<(RecordKey, Option<Record>)>;
 
 /// What an engine did on a store.
 struct Lives {
@@ -46,7 +56,7 @@ struct Lives {
     writes: u64,
     time: Duration,
     /// What was written, commit by commit.
-    commits: Vec<Vec<(RecordKey, Option<Record>)>>,
+    commits: Vec<Written>,
 }
 
 impl Lives {
@@ -62,24 +72,39 @@ fn lives(folder: &Path, callers: usize, time: Duration) -> Measured<Lives> {
         let embedded = Embedded::open(&folder, EmbeddedOptions::default(), clock)?;
         let writes = AtomicU64::new(0);
         let inner: Arc<dyn Store> = embedded.clone();
-        let store = Arc::new(Watched { inner, writes, commits: Mutex::default() });
-        let scheduler = scheduler(Backend { store: store.clone(), queue: embedded });
+        let store = Arc::new(Watched {
+            inner,
+            writes,
+            commits: Mutex::default(),
+        });
+        let scheduler = scheduler(Backend {
+            store: store.clone(),
+            queue: embedded,
+        });
         let start = Instant::now();
         let rate = rate(&scheduler, callers, time).await?;
         let time = start.elapsed();
         scheduler.stop().await;
         let commits = std::mem::take(&mut *store.commits.lock().map_err(|e| e.to_string())?);
-        Ok(Lives { rate, writes: store.writes.load(Ordering::Relaxed), time, commits })
+        Ok(Lives {
+            rate,
+            writes: store.writes.load(Ordering::Relaxed),
+            time,
+            commits,
+        })
     })
 }
 
 /// Writes the same records in the same commits into a bare redb file; returns records a second.
-fn replay(folder: &Path, commits: &[Vec<(RecordKey, Option<Record>)>]) -> Measured<f64> {
+fn replay(folder: &Path, commits: &[Written]) -> Measured<f64> {
     const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
-    let encoded: Vec<Vec<(Vec<u8>, Option<Vec<u8>>)>> = commits
-        .iter()
-        .map(|commit| commit.iter().map(|(k, r)| (key(k), r.as_ref().map(codec::write))).collect())
-        .collect();
+    let encoded = commits.iter().map(|commit| {
+        let pairs = commit
+            .iter()
+            .map(|(k, r)| (key(k), r.as_ref().map(codec::write)));
+        pairs.collect::<Vec<_>>()
+    });
+    let encoded: Vec<_> = encoded.collect();
     std::fs::create_dir_all(folder)?;
     let database = Database::create(folder.join("bare.redb"))?;
     let (start, mut count) = (Instant::now(), 0u64);
@@ -112,7 +137,7 @@ fn key(key: &RecordKey) -> Vec<u8> {
 struct Watched {
     inner: Arc<dyn Store>,
     writes: AtomicU64,
-    commits: Mutex<Vec<Vec<(RecordKey, Option<Record>)>>>,
+    commits: Mutex<Vec<Written>>,
 }
 
 #[async_trait]
@@ -140,7 +165,8 @@ impl Store for Watched {
     ) -> Result<Vec<Outcome>, StoreError> {
         let changes = batch.iter().flat_map(|transaction| &transaction.changes);
         let written: Vec<_> = changes.map(|c| (c.key.clone(), c.after.clone())).collect();
-        self.writes.fetch_add(written.len() as u64, Ordering::Relaxed);
+        self.writes
+            .fetch_add(written.len() as u64, Ordering::Relaxed);
         if let Ok(mut commits) = self.commits.lock() {
             commits.push(written);
         }

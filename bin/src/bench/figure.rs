@@ -38,14 +38,23 @@ pub enum Target {
 impl Figure {
     /// A number by itself.
     pub fn new(name: impl Into<String>, value: f64, unit: &'static str) -> Self {
-        Self { name: name.into(), value, unit, against: None }
+        Self {
+            name: name.into(),
+            value,
+            unit,
+            against: None,
+        }
     }
 
     /// The number beside what it is divided by.
     #[must_use]
     pub fn against(mut self, name: impl Into<String>, yardstick: f64, target: Target) -> Self {
         let ratio = self.value / yardstick;
-        self.against = Some(Against { name: name.into(), ratio, target });
+        self.against = Some(Against {
+            name: name.into(),
+            ratio,
+            target,
+        });
         self
     }
 }
@@ -69,7 +78,9 @@ pub(super) fn medians(runs: Vec<Vec<Figure>>) -> Vec<Figure> {
         let same = || others.iter().filter_map(|run| run.get(at));
         figure.value = median(same().map(|other| other.value).chain([figure.value]));
         if let Some(against) = &mut figure.against {
-            let ratios = same().filter_map(|other| other.against.as_ref()).map(|a| a.ratio);
+            let ratios = same()
+                .filter_map(|other| other.against.as_ref())
+                .map(|a| a.ratio);
             against.ratio = median(ratios.chain([against.ratio]));
         }
     }

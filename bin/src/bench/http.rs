@@ -18,20 +18,21 @@ const WARM_UP: Duration = Duration::from_millis(500);
 pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
     runtime()?.block_on(async {
         let mut figures = Vec::new();
-        for (backend, role) in [("memory", Role::ServeMemory), ("embedded", Role::ServeEmbedded)] {
+        for (backend, role) in [
+            ("memory", Role::ServeMemory),
+            ("embedded", Role::ServeEmbedded),
+        ] {
             figures.extend(backend_figures(options, backend, role).await?);
         }
         Ok(figures)
     })
 }
 
-async fn backend_figures(
-    options: &Options,
-    backend: &str,
-    role: Role,
-) -> Measured<Vec<Figure>> {
+async fn backend_figures(options: &Options, backend: &str, role: Role) -> Measured<Vec<Figure>> {
     let server = Server::start(&options.folder, role)?;
-    let ping = Connection::open(&server.host).await?.request("GET", "/v1/ping", "");
+    let ping = Connection::open(&server.host)
+        .await?
+        .request("GET", "/v1/ping", "");
     let pings = load(&server.host, ping, options.time).await?;
     let submit = submit_request(&server.host).await?;
     let alone = load(&server.host, submit.clone(), options.time).await?;
@@ -47,18 +48,31 @@ async fn backend_figures(
     Ok(vec![
         Figure::new(name("empty endpoint, 50 connections"), pings.rate(), "/s"),
         Figure::new(name("submits, 50 producers, no worker"), alone.rate(), "/s"),
-        Figure::new(name("submits, 50 producers, one worker"), busy.rate(), "/s")
-            .against("half of the empty endpoint", pings.rate(), Target::AtLeast(0.5)),
+        Figure::new(name("submits, 50 producers, one worker"), busy.rate(), "/s").against(
+            "half of the empty endpoint",
+            pings.rate(),
+            Target::AtLeast(0.5),
+        ),
         Figure::new(name("task lives, 50 producers, one worker"), rate, "/s"),
-        Figure::new(name("submit latency with a worker, p50"), busy.percentile(0.5), "ms"),
-        Figure::new(name("submit latency with a worker, p99"), busy.percentile(0.99), "ms"),
+        Figure::new(
+            name("submit latency with a worker, p50"),
+            busy.percentile(0.5),
+            "ms",
+        ),
+        Figure::new(
+            name("submit latency with a worker, p99"),
+            busy.percentile(0.99),
+            "ms",
+        ),
     ])
 }
 
 async fn submit_request(host: &str) -> Measured<Vec<u8>> {
     let payload = "x".repeat(lives::PAYLOAD_BYTES - 2);
     let body = format!(r#"{{"type":"bench","queue":"bench","payload":"{payload}"}}"#);
-    Ok(Connection::open(host).await?.request("POST", "/v1/tasks", &body))
+    Ok(Connection::open(host)
+        .await?
+        .request("POST", "/v1/tasks", &body))
 }
 
 /// Waits until the worker has done what was submitted before.
@@ -67,7 +81,11 @@ async fn drained(server: &Server, count: u64) -> Measured<()> {
     while server.succeeded().await? < count {
         if start.elapsed() > Duration::from_secs(120) {
             let why = format!("the worker did not drain {count} tasks in two minutes");
-            return Err(super::BenchError { suite: Suite::Http, why }.into());
+            return Err(super::BenchError {
+                suite: Suite::Http,
+                why,
+            }
+            .into());
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -94,7 +112,10 @@ impl Load {
 /// Sends one request over and over on every connection.
 async fn load(host: &str, request: Vec<u8>, time: Duration) -> Measured<Load> {
     let (request, counting) = (Arc::new(request), Arc::new(AtomicBool::new(false)));
-    let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (stop, count) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
     let mut producers = Vec::new();
     for _ in 0..PRODUCERS {
         let mut connection = Connection::open(host).await?;
@@ -127,5 +148,9 @@ async fn load(host: &str, request: Vec<u8>, time: Duration) -> Measured<Load> {
     for producer in producers {
         millis.extend(producer.await??);
     }
-    Ok(Load { count: counted, time: elapsed, millis })
+    Ok(Load {
+        count: counted,
+        time: elapsed,
+        millis,
+    })
 }

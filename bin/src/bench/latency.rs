@@ -20,12 +20,23 @@ pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
         let mut late = timers(&server).await?;
         let of = |values: &mut Vec<f64>, share| percentile(values, share);
         Ok(vec![
-            Figure::new("idle: submit to start, embedded, p50", of(&mut starts, 0.5), "ms"),
-            Figure::new("idle: submit to start, embedded, p99", of(&mut starts, 0.99), "ms")
-                .against("5 ms", 5.0, Target::AtMost(1.0)),
+            Figure::new(
+                "idle: submit to start, embedded, p50",
+                of(&mut starts, 0.5),
+                "ms",
+            ),
+            Figure::new(
+                "idle: submit to start, embedded, p99",
+                of(&mut starts, 0.99),
+                "ms",
+            )
+            .against("5 ms", 5.0, Target::AtMost(1.0)),
             Figure::new("idle: timers late, p50", of(&mut late, 0.5), "ms"),
-            Figure::new("idle: timers late, worst", of(&mut late, 1.0), "ms")
-                .against("50 ms", 50.0, Target::AtMost(1.0)),
+            Figure::new("idle: timers late, worst", of(&mut late, 1.0), "ms").against(
+                "50 ms",
+                50.0,
+                Target::AtMost(1.0),
+            ),
         ])
     })
 }
@@ -65,7 +76,9 @@ async fn timers(server: &Server) -> Measured<Vec<f64>> {
         connection.post("/v1/tasks", &body).await?.json()?;
         let task = lease(&mut connection).await?;
         let now = SystemClockMillis::now()?;
-        let due = task["scheduled_at"].as_str().ok_or("a delayed task has no scheduled_at")?;
+        let due = task["scheduled_at"]
+            .as_str()
+            .ok_or("a delayed task has no scheduled_at")?;
         let due: jiff::Timestamp = due.parse()?;
         late.push(now - due.as_millisecond() as f64);
         complete(&mut connection, &task).await?;
@@ -79,19 +92,28 @@ struct SystemClockMillis;
 impl SystemClockMillis {
     #[allow(clippy::disallowed_methods)]
     fn now() -> Measured<f64> {
-        Ok(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64() * 1e3)
+        Ok(SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)?
+            .as_secs_f64()
+            * 1e3)
     }
 }
 
 async fn lease(connection: &mut Connection) -> Measured<Value> {
     let body = json!({"queues": ["idle"], "worker": "bench", "wait_ms": 10_000, "max": 1});
-    let answer = connection.post("/v1/leases", &body.to_string()).await?.json()?;
+    let answer = connection
+        .post("/v1/leases", &body.to_string())
+        .await?
+        .json()?;
     let task = answer["tasks"].get(0).cloned();
     Ok(task.ok_or("no task was leased in 10 s")?)
 }
 
 async fn complete(connection: &mut Connection, task: &Value) -> Measured<()> {
     let body = json!({"task": task["id"], "lease_id": task["lease_id"]});
-    connection.post("/v1/leases/complete", &body.to_string()).await?.json()?;
+    connection
+        .post("/v1/leases/complete", &body.to_string())
+        .await?
+        .json()?;
     Ok(())
 }

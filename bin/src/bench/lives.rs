@@ -37,11 +37,19 @@ impl Maker {
 
     pub fn task(&self, scheduler: &Scheduler) -> NewTask {
         let id = scheduler.new_task_id(None, None);
-        NewTask::new(id, self.kind.clone(), self.queue.clone(), self.payload.clone())
+        NewTask::new(
+            id,
+            self.kind.clone(),
+            self.queue.clone(),
+            self.payload.clone(),
+        )
     }
 
     pub fn submit(&self, scheduler: &Scheduler) -> Submit {
-        Submit { workflow: None, tasks: vec![self.task(scheduler)] }
+        Submit {
+            workflow: None,
+            tasks: vec![self.task(scheduler)],
+        }
     }
 
     pub fn lease(&self, max: usize, wait: Duration) -> LeaseRequest {
@@ -58,17 +66,24 @@ impl Maker {
 
 /// The completion of a leased task.
 pub(super) fn completion(task: &Task) -> Complete {
-    let lease = task.lease.as_ref().map_or(LeaseId::from_u128(0), |lease| lease.id);
-    Complete { task: task.id, lease, result: None, follow_ups: Vec::new() }
+    let lease = task
+        .lease
+        .as_ref()
+        .map_or(LeaseId::from_u128(0), |lease| lease.id);
+    Complete {
+        task: task.id,
+        lease,
+        result: None,
+        follow_ups: Vec::new(),
+    }
 }
 
 /// Runs `callers` at once for `time`, each through one command after the other; returns
 /// lives a second.
 pub(super) async fn rate(scheduler: &Scheduler, callers: usize, time: Duration) -> Measured<f64> {
     let (maker, start) = (Maker::new()?, Instant::now());
-    let callers = (0..callers).map(|_| {
-        tokio::spawn(caller(scheduler.clone(), maker.clone(), start + time))
-    });
+    let callers =
+        (0..callers).map(|_| tokio::spawn(caller(scheduler.clone(), maker.clone(), start + time)));
     let callers: Vec<_> = callers.collect();
     let mut lives = 0;
     for caller in callers {
@@ -81,7 +96,9 @@ async fn caller(scheduler: Scheduler, maker: Maker, until: Instant) -> Measured<
     let mut lives = 0;
     while Instant::now() < until {
         scheduler.submit(maker.submit(&scheduler)).await?;
-        let leased = scheduler.lease(maker.lease(1, Duration::from_secs(5))).await?;
+        let leased = scheduler
+            .lease(maker.lease(1, Duration::from_secs(5)))
+            .await?;
         for task in leased {
             scheduler.complete(completion(&task)).await?;
             lives += 1;
@@ -94,7 +111,9 @@ async fn caller(scheduler: Scheduler, maker: Maker, until: Instant) -> Measured<
 pub(super) async fn drain(scheduler: &Scheduler, maker: &Maker, count: usize) -> Measured<()> {
     let mut done = 0;
     while done < count {
-        let leased = scheduler.lease(maker.lease(1_000, Duration::from_secs(5))).await?;
+        let leased = scheduler
+            .lease(maker.lease(1_000, Duration::from_secs(5)))
+            .await?;
         if leased.is_empty() {
             return Err(format!("only {done} of {count} tasks became ready").into());
         }

@@ -18,15 +18,25 @@ pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
     let name = format!("memory: task lives, {CALLERS} callers, {partitions} partitions");
     let figure = Figure::new(name, lives, "/s");
     let single = self::lives(options, 1)?;
-    let one = Figure::new(format!("memory: task lives, {CALLERS} callers, 1 partition"), single, "/s");
-    Ok(vec![figure.against("200,000 a second", TARGET, Target::AtLeast(1.0)), one])
+    let one = Figure::new(
+        format!("memory: task lives, {CALLERS} callers, 1 partition"),
+        single,
+        "/s",
+    );
+    Ok(vec![
+        figure.against("200,000 a second", TARGET, Target::AtLeast(1.0)),
+        one,
+    ])
 }
 
 fn lives(options: &Options, partitions: u16) -> Measured<f64> {
     let time = options.time;
     runtime()?.block_on(async move {
         let memory = Memory::new(partitions, Arc::new(SystemClock));
-        let backend = Backend { store: memory.clone(), queue: memory };
+        let backend = Backend {
+            store: memory.clone(),
+            queue: memory,
+        };
         let scheduler = scheduler(backend);
         let lives = rate(&scheduler, CALLERS, time).await?;
         scheduler.stop().await;

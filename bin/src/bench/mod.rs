@@ -116,13 +116,20 @@ type Measured<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// The first suite that could not be measured.
 pub fn run(options: &Options, mut each: impl FnMut(Suite, &[Figure])) -> Result<(), BenchError> {
     let all = Suite::ALL.to_vec();
-    let suites = if options.suites.is_empty() { &all } else { &options.suites };
+    let suites = if options.suites.is_empty() {
+        &all
+    } else {
+        &options.suites
+    };
     for suite in suites {
         let mut runs = Vec::new();
         for _ in 0..options.repeats.max(1) {
             let figures = measure(*suite, options);
             let why = |error: Box<dyn std::error::Error + Send + Sync>| error.to_string();
-            runs.push(figures.map_err(|e| BenchError { suite: *suite, why: why(e) })?);
+            runs.push(figures.map_err(|e| BenchError {
+                suite: *suite,
+                why: why(e),
+            })?);
         }
         each(*suite, &figure::medians(runs));
     }
@@ -143,5 +150,7 @@ fn measure(suite: Suite, options: &Options) -> Measured<Vec<Figure>> {
 
 /// A runtime as `russet serve` has it.
 fn runtime() -> Measured<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
 }

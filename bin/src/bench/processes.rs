@@ -46,7 +46,11 @@ impl Server {
         if host.trim().is_empty() {
             return Err("the server did not start".into());
         }
-        Ok(Self { host: host.trim().into(), _data: data, _process: process })
+        Ok(Self {
+            host: host.trim().into(),
+            _data: data,
+            _process: process,
+        })
     }
 
     /// How many tasks have succeeded.
@@ -62,14 +66,24 @@ impl Server {
 impl Worker {
     /// Starts a worker for the queue `bench` on the server.
     pub fn start(host: &str) -> Measured<Self> {
-        Ok(Self(spawn(Role::Worker, &["--url".as_ref(), format!("http://{host}").as_ref()])?))
+        Ok(Self(spawn(
+            Role::Worker,
+            &["--url".as_ref(), format!("http://{host}").as_ref()],
+        )?))
     }
 }
 
 fn spawn(role: Role, arguments: &[&std::ffi::OsStr]) -> Measured<Process> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["bench", "--role", role.name()]).args(arguments);
-    Ok(Process(command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?))
+    command
+        .args(["bench", "--role", role.name()])
+        .args(arguments);
+    Ok(Process(
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()?,
+    ))
 }
 
 /// Plays a role until it is over, or until this process is ended.
@@ -96,19 +110,32 @@ async fn serve(role: Role, options: &Options) -> Measured<()> {
     let clock = Arc::new(SystemClock);
     let backend = if role == Role::ServeMemory {
         let memory = Memory::new(1, clock.clone());
-        Backend { store: memory.clone(), queue: memory }
+        Backend {
+            store: memory.clone(),
+            queue: memory,
+        }
     } else {
         let path = options.folder.join("data");
         let embedded = Embedded::open(&path, EmbeddedOptions::default(), clock.clone())?;
-        Backend { store: embedded.clone(), queue: embedded }
+        Backend {
+            store: embedded.clone(),
+            queue: embedded,
+        }
     };
     let metrics = Arc::new(Metrics::new());
     let observers: Vec<Arc<dyn russet_engine::Observer>> = vec![metrics.clone()];
-    let configuration = Configuration { observers, ..Configuration::default() };
+    let configuration = Configuration {
+        observers,
+        ..Configuration::default()
+    };
     let entropy = Arc::new(SystemEntropy::new());
     let scheduler = Scheduler::start(backend, configuration, clock, entropy);
     let listen = ([127, 0, 0, 1], 0).into();
-    let settings = Settings { listen, tokens: Tokens::new(Vec::new()), partitions: 1 };
+    let settings = Settings {
+        listen,
+        tokens: Tokens::new(Vec::new()),
+        partitions: 1,
+    };
     let server = serve::Server::bind(settings, scheduler, metrics).await?;
     println!("{}", server.address());
     server.run().await;
@@ -120,7 +147,12 @@ async fn work(url: &str) -> Measured<()> {
     let nothing = tower::service_fn(|_: russet::TaskContext| async {
         Ok::<_, russet::TaskFailure>(russet::TaskOutput::default())
     });
-    let worker = Crew::new(client).queue("bench").concurrency(super::http::CONCURRENCY);
-    worker.service_for_others(nothing).run_until_signal().await?;
+    let worker = Crew::new(client)
+        .queue("bench")
+        .concurrency(super::http::CONCURRENCY);
+    worker
+        .service_for_others(nothing)
+        .run_until_signal()
+        .await?;
     Ok(())
 }

@@ -25,16 +25,34 @@ pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
     let bytes = in_process(Role::MemorySize, tasks, data)?;
     let filled = in_process(Role::Fill, tasks, data)?;
     let opened = in_process(Role::Open, tasks, data)?;
-    let file = std::fs::read_dir(data)?.flatten().filter_map(|f| Some(f.metadata().ok()?.len()));
+    let file = std::fs::read_dir(data)?
+        .flatten()
+        .filter_map(|f| Some(f.metadata().ok()?.len()));
     let file: u64 = file.sum();
     let per_task = |total: f64| total / tasks as f64;
     Ok(vec![
-        Figure::new(format!("size: memory of each of {tasks} queued tasks"), bytes, "bytes")
-            .against("1 KiB", MEMORY_TARGET, Target::AtMost(1.0)),
-        Figure::new(format!("size: embedded, filled with {tasks} tasks in"), filled, "s"),
-        Figure::new(format!("size: embedded, opened with {tasks} tasks in"), opened, "s")
-            .against("10 s", OPEN_TARGET, Target::AtMost(1.0)),
-        Figure::new("size: embedded, file for each task", per_task(file as f64), "bytes"),
+        Figure::new(
+            format!("size: memory of each of {tasks} queued tasks"),
+            bytes,
+            "bytes",
+        )
+        .against("1 KiB", MEMORY_TARGET, Target::AtMost(1.0)),
+        Figure::new(
+            format!("size: embedded, filled with {tasks} tasks in"),
+            filled,
+            "s",
+        ),
+        Figure::new(
+            format!("size: embedded, opened with {tasks} tasks in"),
+            opened,
+            "s",
+        )
+        .against("10 s", OPEN_TARGET, Target::AtMost(1.0)),
+        Figure::new(
+            "size: embedded, file for each task",
+            per_task(file as f64),
+            "bytes",
+        ),
     ])
 }
 
@@ -56,7 +74,10 @@ pub(super) fn memory_size(options: &Options) -> Measured<f64> {
     runtime()?.block_on(async {
         let before = resident()?;
         let memory = Memory::new(1, Arc::new(SystemClock));
-        let scheduler = scheduler(Backend { store: memory.clone(), queue: memory });
+        let scheduler = scheduler(Backend {
+            store: memory.clone(),
+            queue: memory,
+        });
         fill(&scheduler, options.tasks).await?;
         Ok((resident()? - before) / options.tasks as f64)
     })
@@ -67,7 +88,10 @@ pub(super) fn fill_store(options: &Options) -> Measured<f64> {
     runtime()?.block_on(async {
         let start = Instant::now();
         let embedded = open(options)?;
-        let scheduler = scheduler(Backend { store: embedded.clone(), queue: embedded });
+        let scheduler = scheduler(Backend {
+            store: embedded.clone(),
+            queue: embedded,
+        });
         fill(&scheduler, options.tasks).await?;
         scheduler.stop().await;
         Ok(start.elapsed().as_secs_f64())
@@ -85,7 +109,11 @@ pub(super) fn open_store(options: &Options) -> Measured<f64> {
 
 fn open(options: &Options) -> Measured<Arc<Embedded>> {
     let clock = Arc::new(SystemClock);
-    Ok(Embedded::open(&options.folder, EmbeddedOptions::default(), clock)?)
+    Ok(Embedded::open(
+        &options.folder,
+        EmbeddedOptions::default(),
+        clock,
+    )?)
 }
 
 async fn fill(scheduler: &Scheduler, tasks: u64) -> Measured<()> {
@@ -94,7 +122,10 @@ async fn fill(scheduler: &Scheduler, tasks: u64) -> Measured<()> {
         let batch = (0..BATCH).map(|_| {
             // As they come over HTTP, payloads share nothing.
             let task = maker.task(scheduler);
-            NewTask { payload: task.payload.to_vec().into(), ..task }
+            NewTask {
+                payload: task.payload.to_vec().into(),
+                ..task
+            }
         });
         for result in scheduler.submit_each(batch.collect()).await {
             result?;
@@ -107,6 +138,8 @@ async fn fill(scheduler: &Scheduler, tasks: u64) -> Measured<()> {
 fn resident() -> Measured<f64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|text| text.split_whitespace().next()).ok_or("no VmRSS")?;
+    let kib = line
+        .and_then(|text| text.split_whitespace().next())
+        .ok_or("no VmRSS")?;
     Ok(kib.parse::<f64>()? * 1_024.0)
 }

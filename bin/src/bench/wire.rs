@@ -34,7 +34,11 @@ impl Connection {
     pub async fn open(host: &str) -> Measured<Self> {
         let stream = TcpStream::connect(host).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, host: host.into(), buffer: Vec::with_capacity(4_096) })
+        Ok(Self {
+            stream,
+            host: host.into(),
+            buffer: Vec::with_capacity(4_096),
+        })
     }
 
     /// The bytes of a request that can be sent again and again.
@@ -75,9 +79,13 @@ fn parse(bytes: &[u8]) -> Measured<Option<Answer>> {
     let status = head.split(' ').nth(1).ok_or("no status")?.parse()?;
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse().ok())?
     });
     let body = &bytes[end + 4..];
     let length: usize = length.unwrap_or(0);
-    Ok((body.len() >= length).then(|| Answer { status, body: body[..length].to_vec() }))
+    Ok((body.len() >= length).then(|| Answer {
+        status,
+        body: body[..length].to_vec(),
+    }))
 }

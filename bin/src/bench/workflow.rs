@@ -21,9 +21,17 @@ pub(super) fn measure(_: &Options) -> Measured<Vec<Figure>> {
         let wide = timed(&maker, Shape::Wide).await?;
         let per_task = |seconds: f64| seconds * 1e6 / TASKS as f64;
         Ok(vec![
-            Figure::new("workflow: 10,000 single tasks, each", per_task(single), "µs"),
-            Figure::new("workflow: fan-out and fan-in of 9,998, each task", per_task(wide), "µs")
-                .against("single tasks", per_task(single), Target::AtMost(2.0)),
+            Figure::new(
+                "workflow: 10,000 single tasks, each",
+                per_task(single),
+                "µs",
+            ),
+            Figure::new(
+                "workflow: fan-out and fan-in of 9,998, each task",
+                per_task(wide),
+                "µs",
+            )
+            .against("single tasks", per_task(single), Target::AtMost(2.0)),
         ])
     })
 }
@@ -36,7 +44,10 @@ enum Shape {
 
 async fn timed(maker: &Maker, shape: Shape) -> Measured<f64> {
     let memory = Memory::new(1, Arc::new(SystemClock));
-    let scheduler = scheduler(Backend { store: memory.clone(), queue: memory });
+    let scheduler = scheduler(Backend {
+        store: memory.clone(),
+        queue: memory,
+    });
     let start = Instant::now();
     match shape {
         Shape::Single => singles(&scheduler, maker).await?,
@@ -66,11 +77,27 @@ fn wide(scheduler: &Scheduler, maker: &Maker) -> Submit {
         id: scheduler.new_task_id_in(id.partition()),
         ..maker.task(scheduler)
     };
-    let after = |task: TaskId| Dependency { task, on: DependencyOn::Success };
+    let after = |task: TaskId| Dependency {
+        task,
+        on: DependencyOn::Success,
+    };
     let root = task();
-    let middle = (0..TASKS - 2).map(|_| NewTask { dependencies: vec![after(root.id)], ..task() });
+    let middle = (0..TASKS - 2).map(|_| NewTask {
+        dependencies: vec![after(root.id)],
+        ..task()
+    });
     let middle: Vec<_> = middle.collect();
-    let last = NewTask { dependencies: middle.iter().map(|t| after(t.id)).collect(), ..task() };
+    let last = NewTask {
+        dependencies: middle.iter().map(|t| after(t.id)).collect(),
+        ..task()
+    };
     let tasks = [root].into_iter().chain(middle).chain([last]).collect();
-    Submit { workflow: Some(NewWorkflow { id, name: None, idempotency: None }), tasks }
+    Submit {
+        workflow: Some(NewWorkflow {
+            id,
+            name: None,
+            idempotency: None,
+        }),
+        tasks,
+    }
 }

@@ -49,7 +49,9 @@ impl Bench {
         }
         let mut printed = Ok(());
         bench::run(&options, |_, figures| {
-            let done = figures.iter().try_for_each(|figure| print(figure, global.json));
+            let done = figures
+                .iter()
+                .try_for_each(|figure| print(figure, global.json));
             printed = std::mem::replace(&mut printed, Ok(())).and(done);
         })?;
         printed?;
@@ -62,15 +64,31 @@ fn print(figure: &Figure, json: bool) -> Result<(), CliError> {
     if json {
         return report::json(figure);
     }
-    let Figure { name, value, unit, against } = figure;
-    let value = if *value >= 1_000.0 { grouped(*value) } else { format!("{value:.2}") };
+    let Figure {
+        name,
+        value,
+        unit,
+        against,
+    } = figure;
+    let value = if *value >= 1_000.0 {
+        grouped(*value)
+    } else {
+        format!("{value:.2}")
+    };
     let beside = against.as_ref().map(|against| {
         let (sign, bound) = match against.target {
             Target::AtLeast(least) => ("≥", least),
             Target::AtMost(most) => ("≤", most),
         };
-        let verdict = if against.target.is_met_by(against.ratio) { "met" } else { "MISSED" };
-        format!("   {:.2} x {} (aim {sign} {bound}: {verdict})", against.ratio, against.name)
+        let verdict = if against.target.is_met_by(against.ratio) {
+            "met"
+        } else {
+            "MISSED"
+        };
+        format!(
+            "   {:.2} x {} (aim {sign} {bound}: {verdict})",
+            against.ratio, against.name
+        )
     });
     let beside = beside.unwrap_or_default();
     report::line(format!("{name:<58} {value:>12} {unit:<6}{beside}").trim_end())

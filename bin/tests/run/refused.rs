@@ -169,3 +169,18 @@ fn problems_are_json_for_who_asks_for_json() {
     let problem: serde_json::Value = serde_json::from_str(&ran.stderr).expect("is JSON");
     assert_eq!(problem["code"], "invalid_workflow");
 }
+
+#[test]
+fn resources_that_were_left_out_at_the_start() {
+    let world = World::with(
+        "tasks: {a: {run: 'echo up > up; test -e go || sleep 60', resources: {cpu: 1}}}",
+    );
+    let first = world.start(&["w.yaml"]);
+    world.await_file("up");
+    first.kill();
+    world.run(&["w.yaml", "--capacity", "cpu=2"]).refused(
+        "--capacity: this workflow was started without it, so its tasks' resources are not counted: go on without --capacity, or start over with --fresh",
+    );
+    world.write("go", "");
+    world.run(&["w.yaml"]).ended(0);
+}

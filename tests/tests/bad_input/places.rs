@@ -115,7 +115,10 @@ fn settings_that_cannot_be_are_refused_with_their_name() {
         &with("[server]\ntokens = ['short']\n"),
         &["tokens", "16 characters"],
     );
-    says(&with("[store]\nbackend = 'floppy'\n"), &["floppy", "embedded"]);
+    says(
+        &with("[store]\nbackend = 'floppy'\n"),
+        &["floppy", "embedded"],
+    );
     let missing = refuses_to_start(&settings, &["--config", "no/such/file.toml"]);
     says(&missing, &["no/such/file.toml"]);
     says(

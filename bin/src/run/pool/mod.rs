@@ -169,6 +169,17 @@ impl Shared {
     }
 }
 
+/// Ends the run when whoever holds this panics: nobody would wait for what it was to do.
+struct OnPanic(Arc<Shared>);
+
+impl Drop for OnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.give_up(EngineError::Stopping);
+        }
+    }
+}
+
 /// Asks for work.
 struct Leasing {
     shared: Arc<Shared>,
@@ -180,6 +191,7 @@ struct Leasing {
 
 impl Leasing {
     async fn run(self, mut stopping: watch::Receiver<bool>) {
+        let _on_panic = OnPanic(self.shared.clone());
         let mut heartbeat = tokio::time::interval(limits::HEARTBEAT);
         heartbeat.tick().await;
         let leasing = async {
@@ -240,6 +252,7 @@ impl Leasing {
             let slot = slot.expect("no more tasks are leased than asked for");
             let (shared, alive) = (self.shared.clone(), self.alive.clone());
             tokio::spawn(async move {
+                let _on_panic = OnPanic(shared.clone());
                 attempt::attempt(shared, task, slot).await;
                 drop(alive);
             });
