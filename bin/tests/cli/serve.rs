@@ -131,7 +131,7 @@ fn a_data_directory_in_use_or_damaged_is_refused_with_what_to_do() {
     let arguments = ["--listen", "127.0.0.1:0", "--data-dir", data];
     let locked = refused(&arguments, |_| {});
     assert!(
-        locked.error(1).contains("in use by another process"),
+        locked.error(2).contains("in use by another process"),
         "{locked:?}"
     );
     let file = site.file("file", "not a directory");
@@ -142,7 +142,7 @@ fn a_data_directory_in_use_or_damaged_is_refused_with_what_to_do() {
         file.to_str().expect("text"),
     ];
     let wrong = refused(&arguments, |_| {});
-    assert!(wrong.error(1).contains("cannot be used"), "{wrong:?}");
+    assert!(wrong.error(2).contains("cannot be used"), "{wrong:?}");
 }
 
 #[test]
