@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use russet_backends::conformance::Factory;
+use russet_backends::conformance::{self, Factory};
 use russet_backends::memory::{Memory, MemoryQueue};
 use russet_engine::{Backend, Clock, SystemClock};
 
@@ -44,3 +44,25 @@ impl Factory for Split {
 
 russet_backends::conformance! { fused_pair: Fused => store, queue, ordered, fused }
 russet_backends::conformance! { split_pair: Split => store, queue, ordered }
+
+#[test]
+fn the_suite_lists_each_of_its_tests_once() {
+    let mut names: Vec<_> = conformance::tests()
+        .iter()
+        .map(|test| (test.part, test.name))
+        .collect();
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count);
+    assert!(names.contains(&("fused", "a_conflict_announces_nothing")));
+}
+
+/// The simulator, which has a runtime of its own, calls them in this way.
+#[tokio::test]
+async fn tests_of_the_suite_can_be_called_by_hand() {
+    let tests = conformance::tests();
+    for test in tests.iter().filter(|test| test.part == "ordered") {
+        (test.run)(&Fused).await;
+    }
+}

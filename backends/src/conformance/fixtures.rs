@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use russet_core::{
-    Lane, Lease, LeaseId, Millis, QueueName, Record, RecordKey, Resources, Status, Task, TaskId,
-    TaskType, Timestamp, WorkerId, WorkflowId,
+    Lane, Lease, LeaseId, Millis, QueueName, Record, RecordKey, ResourceName, Resources, Status,
+    Task, TaskId, TaskType, Timestamp, WorkerId, WorkflowId,
 };
 use russet_engine::{Change, Versioned};
 
@@ -16,6 +16,15 @@ pub(super) fn lane(queue: &str) -> Lane {
     Lane {
         queue: queue_name(queue),
         resources: Resources::NONE,
+    }
+}
+
+/// A lane of tasks that need so many processors.
+pub(super) fn cpus(queue: &str, amount: u64) -> Lane {
+    let cpu = ResourceName::new("cpu").expect("a resource name");
+    Lane {
+        queue: queue_name(queue),
+        resources: Resources::from_iter([(cpu, amount)]),
     }
 }
 
@@ -56,7 +65,7 @@ pub(super) fn task_of(record: &Record) -> Task {
     }
 }
 
-pub(super) fn blank_task(id: TaskId, now: Timestamp) -> Task {
+pub(crate) fn blank_task(id: TaskId, now: Timestamp) -> Task {
     Task {
         id,
         kind: TaskType::new("send_email").expect("a task type"),

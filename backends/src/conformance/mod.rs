@@ -10,7 +10,7 @@
 //! do what the test's name says. The simulator calls the same functions.
 
 pub mod durable;
-mod fixtures;
+pub(crate) mod fixtures;
 pub mod fused;
 mod model;
 pub mod ordered;
@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures::future::LocalBoxFuture;
 use russet_engine::{Backend, Clock};
 
 /// Makes the backend that is to be tested.
@@ -67,6 +68,17 @@ impl Default for Timing {
     }
 }
 
+/// A test of the suite, for callers that have a runtime of their own.
+#[derive(Clone, Copy)]
+pub struct Test {
+    /// `store`, `queue`, `ordered` or `fused`.
+    pub part: &'static str,
+    /// What is true of the backend when the test passes.
+    pub name: &'static str,
+    /// Panics when the backend does not do it.
+    pub run: for<'a> fn(&'a dyn Factory) -> LocalBoxFuture<'a, ()>,
+}
+
 /// Instantiates parts of the suite as tests in a module: `name: factory => part, part`.
 ///
 /// The parts are `store`; `queue`; `ordered`, for a queue that delivers by score exactly;
@@ -81,18 +93,18 @@ macro_rules! conformance {
             $(mod $part {
                 #[allow(unused_imports)]
                 use super::*;
-                $crate::conformance_part! { $part $factory }
+                $crate::conformance_part! { $part [$crate::conformance_tests] $factory }
             })+
         }
     };
 }
 
-/// The tests of each part of the suite.
+/// Gives the tests of a part to another macro.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! conformance_part {
-    (store $factory:expr) => {
-        $crate::conformance_tests! { store $factory =>
+    (store [$($then:tt)*] $with:expr) => {
+        $($then)*! { store $with =>
             cas: a_record_is_created_once,
             cas: an_update_needs_the_current_version,
             cas: a_record_that_is_absent_cannot_be_updated,
@@ -120,8 +132,8 @@ macro_rules! conformance_part {
             stats: indexes_and_counters_agree_with_the_records,
         }
     };
-    (queue $factory:expr) => {
-        $crate::conformance_tests! { queue $factory =>
+    (queue [$($then:tt)*] $with:expr) => {
+        $($then)*! { queue $with =>
             delivery: a_task_is_delivered_with_its_lane,
             delivery: at_most_max_are_delivered,
             delivery: a_delivery_is_hidden_until_its_visibility_is_over,
@@ -142,16 +154,16 @@ macro_rules! conformance_part {
             lanes: a_receiver_may_wait_for_a_lane_that_is_not_known_yet,
         }
     };
-    (ordered $factory:expr) => {
-        $crate::conformance_tests! { ordered $factory =>
+    (ordered [$($then:tt)*] $with:expr) => {
+        $($then)*! { ordered $with =>
             self: the_lowest_score_comes_first,
             self: the_lowest_score_of_all_lanes_comes_first,
             self: of_equal_scores_the_older_task_comes_first,
             self: what_was_released_keeps_its_place,
         }
     };
-    (fused $factory:expr) => {
-        $crate::conformance_tests! { fused $factory =>
+    (fused [$($then:tt)*] $with:expr) => {
+        $($then)*! { fused $with =>
             self: a_commit_announces_what_it_makes_ready,
             self: a_conflict_announces_nothing,
             self: a_commit_takes_back_what_is_no_longer_ready,
@@ -162,8 +174,8 @@ macro_rules! conformance_part {
             self: exactly_the_ready_tasks_are_delivered,
         }
     };
-    (durable $factory:expr) => {
-        $crate::conformance_tests! { durable $factory =>
+    (durable [$($then:tt)*] $with:expr) => {
+        $($then)*! { durable $with =>
             self: records_and_versions_survive,
             self: what_was_removed_stays_removed,
             self: indexes_are_the_same_after_opening_again,
@@ -187,6 +199,18 @@ macro_rules! conformance_tests {
 
 #[doc(hidden)]
 #[macro_export]
+macro_rules! conformance_table {
+    ($part:ident $table:expr => $($module:ident: $test:ident,)+) => {
+        $table.extend([$($crate::conformance::Test {
+            part: stringify!($part),
+            name: stringify!($test),
+            run: |factory| Box::pin($crate::conformance_call!($part $module $test)(factory)),
+        },)+])
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
 macro_rules! conformance_call {
     ($part:ident self $test:ident) => {
         $crate::conformance::$part::$test
@@ -194,4 +218,14 @@ macro_rules! conformance_call {
     ($part:ident $module:ident $test:ident) => {
         $crate::conformance::$part::$module::$test
     };
+}
+
+/// All tests of the parts `store`, `queue`, `ordered` and `fused`.
+pub fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    conformance_part! { store [crate::conformance_table] tests }
+    conformance_part! { queue [crate::conformance_table] tests }
+    conformance_part! { ordered [crate::conformance_table] tests }
+    conformance_part! { fused [crate::conformance_table] tests }
+    tests
 }

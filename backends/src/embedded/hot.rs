@@ -140,9 +140,10 @@ fn edge_bytes(record: Option<&Record>) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use russet_core::MessageId;
+    use russet_core::{MessageId, TaskId, Timestamp};
 
     use super::*;
+    use crate::conformance::fixtures::blank_task;
 
     fn key(n: u128) -> RecordKey {
         RecordKey::Outbox(MessageId::from_u128(n))
@@ -168,5 +169,23 @@ mod tests {
             hot.put(key(n), None);
             assert!(hot.young.others.len() + hot.old.others.len() <= 101);
         }
+    }
+
+    #[test]
+    fn a_task_that_was_removed_does_not_come_back() {
+        let mut hot = Hot::new(100 * ENTRY_BYTES);
+        let id = TaskId::from_u128(7);
+        let task = Record::Task(Arc::new(blank_task(id, Timestamp::ZERO)));
+        let version = Version(1);
+        let record = task;
+        hot.put(RecordKey::Task(id), Some(Versioned { version, record }));
+        while hot.young.version(&RecordKey::Task(id)).is_some() {
+            let n = hot.young.others.len() as u128;
+            hot.put(key(n), None);
+        }
+        assert_eq!(hot.version(&RecordKey::Task(id)), Some(Some(version)));
+        hot.put(RecordKey::Task(id), None);
+        assert_eq!(hot.version(&RecordKey::Task(id)), None);
+        assert_eq!(hot.get(&RecordKey::Task(id)), None);
     }
 }

@@ -64,7 +64,8 @@ impl Default for EmbeddedOptions {
     }
 }
 
-/// A store in one file that is its own queue.
+/// A store in one file that is its own queue. Dropping the last handle waits until the writer
+/// is done and closes the file.
 pub struct Embedded {
     shared: Arc<Shared>,
     writer: Option<WriterThread>,

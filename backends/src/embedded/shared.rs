@@ -243,3 +243,59 @@ impl Shared {
         Ok(oldest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use russet_core::Leader;
+    use russet_engine::{Change, SystemClock, Transaction};
+
+    use super::super::{EmbeddedOptions, Medium, open};
+    use super::*;
+
+    const FIRST: PartitionId = PartitionId(0);
+
+    fn open_in(directory: &Path) -> Shared {
+        let medium = Medium::directory(directory).expect("a directory");
+        let opened = open::open(medium, EmbeddedOptions::default(), Arc::new(SystemClock));
+        opened.expect("it opens")
+    }
+
+    fn lead(shared: &Shared, before: Option<Versioned>, version: u64) {
+        let after = Record::Leader(Leader {
+            holder: russet_core::NodeId::from_u128(1),
+            epoch: version,
+            expires_at: Timestamp::ZERO,
+        });
+        let change = Change {
+            key: RecordKey::Leader,
+            before,
+            after: Some(after),
+        };
+        let transaction = Transaction {
+            version: Version(version),
+            changes: vec![change],
+        };
+        let request = Request::new(FIRST, vec![transaction]);
+        let (request, mut written) = request.expect("it is not too large");
+        shared.commit(vec![request]);
+        let outcomes = written.try_recv().expect("an answer").expect("a commit");
+        assert_eq!(outcomes, [Outcome::Committed]);
+    }
+
+    #[test]
+    fn what_was_loaded_before_a_commit_is_not_remembered_after_it() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        lead(&open_in(directory.path()), None, 1);
+        let shared = open_in(directory.path());
+        let keys = [RecordKey::Leader];
+        let look_up = shared.look_up(FIRST, &keys).expect("it is read");
+        let loaded = shared.load(&look_up.places).expect("it is loaded");
+        lead(&shared, loaded[0].clone(), 2);
+        shared.complete(FIRST, &keys, look_up, loaded);
+        let now = shared.look_up(FIRST, &keys).expect("it is read");
+        let version = now.records[0].as_ref().map(|known| known.version);
+        assert_eq!(version, Some(Version(2)));
+    }
+}

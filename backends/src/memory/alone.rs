@@ -106,3 +106,34 @@ fn next_to(message: &Message) -> Message {
         ..message.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use russet_core::{Resources, TaskId};
+    use russet_engine::SystemClock;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn messages_meet_the_fate_that_they_are_given() {
+        let fates = [Fate::Delivered, Fate::Lost, Fate::Duplicated];
+        let queue = MemoryQueue::with_fate(Arc::new(SystemClock), move |message| {
+            fates[message.score as usize]
+        });
+        let lane = Lane {
+            queue: QueueName::new("emails").expect("a name"),
+            resources: Resources::NONE,
+        };
+        let messages = [0, 1, 2].map(|n| Message {
+            lane: lane.clone(),
+            score: n,
+            task: TaskId::from_u128(n as u128),
+        });
+        queue.send(messages.into()).await.expect("they are sent");
+        let (lanes, hidden) = ([lane], Duration::from_secs(60));
+        let received = queue.receive(&lanes, 10, hidden, Duration::ZERO).await;
+        let received = received.expect("they are received").into_iter();
+        let tasks: Vec<_> = received.map(|delivery| delivery.task.as_u128()).collect();
+        assert_eq!(tasks, [0, 2, 2]);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redb::StorageBackend;
 
@@ -24,6 +25,7 @@ struct State {
     failures: u64,
     opened: u64,
     synced: u64,
+    sync_takes: Duration,
 }
 
 impl Disk {
@@ -67,6 +69,11 @@ impl Disk {
         let mut state = self.state();
         state.until_failure = None;
         state.broken = false;
+    }
+
+    /// Lets each sync take this long.
+    pub fn slow_down(&self, sync_takes: Duration) {
+        self.state().sync_takes = sync_takes;
     }
 
     /// A disk that holds what was synced.
@@ -124,6 +131,8 @@ impl StorageBackend for Disk {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let takes = self.state().sync_takes;
+        std::thread::sleep(takes);
         let mut state = self.state();
         state.change()?;
         state.synced += 1;

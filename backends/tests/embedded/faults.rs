@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use russet_backends::embedded::{Embedded, EmbeddedOptions, Writer};
 use russet_core::{
@@ -119,6 +120,27 @@ async fn every_commit_is_synced_once_and_survives_a_power_cut() {
             "what changes nothing is not synced"
         );
     }
+}
+
+#[tokio::test]
+async fn commits_that_wait_share_one_sync() {
+    const COMMITS: u64 = 50;
+    let disk = Disk::default();
+    let store = open(&disk, Writer::Thread);
+    disk.slow_down(Duration::from_millis(50));
+    let synced = disk.times_synced();
+    let commits = (0..COMMITS).map(|n| {
+        let store = store.clone();
+        tokio::spawn(async move { Known::default().write(&store, n, n + 1).await })
+    });
+    for commit in futures::future::join_all(commits).await {
+        commit.expect("it finishes").expect("it commits");
+    }
+    let synced = disk.times_synced() - synced;
+    assert!(
+        (1..=3).contains(&synced),
+        "{COMMITS} commits took {synced} syncs"
+    );
 }
 
 #[tokio::test]

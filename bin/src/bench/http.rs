@@ -49,7 +49,7 @@ async fn backend_figures(options: &Options, backend: &str, role: Role) -> Measur
         Figure::new(name("empty endpoint, 50 connections"), pings.rate(), "/s"),
         Figure::new(name("submits, 50 producers, no worker"), alone.rate(), "/s"),
         Figure::new(name("submits, 50 producers, one worker"), busy.rate(), "/s").against(
-            "half of the empty endpoint",
+            "the empty endpoint",
             pings.rate(),
             Target::AtLeast(0.5),
         ),

@@ -130,20 +130,9 @@ impl Session<'_> {
         let shell = runs_commands(&plan.workflow).then(|| Shell::start(self.directory));
         let shell = shell.transpose()?;
         let ready = Arc::new(Notify::new());
+        let worker = worker(&seams);
         let (recorder, events) = Recorder::new(prepared.events.clone(), ready.clone());
-        let worker = format!(
-            "run-{}-{}",
-            std::process::id(),
-            seams.clock.now().as_millis()
-        );
-        let configuration = Configuration {
-            node: Some(ONLY_NODE),
-            queue_defaults: queue_config(),
-            observers: vec![Arc::new(recorder)],
-            ..Configuration::default()
-        };
-        let backend = prepared.backend.clone();
-        let scheduler = Scheduler::start(backend, configuration, seams.clock, seams.entropy);
+        let scheduler = start(prepared, recorder, seams);
         let board = Board::new(plan.workflow.tasks.len(), &prepared.tasks);
         let progress = Progress::new(self.options.display, &plan.workflow.name, &board);
         self.greet(prepared, &progress, &board);
@@ -163,7 +152,7 @@ impl Session<'_> {
             concurrency: self.conditions.concurrency,
             capacity: self.capacity.clone(),
             speedup: self.conditions.speedup,
-            worker: WorkerId(worker.into()),
+            worker,
         });
         let mut conductor = Conductor {
             plan,
@@ -231,6 +220,23 @@ impl Session<'_> {
             false => Ended::Unsuccessfully,
         })
     }
+}
+
+/// What this session is called: no two sessions of a run share it.
+fn worker(seams: &Seams) -> WorkerId {
+    let now = seams.clock.now().as_millis();
+    WorkerId(format!("run-{}-{now}", std::process::id()).into())
+}
+
+fn start(prepared: &Prepared, recorder: Recorder, seams: Seams) -> Scheduler {
+    let configuration = Configuration {
+        node: Some(ONLY_NODE),
+        queue_defaults: queue_config(),
+        observers: vec![Arc::new(recorder)],
+        ..Configuration::default()
+    };
+    let backend = prepared.backend.clone();
+    Scheduler::start(backend, configuration, seams.clock, seams.entropy)
 }
 
 fn print(text: String) -> Result<(), RunError> {

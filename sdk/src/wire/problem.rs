@@ -78,7 +78,8 @@ impl Problem {
         if inner.classify() != serde_json::error::Category::Data {
             return Self::new("malformed", 400, format!("the body is not JSON: {inner}"));
         }
-        if path == "." {
+        // The path of a field whose name is empty is empty.
+        if path == "." || path.is_empty() {
             let mut problem = Self::new("invalid", 422, inner.to_string());
             problem.field = named_field(&inner.to_string());
             return problem;
@@ -212,7 +213,8 @@ impl From<EngineError> for Problem {
 fn named_field(message: &str) -> Option<String> {
     let known = ["unknown field `", "missing field `", "duplicate field `"];
     let rest = known.iter().find_map(|start| message.strip_prefix(start))?;
-    rest.split_once('`').map(|(field, _)| field.to_owned())
+    let (field, _) = rest.split_once('`')?;
+    (!field.is_empty()).then(|| field.to_owned())
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ fn a_wrong_field_is_named_by_its_path() {
     assert_eq!(problem.field.as_deref(), Some("tasks[1].priority"));
     let problem = refused::<OneOrMany<SubmitTask>>(r#"{"type": "a", "prio": 9}"#);
     assert!(problem.detail.contains("unknown field `prio`"), "{problem}");
+    let problem = refused::<OneOrMany<SubmitTask>>(r#"{"type": "a", "": 9}"#);
+    assert!(problem.detail.starts_with("unknown field ``"), "{problem}");
+    assert_eq!(problem.field, None);
 }
 
 #[test]

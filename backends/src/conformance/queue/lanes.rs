@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_core::{Lane, ResourceName, Resources};
-
 use super::delivery::ids;
 use crate::conformance::Factory;
-use crate::conformance::fixtures::{lane, queue_name};
+use crate::conformance::fixtures::{cpus, lane, queue_name};
 use crate::conformance::world::{FIRST, LONG, SECOND, World};
 
 /// Not of another queue, and not of the same queue with other resources.
@@ -105,12 +103,4 @@ pub async fn a_receiver_may_wait_for_a_lane_that_is_not_known_yet(factory: &dyn 
     world.announce(std::slice::from_ref(&task)).await;
     let received = receiver.await.expect("the receiver finishes");
     assert_eq!(ids(&received), [task.id]);
-}
-
-fn cpus(queue: &str, amount: u64) -> Lane {
-    let cpu = ResourceName::new("cpu").expect("a resource name");
-    Lane {
-        queue: queue_name(queue),
-        resources: Resources::from_iter([(cpu, amount)]),
-    }
 }

@@ -1,9 +1,11 @@
 //! Counters, and whether all indexes agree with the records.
 
-use russet_core::{PartitionId, RecordKey, Status, Task, Timestamp};
+use std::time::Duration;
+
+use russet_core::{RecordKey, Status, Task, Timestamp};
 
 use crate::conformance::Factory;
-use crate::conformance::fixtures::{lane, queue_name, remove};
+use crate::conformance::fixtures::{cpus, lane, queue_name, remove};
 use crate::conformance::model::Model;
 use crate::conformance::world::{FIRST, SECOND, World};
 
@@ -52,18 +54,27 @@ pub async fn the_oldest_ready_task_of_a_queue_is_known(factory: &dyn Factory) {
     world.create(&world.task(FIRST)).await;
     assert_eq!(oldest().await, None);
     let mut ids = Vec::new();
-    for (partition, ready_at) in [(FIRST, 70), (SECOND, 40), (PartitionId(0), 90)] {
+    for (partition, lane, ready_at) in [
+        (FIRST, lane("emails"), 70),
+        (SECOND, lane("emails"), 50),
+        (FIRST, cpus("emails", 2), 40),
+        (SECOND, cpus("emails", 3), 60),
+        (FIRST, lane("emails"), 90),
+    ] {
         let task = Task {
             ready_at: Some(Timestamp::from_millis(ready_at)),
-            ..world.ready(partition, &lane("emails"), ready_at as i64)
+            ..world.ready(partition, &lane, ready_at as i64)
         };
         world.announce(std::slice::from_ref(&task)).await;
         ids.push(task.id);
     }
     assert_eq!(oldest().await, Some(40));
     if world.queue.is_fused() {
-        world.edit(ids[1], |t| t.status = Status::Running).await;
-        assert_eq!(oldest().await, Some(70));
+        world.edit(ids[2], |t| t.status = Status::Running).await;
+        assert_eq!(oldest().await, Some(50));
+        let hidden = world.receive(&[lane("emails")], 1, Duration::ZERO).await;
+        assert_eq!(hidden.len(), 1);
+        assert_eq!(oldest().await, Some(50), "delivered is not started");
     }
 }
 
