@@ -4,7 +4,7 @@ use std::ops::Bound;
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{BackendError, StorageBackend};
+use redb::{BackendError, Database, StorageBackend};
 
 /// The file in the data directory.
 const FILE: &str = "russet.redb";
@@ -25,6 +25,7 @@ impl Medium {
     pub(crate) fn directory(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let file = directory.join(FILE);
+        make(&file)?;
         let path = file.clone();
         let open = move || {
             let mut options = File::options();
@@ -92,6 +93,23 @@ impl Medium {
     pub(crate) fn free_bytes(&self) -> Option<u64> {
         None
     }
+}
+
+/// Makes an empty database when there is none. It gets its name when it is complete, so that
+/// whoever is killed while making one leaves nothing that looks damaged.
+fn make(file: &Path) -> io::Result<()> {
+    if file.exists() {
+        return Ok(());
+    }
+    let draft = file.with_extension(format!("new-{}", std::process::id()));
+    let made = Database::create(&draft).map_err(io::Error::other)?;
+    drop(made);
+    let named = match fs::hard_link(&draft, file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        named => named,
+    };
+    fs::remove_file(&draft)?;
+    named
 }
 
 /// A storage backend behind a pointer.
