@@ -104,12 +104,12 @@ fn make(file: &Path) -> io::Result<()> {
     let draft = file.with_extension(format!("new-{}", std::process::id()));
     let made = Database::create(&draft).map_err(io::Error::other)?;
     drop(made);
-    let named = match fs::hard_link(&draft, file) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        named => named,
-    };
-    fs::remove_file(&draft)?;
-    named
+    match fs::hard_link(&draft, file) {
+        Ok(()) => fs::remove_file(&draft),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => fs::remove_file(&draft),
+        // A file system without hard links.
+        Err(_) => fs::rename(&draft, file),
+    }
 }
 
 /// A storage backend behind a pointer.
