@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::join_all;
 use russet_core::{
-    Command, Lane, LeaseTask, Millis, PartitionId, QueueName, Rejection, Reply, Resources, Task,
-    TaskId, Timestamp, WorkerId, policy,
+    Command, Lane, LeaseTask, Millis, QueueName, Rejection, Reply, Resources, Task, TaskId,
+    Timestamp, WorkerId, policy,
 };
 
 use super::intake::Answer;
@@ -187,40 +186,11 @@ fn split(capacity: Option<Resources>, deliveries: Vec<Delivery>) -> (Vec<Deliver
 
 /// Asks for a lease of each delivered task; the answers are in the order of the deliveries.
 async fn ask(node: &Node, request: &LeaseRequest, deliveries: &[Delivery]) -> Vec<Answer> {
-    let mut by_partition: Vec<(PartitionId, Vec<usize>)> = Vec::new();
-    for (at, delivery) in deliveries.iter().enumerate() {
-        let partition = delivery.task.partition();
-        match by_partition
-            .iter_mut()
-            .find(|(known, _)| *known == partition)
-        {
-            Some((_, positions)) => positions.push(at),
-            None => by_partition.push((partition, vec![at])),
-        }
-    }
-    let calls = by_partition.iter().map(|(partition, positions)| {
-        let commands = positions
-            .iter()
-            .map(|at| command(node, request, deliveries[*at].task));
-        node.call(*partition, commands.collect())
+    let commands = deliveries.iter().map(|delivery| {
+        let task = delivery.task;
+        (task.partition(), command(node, request, task))
     });
-    let mut answers: Vec<Answer> = deliveries
-        .iter()
-        .map(|_| Err(EngineError::Stopping))
-        .collect();
-    for ((_, positions), result) in by_partition.iter().zip(join_all(calls).await) {
-        match result {
-            Ok(own) => {
-                for (at, answer) in positions.iter().zip(own) {
-                    answers[*at] = answer;
-                }
-            }
-            Err(error) => positions
-                .iter()
-                .for_each(|at| answers[*at] = Err(error.clone())),
-        }
-    }
-    answers
+    node.call_each(commands.collect()).await
 }
 
 fn command(node: &Node, request: &LeaseRequest, task: TaskId) -> Command {

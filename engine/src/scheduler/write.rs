@@ -211,7 +211,7 @@ impl Scheduler {
 }
 
 impl Node {
-    pub(super) async fn call(
+    async fn call(
         &self,
         partition: PartitionId,
         commands: Vec<Command>,
@@ -233,7 +233,7 @@ impl Node {
     }
 
     /// Sends commands to their partitions; the answers are in the order of the commands.
-    async fn call_each(&self, commands: Vec<(PartitionId, Command)>) -> Vec<Answer> {
+    pub(super) async fn call_each(&self, commands: Vec<(PartitionId, Command)>) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::with_capacity(commands.len());
         let mut by_partition: BTreeMap<PartitionId, (Vec<usize>, Vec<Command>)> = BTreeMap::new();
         for (at, (partition, command)) in commands.into_iter().enumerate() {
