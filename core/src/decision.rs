@@ -1,12 +1,11 @@
 //! What a decision is made from, and what it is.
 
-use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Event, Leader, LeaseId, Message, Millis, PartitionId, QueueConfig, Record, RecordKey,
+    Event, Leader, LeaseId, Message, Millis, PartitionId, QueueConfig, Record, RecordKey, Records,
     Rejection, Status, Task, TaskId, Timestamp, WorkflowId,
 };
 
@@ -25,14 +24,14 @@ pub struct View {
     /// How a queue without a record treats its tasks.
     pub queue_defaults: QueueConfig,
     /// What was loaded.
-    pub records: BTreeMap<RecordKey, Option<Record>>,
+    pub records: Records,
 }
 
 impl View {
     /// Replaces what the writes of a decision change.
     pub fn apply(&mut self, writes: &[Write]) {
-        for write in writes {
-            self.records.insert(write.key.clone(), write.record.clone());
+        for Write { key, record } in writes {
+            self.records.insert(key.clone(), record.clone());
         }
     }
 }

@@ -1,15 +1,18 @@
 //! A decision in the making: reads come from the view, or from what was already written.
 
-use alloc::collections::BTreeMap;
+mod writes;
+
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use self::writes::Writes;
+
 use crate::{
     Decision, ErrorKind, Event, EventKind, Message, Outbox, QueueConfig, QueueName, QueueRecord,
     Record, RecordKey, Rejection, Reply, Task, TaskId, Timestamp, Undecided, View, Workflow,
-    WorkflowId, Write,
+    WorkflowId,
 };
 
 pub(crate) type Step<T> = Result<T, Undecided>;
@@ -18,7 +21,7 @@ pub(crate) struct Draft<'a> {
     pub view: &'a View,
     pub now: Timestamp,
     reads: RefCell<Vec<RecordKey>>,
-    writes: BTreeMap<RecordKey, Option<Record>>,
+    writes: Writes,
     sends: Vec<TaskId>,
     messages: Vec<Message>,
     events: Vec<Event>,
@@ -30,7 +33,7 @@ impl<'a> Draft<'a> {
             view,
             now,
             reads: RefCell::default(),
-            writes: BTreeMap::new(),
+            writes: Writes::default(),
             sends: Vec::new(),
             messages: Vec::new(),
             events: Vec::new(),
@@ -39,16 +42,16 @@ impl<'a> Draft<'a> {
 
     /// The decision. Whatever it writes must have been read, or be known to be absent.
     pub fn finish(self, reply: Reply) -> Step<Decision> {
+        let writes = self.writes.into_vec();
         let known = &self.view.records;
-        let unread = self.writes.keys().filter(|key| !known.contains_key(key));
-        let missing: Vec<_> = unread.cloned().collect();
+        let unread = writes.iter().filter(|w| !known.contains_key(&w.key));
+        let missing: Vec<_> = unread.map(|w| w.key.clone()).collect();
         if !missing.is_empty() {
             return Err(Undecided::Missing(missing));
         }
-        let writes = self.writes.into_iter();
         Ok(Decision {
             reads: self.reads.into_inner(),
-            writes: writes.map(|(key, record)| Write { key, record }).collect(),
+            writes,
             sends: self.sends,
             messages: self.messages,
             events: self.events,
@@ -60,7 +63,7 @@ impl<'a> Draft<'a> {
     pub fn need(&self, keys: impl IntoIterator<Item = RecordKey>) -> Step<()> {
         let missing: Vec<_> = keys
             .into_iter()
-            .filter(|key| !self.writes.contains_key(key) && !self.view.records.contains_key(key))
+            .filter(|key| !self.writes.contains(key) && !self.view.records.contains_key(key))
             .collect();
         if missing.is_empty() {
             Ok(())
@@ -84,7 +87,7 @@ impl<'a> Draft<'a> {
 
     /// Whether this decision writes the record.
     pub fn is_written(&self, key: &RecordKey) -> bool {
-        self.writes.contains_key(key)
+        self.writes.contains(key)
     }
 
     pub fn put(&mut self, key: RecordKey, record: Record) {
@@ -103,18 +106,26 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A copy of the task to change, with time brought forward for it.
-    pub fn task(&self, id: TaskId) -> Step<Task> {
+    /// The task as it is, to look at.
+    pub fn known_task(&self, id: TaskId) -> Step<Arc<Task>> {
         match self.find_task(id)? {
-            Some(task) => Ok(Task::clone(task)),
+            Some(task) => Ok(task.clone()),
             None => Err(Rejection::NotFound { task: id }.into()),
         }
     }
 
-    pub fn put_task(&mut self, mut task: Task) {
+    /// A copy of the task to change.
+    pub fn task(&self, id: TaskId) -> Step<Task> {
+        self.known_task(id).map(|task| Task::clone(&task))
+    }
+
+    /// Stores the task; what is stored is returned.
+    pub fn put_task(&mut self, mut task: Task) -> Arc<Task> {
         task.updated_at = self.now_for(&task);
         task.due_at = crate::rules::timer(&task, self.view);
-        self.put(RecordKey::Task(task.id), Record::Task(Arc::new(task)));
+        let task = Arc::new(task);
+        self.put(RecordKey::Task(task.id), Record::Task(task.clone()));
+        task
     }
 
     /// The time of a decision about `task`: never before the last one.

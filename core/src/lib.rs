@@ -21,6 +21,7 @@ pub mod limits;
 mod model;
 mod names;
 pub mod policy;
+mod records;
 mod rejection;
 mod rules;
 mod time;
@@ -37,5 +38,6 @@ pub use model::*;
 pub use names::{
     IdempotencyKey, Label, NameError, PartitionKey, QueueName, ResourceName, TaskType,
 };
+pub use records::Records;
 pub use rejection::{Invalid, Rejection};
 pub use time::{Millis, Timestamp};

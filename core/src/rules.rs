@@ -9,7 +9,7 @@ use crate::draft::{Draft, Step};
 use crate::policy;
 use crate::{
     ErrorKind, EventKind, Idempotency, LeaseEnd, LeaseId, Rejection, Reply, Status, Task,
-    TaskError, TaskId, Timestamp, View, Window,
+    TaskError, Timestamp, View, Window,
 };
 
 pub(crate) use edges::{dependents, need_for_end, parent_ended, settle, unsatisfied};
@@ -71,13 +71,12 @@ pub(crate) fn enqueue(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
     Ok(())
 }
 
-/// The task, when `lease` is its current lease.
-pub(crate) fn held(draft: &Draft<'_>, id: TaskId, lease: LeaseId) -> Step<Task> {
-    let task = draft.task(id)?;
+/// Refuses a lease that is not the task's current one.
+pub(crate) fn check_held(task: &Task, lease: LeaseId) -> Result<(), Rejection> {
     if task.status == Status::Running && task.lease.as_ref().is_some_and(|l| l.id == lease) {
-        return Ok(task);
+        return Ok(());
     }
-    Err(stale(&task).into())
+    Err(stale(task))
 }
 
 /// The refusal of a lease that is not the current one.

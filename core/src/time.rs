@@ -1,58 +1,103 @@
 //! Points in time and durations, both whole milliseconds.
 
 use core::fmt;
+use core::num::NonZeroU64;
 use core::ops::{Add, Sub};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Milliseconds since the Unix epoch.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Timestamp(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(Count);
 
 /// A duration in milliseconds.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct Millis(u64);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Millis(Count);
+
+/// A number of milliseconds up to `u64::MAX - 1`, kept one higher: so an `Option` of it takes
+/// no more room than itself.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Count(NonZeroU64);
+
+impl Count {
+    const ZERO: Self = Self(NonZeroU64::MIN);
+    const MAX: Self = Self(NonZeroU64::MAX);
+
+    /// The number, or the greatest one when it is greater.
+    const fn new(number: u64) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(number))
+    }
+
+    const fn get(self) -> u64 {
+        self.0.get() - 1
+    }
+}
+
+macro_rules! count {
+    ($name:ident) => {
+        impl Default for $name {
+            fn default() -> Self {
+                Self::ZERO
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.as_millis())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.as_millis().serialize(serializer)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                u64::deserialize(deserializer).map(|number| Self(Count::new(number)))
+            }
+        }
+    };
+}
+
+count!(Timestamp);
+count!(Millis);
 
 impl Timestamp {
     /// The Unix epoch.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(Count::ZERO);
     /// Later than every time that a clock will show.
-    pub const MAX: Self = Self(u64::MAX);
+    pub const MAX: Self = Self(Count::MAX);
 
     /// The time `ms` milliseconds after the Unix epoch.
     pub const fn from_millis(ms: u64) -> Self {
-        Self(ms)
+        Self(Count::new(ms))
     }
 
     /// Milliseconds since the Unix epoch.
     pub const fn as_millis(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     /// How long ago `earlier` was; zero when it lies ahead.
     pub const fn since(self, earlier: Self) -> Millis {
-        Millis(self.0.saturating_sub(earlier.0))
+        Millis::new(self.as_millis().saturating_sub(earlier.as_millis()))
     }
 }
 
 impl Millis {
     /// No time at all.
-    pub const ZERO: Self = Self(0);
+    pub const ZERO: Self = Self(Count::ZERO);
 
     /// A duration of `ms` milliseconds.
     pub const fn new(ms: u64) -> Self {
-        Self(ms)
+        Self(Count::new(ms))
     }
 
     /// A duration of `seconds` seconds.
     pub const fn from_secs(seconds: u64) -> Self {
-        Self(seconds.saturating_mul(1_000))
+        Self::new(seconds.saturating_mul(1_000))
     }
 
     /// A duration of `days` days.
@@ -62,50 +107,50 @@ impl Millis {
 
     /// The duration in milliseconds.
     pub const fn as_millis(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
-    /// This duration `times` over, at most `u64::MAX` milliseconds.
+    /// This duration `times` over, or the longest one.
     pub const fn times(self, times: u64) -> Self {
-        Self(self.0.saturating_mul(times))
+        Self::new(self.as_millis().saturating_mul(times))
     }
 }
 
 impl Add<Millis> for Timestamp {
     type Output = Self;
     fn add(self, by: Millis) -> Self {
-        Self(self.0.saturating_add(by.0))
+        Self::from_millis(self.as_millis().saturating_add(by.as_millis()))
     }
 }
 
 impl Sub<Millis> for Timestamp {
     type Output = Self;
     fn sub(self, by: Millis) -> Self {
-        Self(self.0.saturating_sub(by.0))
+        Self::from_millis(self.as_millis().saturating_sub(by.as_millis()))
     }
 }
 
 impl Add for Millis {
     type Output = Self;
     fn add(self, by: Self) -> Self {
-        Self(self.0.saturating_add(by.0))
+        Self::new(self.as_millis().saturating_add(by.as_millis()))
     }
 }
 
 impl From<Millis> for core::time::Duration {
     fn from(millis: Millis) -> Self {
-        Self::from_millis(millis.0)
+        Self::from_millis(millis.as_millis())
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ms after the epoch", self.0)
+        write!(f, "{} ms after the epoch", self.as_millis())
     }
 }
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ms", self.0)
+        write!(f, "{} ms", self.as_millis())
     }
 }

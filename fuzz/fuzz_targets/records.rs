@@ -97,9 +97,9 @@ static SOUND: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     for command in commands {
         carry_out(&mut view, &command);
     }
-    let records = view.records.into_values().flatten();
+    let records = view.records.iter().filter_map(|(_, record)| record.as_ref());
     records
-        .map(|record: Record| codec::write(&record))
+        .map(codec::write)
         .collect()
 });
 

@@ -44,7 +44,7 @@ pub fn queued(n: u64, payload_bytes: usize) -> Task {
         idempotency: None,
         partition_key: None,
         workflow: None,
-        metadata: Bytes::new(),
+        metadata: Bytes::new().into(),
         result: None,
         last_error: None,
         progress: None,

@@ -105,7 +105,7 @@ pub(crate) fn blank_task(id: TaskId, now: Timestamp) -> Task {
         idempotency: None,
         partition_key: None,
         workflow: None,
-        metadata: Bytes::new(),
+        metadata: Bytes::new().into(),
         result: None,
         last_error: None,
         progress: None,

@@ -124,7 +124,7 @@ impl Generation {
 
 fn task_bytes(task: &Arc<Task>) -> usize {
     let checkpoint = task.progress.as_ref().and_then(|p| p.checkpoint.as_ref());
-    let texts = [task.result.as_ref(), checkpoint].into_iter().flatten();
+    let texts = [task.result.as_deref(), checkpoint].into_iter().flatten();
     let texts: usize = texts.map(|text| text.len()).sum();
     TASK_BYTES + task.payload.len() + task.metadata.len() + texts
 }

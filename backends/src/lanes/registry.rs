@@ -1,7 +1,8 @@
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use russet_core::{Lane, QueueName};
+use rustc_hash::FxHashMap;
 
 use super::lane::LaneState;
 use crate::limits::LANES_REMEMBERED;
@@ -10,7 +11,7 @@ use crate::limits::LANES_REMEMBERED;
 /// depends on their order.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
-    numbers: HashMap<Arc<Lane>, u32>,
+    numbers: FxHashMap<Arc<Lane>, u32>,
     lanes: Vec<Option<LaneState>>,
     free: Vec<u32>,
     forget_at: usize,

@@ -1,9 +1,10 @@
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 
 use russet_core::{Lane, QueueName, TaskId, Timestamp};
 use russet_engine::{Delivery, Depth, Receipt};
+use rustc_hash::FxHashMap;
 use tokio::sync::Notify;
 
 use super::Wakes;
@@ -18,7 +19,7 @@ use crate::index::keys::Place;
 pub(crate) struct State {
     lanes: Registry,
     /// Only looked up in, never walked through.
-    hidden: HashMap<TaskId, Hidden>,
+    hidden: FxHashMap<TaskId, Hidden>,
     deliveries: u64,
     waiters: Waiters,
     /// Lanes in which tasks have arrived.

@@ -1,3 +1,4 @@
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::submit::{NewTask, create, task_reads, under_which_id};
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::{end_lease, ended_as, finish, held, need_for_end, now_reply};
+use crate::rules::{check_held, end_lease, ended_as, finish, need_for_end, now_reply};
 use crate::{LeaseEnd, LeaseId, RecordKey, Rejection, Reply, Status, TaskId, limits};
 
 /// Finishes a task well, and submits its follow-up tasks in the same step.
@@ -38,18 +39,18 @@ impl Complete {
             }
             .into());
         }
-        let known = draft.task(self.task)?;
+        let known = draft.known_task(self.task)?;
         if known.status == Status::Succeeded && ended_as(&known, self.lease, LeaseEnd::Completed) {
             let ids = self.follow_ups.iter().map(|t| under_which_id(draft, t));
             let ids = ids.collect::<Step<_>>()?;
             return Ok(self.reply(&known, ids));
         }
-        let workflow = held(draft, self.task, self.lease)?.workflow;
+        check_held(&known, self.lease)?;
         need_for_end(draft, &known)?;
-        let follow_ups = create(draft, &self.follow_ups, workflow, "follow_ups")?.ids;
+        let follow_ups = create(draft, &self.follow_ups, known.workflow, "follow_ups")?.ids;
         // Follow-ups that depend on the task have changed it.
         let mut task = draft.task(self.task)?;
-        task.result.clone_from(&self.result);
+        task.result = self.result.clone().map(Box::new);
         end_lease(draft, &mut task, LeaseEnd::Completed)?;
         finish(draft, &mut task, Status::Succeeded, None)?;
         let reply = self.reply(&task, follow_ups);

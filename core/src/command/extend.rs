@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::{held, stale};
+use crate::rules::{check_held, stale};
 use crate::{EventKind, LeaseId, Millis, Progress, Reply, TaskId, Timestamp};
 
 /// A heartbeat: keeps a lease alive and reports progress.
@@ -24,7 +24,8 @@ impl Extend {
             validate::lease_duration("visibility_timeout_ms", duration)?;
         }
         validate::progress(self.progress.as_ref())?;
-        let mut task = held(draft, self.task, self.lease)?;
+        let mut task = draft.task(self.task)?;
+        check_held(&task, self.lease)?;
         let now = draft.now_for(&task);
         let wanted = now + self.duration.unwrap_or(task.lease_duration);
         let Some(lease) = task.lease.as_mut() else {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::{self, Failure, end_lease, ended_as, held, need_for_end, now_reply};
-use crate::{ErrorKind, LeaseEnd, LeaseId, Millis, Reply, TaskId};
+use crate::rules::{self, Failure, check_held, end_lease, ended_as, need_for_end, now_reply};
+use crate::{ErrorKind, LeaseEnd, LeaseId, Millis, Reply, Task, TaskId};
 
 /// Reports that an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +28,13 @@ impl Fail {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         validate::failure_kind(self.kind)?;
         validate::optional_duration("retry_after_ms", self.retry_after, true)?;
-        let known = draft.task(self.task)?;
+        let known = draft.known_task(self.task)?;
         if ended_as(&known, self.lease, LeaseEnd::Failed) {
             return Ok(now_reply(&known));
         }
-        let mut task = held(draft, self.task, self.lease)?;
-        need_for_end(draft, &task)?;
+        check_held(&known, self.lease)?;
+        need_for_end(draft, &known)?;
+        let mut task = Task::clone(&known);
         end_lease(draft, &mut task, LeaseEnd::Failed)?;
         let failure = Failure {
             kind: self.kind,

@@ -1,12 +1,11 @@
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
 use crate::rules::stale;
-use crate::{EventKind, Lease, LeaseId, Millis, Rejection, Reply, Status, TaskId, WorkerId};
+use crate::{EventKind, Lease, LeaseId, Millis, Rejection, Reply, Status, Task, TaskId, WorkerId};
 
 /// Grants a queued task to a worker, as attempt `attempt + 1`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,23 +34,24 @@ impl LeaseTask {
 
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         Self::check(&self.worker, self.duration)?;
-        let mut task = draft.task(self.task)?;
-        let repeated = task.lease.as_ref().is_some_and(|l| l.id == self.lease);
+        let known = draft.known_task(self.task)?;
+        let repeated = known.lease.as_ref().is_some_and(|l| l.id == self.lease);
         if repeated {
-            return match task.status {
-                Status::Running => Ok(Reply::Leased(Arc::new(task))),
-                _ => Err(stale(&task).into()),
+            return match known.status {
+                Status::Running => Ok(Reply::Leased(known)),
+                _ => Err(stale(&known).into()),
             };
         }
-        let now = draft.now_for(&task);
-        if task.status != Status::Queued || task.expires_at.is_some_and(|at| at <= now) {
+        let now = draft.now_for(&known);
+        if known.status != Status::Queued || known.expires_at.is_some_and(|at| at <= now) {
             return Err(Rejection::NotQueued {
-                task: task.id,
-                status: task.status,
+                task: known.id,
+                status: known.status,
             }
             .into());
         }
-        let slot = self.take_slot(draft, &task)?;
+        let slot = self.take_slot(draft, &known)?;
+        let mut task = Task::clone(&known);
         task.attempt += 1;
         task.status = Status::Running;
         task.started_at = Some(now);
@@ -65,16 +65,11 @@ impl LeaseTask {
             ended: None,
         }));
         draft.event(&task, EventKind::Leased, None);
-        let id = task.id;
-        draft.put_task(task);
-        match draft.find_task(id)? {
-            Some(task) => Ok(Reply::Leased(task.clone())),
-            None => Err(Rejection::NotFound { task: id }.into()),
-        }
+        Ok(Reply::Leased(draft.put_task(task)))
     }
 
     /// Takes a slot of the queue's concurrency limit, if it has one.
-    fn take_slot(&self, draft: &mut Draft<'_>, task: &crate::Task) -> Step<bool> {
+    fn take_slot(&self, draft: &mut Draft<'_>, task: &Task) -> Step<bool> {
         let mut queue = draft.queue_or_default(&task.queue)?;
         if queue.config.paused {
             return Err(Rejection::Paused {

@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 use super::extend::report;
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::{end_lease, ended_as, finish, held, need_for_end, now_reply, place};
+use crate::rules::{check_held, end_lease, ended_as, finish, need_for_end, now_reply, place};
 use crate::{ErrorKind, EventKind, LeaseEnd, LeaseId, Millis, Progress, Reply, Status, TaskId};
 
 /// Gives a task back without using a retry: at once, or to be tried after a snooze.
@@ -23,11 +23,11 @@ impl Release {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         validate::optional_duration("delay_ms", self.delay, true)?;
         validate::progress(self.progress.as_ref())?;
-        let known = draft.task(self.task)?;
-        if ended_as(&known, self.lease, LeaseEnd::Released) {
-            return Ok(now_reply(&known));
+        let mut task = draft.task(self.task)?;
+        if ended_as(&task, self.lease, LeaseEnd::Released) {
+            return Ok(now_reply(&task));
         }
-        let mut task = held(draft, self.task, self.lease)?;
+        check_held(&task, self.lease)?;
         need_for_end(draft, &task)?;
         report(&mut task, self.progress.as_ref());
         end_lease(draft, &mut task, LeaseEnd::Released)?;

@@ -1,4 +1,4 @@
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +62,7 @@ pub struct Dependencies {
     /// The parents, while there are at most
     /// [`INLINE_DEPENDENCIES`](crate::limits::INLINE_DEPENDENCIES) of them;
     /// longer lists stand in records of their own.
-    pub inline: Vec<Dependency>,
+    pub inline: Box<[Dependency]>,
 }
 
 /// Who waits for a task: the edges stand in chunk records, so that a task with very many

@@ -1,6 +1,7 @@
 //! What is stored: records and the keys that name them.
 
 mod dependency;
+mod extra;
 mod message;
 mod queue;
 mod record;
@@ -10,6 +11,7 @@ mod task;
 mod workflow;
 
 pub use dependency::{Dependencies, Dependency, DependencyOn, Dependents, IfUnsatisfied};
+pub use extra::Extra;
 pub use message::{Message, Outbox};
 pub use queue::{QueueConfig, QueuePatch, QueueRecord};
 pub use record::{Dedup, Leader, Named, Record, RecordKey, TimerKey};

@@ -1,46 +1,58 @@
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::ResourceName;
 
 /// Amounts of named resources, sorted by name, none of them zero: what a task needs,
 /// or what a worker has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(from = "Vec<(ResourceName, u64)>")]
-pub struct Resources(Vec<(ResourceName, u64)>);
+pub struct Resources(Option<Arc<[(ResourceName, u64)]>>);
 
 impl Resources {
     /// No resources.
-    pub const NONE: Self = Self(Vec::new());
+    pub const NONE: Self = Self(None);
 
     /// The resource `name` in this amount; zero when it is not among them.
     pub fn amount(&self, name: &ResourceName) -> u64 {
-        match self.0.binary_search_by(|(known, _)| known.cmp(name)) {
-            Ok(at) => self.0[at].1,
+        let amounts = self.amounts();
+        match amounts.binary_search_by(|(known, _)| known.cmp(name)) {
+            Ok(at) => amounts[at].1,
             Err(_) => 0,
         }
     }
 
     /// Names and amounts, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&ResourceName, u64)> {
-        self.0.iter().map(|(name, amount)| (name, *amount))
+        self.amounts().iter().map(|(name, amount)| (name, *amount))
     }
 
     /// How many different resources there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.amounts().len()
+    }
+
+    fn amounts(&self) -> &[(ResourceName, u64)] {
+        self.0.as_deref().unwrap_or_default()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 }
 
 impl From<Vec<(ResourceName, u64)>> for Resources {
     fn from(amounts: Vec<(ResourceName, u64)>) -> Self {
         amounts.into_iter().collect()
+    }
+}
+
+impl Serialize for Resources {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.amounts().serialize(serializer)
     }
 }
 
@@ -56,7 +68,7 @@ impl FromIterator<(ResourceName, u64)> for Resources {
             }
             same
         });
-        Self(sorted)
+        Self((!sorted.is_empty()).then(|| sorted.into()))
     }
 }
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dependencies, Dependents, IdempotencyKey, IfUnsatisfied, LeaseId, Millis, PartitionKey,
+    Dependencies, Dependents, Extra, IdempotencyKey, IfUnsatisfied, LeaseId, Millis, PartitionKey,
     QueueName, Resources, Status, TaskId, TaskType, Timestamp, WorkerId, WorkflowId,
 };
 
@@ -76,9 +76,9 @@ pub struct Task {
     /// The workflow that it belongs to.
     pub workflow: Option<WorkflowId>,
     /// What its submitter wants to keep beside it; a JSON object to the edges.
-    pub metadata: Bytes,
+    pub metadata: Extra,
     /// What its handler returned.
-    pub result: Option<Bytes>,
+    pub result: Option<Box<Bytes>>,
     /// Why the newest failed attempt failed.
     pub last_error: Option<Box<TaskError>>,
     /// What its handler last said about its progress.

@@ -177,7 +177,7 @@ fn seen(task: &Task) -> BTreeMap<&'static str, String> {
             "error_kind",
             error.map_or_else(none, |error| error.kind.as_str().into()),
         ),
-        ("result", text(task.result.as_ref())),
+        ("result", text(task.result.as_deref())),
         (
             "percent",
             progress

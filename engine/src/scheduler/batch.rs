@@ -46,6 +46,7 @@ impl Batch {
     }
 
     pub fn load(&mut self, keys: Vec<RecordKey>, records: Vec<Option<Versioned>>) {
+        self.loaded.reserve(keys.len());
         for (key, record) in keys.into_iter().zip(records) {
             let known = record.as_ref().map(|versioned| versioned.record.clone());
             self.view.records.insert(key.clone(), known);

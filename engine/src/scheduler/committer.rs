@@ -113,7 +113,9 @@ impl<'a> Work<'a> {
         for (range, caller) in callers {
             let own = &self.answers[range.clone()];
             if own.iter().all(Option::is_some) {
-                caller.answer(own.iter().flatten().cloned().collect());
+                let own = self.answers[range].iter_mut();
+                let given = own.filter_map(|answer| answer.replace(Err(EngineError::Stopping)));
+                caller.answer(given.collect());
             } else {
                 self.callers.push((range, caller));
             }

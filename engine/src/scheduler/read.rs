@@ -68,7 +68,7 @@ impl Scheduler {
     /// A store that is unavailable.
     pub async fn dependencies(&self, task: &Task) -> Result<Vec<Dependency>, EngineError> {
         if task.dependencies.total as usize <= core_limits::INLINE_DEPENDENCIES {
-            return Ok(task.dependencies.inline.clone());
+            return Ok(task.dependencies.inline.to_vec());
         }
         let chunks = task
             .dependencies

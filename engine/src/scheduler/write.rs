@@ -234,6 +234,18 @@ impl Node {
 
     /// Sends commands to their partitions; the answers are in the order of the commands.
     pub(super) async fn call_each(&self, commands: Vec<(PartitionId, Command)>) -> Vec<Answer> {
+        match commands.first() {
+            Some(&(first, _)) if commands.iter().all(|(other, _)| *other == first) => {
+                let own: Vec<_> = commands.into_iter().map(|(_, command)| command).collect();
+                let count = own.len();
+                let answers = self.call(first, own).await;
+                answers.unwrap_or_else(|error| vec![Err(error); count])
+            }
+            _ => self.call_several(commands).await,
+        }
+    }
+
+    async fn call_several(&self, commands: Vec<(PartitionId, Command)>) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::with_capacity(commands.len());
         let mut by_partition: BTreeMap<PartitionId, (Vec<usize>, Vec<Command>)> = BTreeMap::new();
         for (at, (partition, command)) in commands.into_iter().enumerate() {

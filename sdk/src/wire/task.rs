@@ -173,7 +173,10 @@ impl TaskView {
             partition_key: task.partition_key.as_deref().cloned(),
             workflow_id: task.workflow,
             metadata: json(&task.metadata),
-            result: task.result.as_deref().map(Json::from_bytes),
+            result: task
+                .result
+                .as_deref()
+                .map(|result| Json::from_bytes(result)),
             last_error: task.last_error.as_deref().map(LastError::from),
             progress: task.progress.as_deref().map(ProgressView::from),
         }

@@ -61,7 +61,7 @@ fn bare() -> Task {
         idempotency: None,
         partition_key: None,
         workflow: None,
-        metadata: Bytes::new(),
+        metadata: Bytes::new().into(),
         result: None,
         last_error: None,
         progress: None,
@@ -141,8 +141,8 @@ fn full(status: Status, ended: Option<LeaseEnd>, error: ErrorKind) -> Task {
         })),
         partition_key: Some(Box::new(PartitionKey::new("customer 7").expect("is a key"))),
         workflow: Some(workflow()),
-        metadata: Bytes::from_static(br#"{"name":"mail"}"#),
-        result: Some(Bytes::from_static(b"[1.50]")),
+        metadata: Bytes::from_static(br#"{"name":"mail"}"#).into(),
+        result: Some(Box::new(Bytes::from_static(b"[1.50]"))),
         last_error: Some(Box::new(TaskError {
             kind: error,
             message: "no route to hôst".to_owned(),
@@ -224,7 +224,7 @@ fn many_edges() -> Task {
     task.dependencies = Dependencies {
         pending: 10_000,
         total: 10_000,
-        inline: Vec::new(),
+        inline: [].into(),
     };
     task.dependents = Dependents {
         total: 100_000,

@@ -29,6 +29,7 @@ pub(in crate::command) fn task_reads(task: &NewTask) -> impl Iterator<Item = Rec
 }
 
 /// What was asked for, as it is stored.
+#[derive(Default)]
 pub(in crate::command) struct Accepted {
     /// The ids, with the earlier one where a task was already submitted.
     pub ids: Vec<TaskId>,
@@ -47,6 +48,9 @@ pub(in crate::command) fn create(
         1 if workflow.is_none() && field == "tasks" => rejection,
         _ => rejection.within(&format!("{field}[{at}]")),
     };
+    if tasks.is_empty() {
+        return Ok(Accepted::default());
+    }
     need_named(draft, tasks)?;
     let mut ids = Vec::with_capacity(tasks.len());
     let mut fresh = Vec::with_capacity(tasks.len());
@@ -137,7 +141,7 @@ pub(super) fn build(
         idempotency: new.idempotency.clone().map(Box::new),
         partition_key: new.partition_key.clone().map(Box::new),
         workflow,
-        metadata: new.metadata.clone(),
+        metadata: new.metadata.clone().into(),
         result: None,
         last_error: None,
         progress: None,

@@ -173,7 +173,7 @@ impl Graph {
 fn keep_dependencies(draft: &mut Draft<'_>, task: &mut Task, edges: &[Dependency]) {
     task.dependencies.total = edges.len() as u32;
     if edges.len() <= limits::INLINE_DEPENDENCIES {
-        task.dependencies.inline = edges.to_vec();
+        task.dependencies.inline = edges.to_vec().into();
         return;
     }
     for (chunk, edges) in edges.chunks(limits::BATCH_ITEMS).enumerate() {

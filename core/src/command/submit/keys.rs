@@ -47,7 +47,7 @@ pub(super) fn submitted_before(
             && known.lease_duration == task.lease_duration
             && known.timeout == task.timeout
             && known.resources == task.resources
-            && known.metadata == task.metadata
+            && *known.metadata == *task.metadata
             && known.partition_key.as_deref() == task.partition_key.as_ref()
             && known.idempotency.as_deref() == task.idempotency.as_ref();
         let conflict = Rejection::IdempotencyConflict {

@@ -71,7 +71,7 @@ impl Oracle {
             "pending": task.dependencies.pending as usize, job.awaits.len();
             "dependencies": task.dependencies.total as usize, job.asked.dependencies.len();
             "last_error": task.last_error.as_ref().map(|error| error.kind), job.error;
-            "result": &task.result, &job.result;
+            "result": task.result.as_deref(), job.result.as_ref();
             "progress": task.progress.as_deref(), job.progress.as_ref();
             "workflow": task.workflow, job.workflow;
             "unsent": task.unsent, job.unsent;

@@ -63,7 +63,7 @@ fn blank(id: russet_core::TaskId) -> Task {
         idempotency: None,
         partition_key: None,
         workflow: None,
-        metadata: Vec::new().into(),
+        metadata: Default::default(),
         result: None,
         last_error: None,
         progress: None,

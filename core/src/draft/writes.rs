@@ -1,0 +1,70 @@
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::{Record, RecordKey, Write};
+
+/// Most writes that are kept in a plain list.
+const FEW: usize = 16;
+
+/// What a decision writes, by key. Most decisions write one or two records, a workflow's
+/// submission thousands.
+pub(crate) enum Writes {
+    /// Sorted by key.
+    Few(Vec<Write>),
+    Many(BTreeMap<RecordKey, Option<Record>>),
+}
+
+impl Default for Writes {
+    fn default() -> Self {
+        Self::Few(Vec::new())
+    }
+}
+
+impl Writes {
+    pub fn get(&self, key: &RecordKey) -> Option<&Option<Record>> {
+        match self {
+            Self::Few(writes) => {
+                let at = place(writes, key).ok()?;
+                Some(&writes[at].record)
+            }
+            Self::Many(writes) => writes.get(key),
+        }
+    }
+
+    pub fn contains(&self, key: &RecordKey) -> bool {
+        self.get(key).is_some()
+    }
+
+    pub fn insert(&mut self, key: RecordKey, record: Option<Record>) {
+        match self {
+            Self::Few(writes) => match place(writes, &key) {
+                Ok(at) => writes[at].record = record,
+                Err(at) if writes.len() < FEW => writes.insert(at, Write { key, record }),
+                Err(_) => {
+                    let few = core::mem::take(writes).into_iter();
+                    let mut many: BTreeMap<_, _> = few.map(|w| (w.key, w.record)).collect();
+                    many.insert(key, record);
+                    *self = Self::Many(many);
+                }
+            },
+            Self::Many(writes) => {
+                writes.insert(key, record);
+            }
+        }
+    }
+
+    /// All of them, sorted by key.
+    pub fn into_vec(self) -> Vec<Write> {
+        match self {
+            Self::Few(writes) => writes,
+            Self::Many(writes) => writes
+                .into_iter()
+                .map(|(key, record)| Write { key, record })
+                .collect(),
+        }
+    }
+}
+
+fn place(writes: &[Write], key: &RecordKey) -> Result<usize, usize> {
+    writes.binary_search_by(|write| write.key.cmp(key))
+}
