@@ -112,7 +112,8 @@ impl Bare {
         let entries = tasks.iter().zip(&records).map(|(task, record)| {
             let mut key = vec![0, 0, 1];
             key.extend_from_slice(&task.id.as_u128().to_be_bytes());
-            let mut value = vec![0; 8];
+            // As much as version and checksum take.
+            let mut value = vec![0; 12];
             value.extend(codec::write(record));
             (key, value)
         });

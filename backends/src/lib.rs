@@ -9,6 +9,7 @@ mod lanes;
 pub mod limits;
 pub mod memory;
 mod tasks;
+mod value;
 
 use russet_core::PartitionId;
 use russet_engine::StoreError;

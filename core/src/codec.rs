@@ -10,6 +10,13 @@ use crate::Record;
 /// reading the old ones.
 pub const FORMAT: u8 = 1;
 
+/// What a task takes beside its texts and its edges: the most that is common.
+const TASK_BYTES: usize = 256;
+/// What an edge takes.
+const EDGE_BYTES: usize = 17;
+/// What any other record takes beside its edges.
+const OTHER_BYTES: usize = 64;
+
 /// Why stored bytes are not a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
@@ -26,8 +33,39 @@ pub enum CodecError {
 
 /// The bytes that store `record`.
 pub fn write(record: &Record) -> Vec<u8> {
-    let start = alloc::vec![FORMAT];
-    postcard::to_extend(record, start).unwrap_or_else(|error| unwritable(&error))
+    append(record, Vec::new())
+}
+
+/// `bytes`, and after them those that store `record`.
+pub fn append(record: &Record, mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.reserve(about(record));
+    bytes.push(FORMAT);
+    postcard::to_extend(record, bytes).unwrap_or_else(|error| unwritable(&error))
+}
+
+/// About how many bytes store `record`; mostly some more.
+fn about(record: &Record) -> usize {
+    match record {
+        Record::Task(task) => {
+            let progress = task.progress.as_ref();
+            let texts = [
+                Some(&task.payload),
+                Some(&task.metadata),
+                task.result.as_ref(),
+                progress.and_then(|progress| progress.checkpoint.as_ref()),
+            ];
+            let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+            let error = task.last_error.as_ref();
+            TASK_BYTES
+                + texts
+                + task.dependencies.inline.len() * EDGE_BYTES
+                + error.map_or(0, |error| error.message.len())
+        }
+        Record::Dependencies(edges) | Record::Dependents(edges) => {
+            OTHER_BYTES + edges.len() * EDGE_BYTES
+        }
+        _ => OTHER_BYTES,
+    }
 }
 
 /// The record that `bytes` store.

@@ -1,19 +1,21 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{PoisonError, RwLock, TryLockError};
+use std::sync::{Arc, PoisonError, RwLock, TryLockError};
 
 use redb::{
     Builder, Database, DatabaseError, ReadOnlyTable, ReadableDatabase, ReadableTable, Table,
     TableDefinition,
 };
-use russet_core::codec;
+use russet_core::PartitionId;
 use russet_engine::{Version, Versioned};
 
 use super::error::DiskError;
+use super::key;
 use super::medium::Medium;
 use crate::limits::FREE_BYTES;
+use crate::value::{self, ValueError};
 
-/// Version, then record, by key (see [`super::key`]).
+/// Values (see [`crate::value`]) by key (see [`super::key`]).
 pub(crate) const RECORDS: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("records");
 
 pub(crate) type Reader = ReadOnlyTable<&'static [u8], &'static [u8]>;
@@ -27,6 +29,7 @@ pub(crate) struct Disk {
     broken: AtomicBool,
     /// The last commit found no room.
     full: AtomicBool,
+    went_back: bool,
 }
 
 /// Why a write failed.
@@ -40,18 +43,24 @@ pub(crate) enum WriteError {
 
 impl Disk {
     pub(crate) fn open(medium: Medium, cache_bytes: usize) -> Result<Self, DatabaseError> {
-        let database = open(&medium, cache_bytes, true)?;
+        let (database, went_back) = open(&medium, cache_bytes, true)?;
         Ok(Self {
             medium,
             cache_bytes,
             database: RwLock::new(Some(database)),
             broken: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            went_back,
         })
     }
 
     pub(crate) fn medium(&self) -> &Medium {
         &self.medium
+    }
+
+    /// Whether the newest commit was not whole when this was opened, and was undone.
+    pub(crate) fn went_back(&self) -> bool {
+        self.went_back
     }
 
     /// Whether it must be opened again before anything else.
@@ -72,8 +81,8 @@ impl Disk {
         guarded(|| {
             drop(database.take());
             self.medium.forget_cached();
-            let opened = open(&self.medium, self.cache_bytes, false).map_err(redb::Error::from)?;
-            *database = Some(opened);
+            let opened = open(&self.medium, self.cache_bytes, false);
+            *database = Some(opened.map_err(redb::Error::from)?.0);
             Ok(())
         })?;
         self.broken.store(false, Ordering::Release);
@@ -149,13 +158,43 @@ impl Disk {
     }
 }
 
+impl Drop for Disk {
+    /// Closing writes, and so meets damage like everything else that does.
+    fn drop(&mut self) {
+        let database = self.database.get_mut();
+        let database = database.unwrap_or_else(PoisonError::into_inner).take();
+        let closed = guarded(|| {
+            drop(database);
+            Ok(())
+        });
+        if let Err(error) = closed {
+            tracing::error!(%error, "the data file was not closed well");
+        }
+    }
+}
+
+/// How far `redb` says that it is when it found that the newest commit is not whole, and
+/// before it looks at the one before.
+const GOES_BACK: std::ops::Range<f64> = 0.1..0.5;
+
 /// With `check`, every page is compared with its checksum. After a crash that is so anyway.
-fn open(medium: &Medium, cache_bytes: usize, check: bool) -> Result<Database, DatabaseError> {
+/// Whether the newest commit was undone is returned, too.
+fn open(
+    medium: &Medium,
+    cache_bytes: usize,
+    check: bool,
+) -> Result<(Database, bool), DatabaseError> {
     let backend = medium.open()?;
+    let went_back = Arc::new(AtomicBool::new(false));
+    let seen = went_back.clone();
     let mut builder = Builder::new();
     builder.set_cache_size(cache_bytes);
     builder.set_check_integrity_on_open(check);
-    builder.create_with_backend(backend)
+    builder.set_repair_callback(move |repair| {
+        seen.fetch_or(GOES_BACK.contains(&repair.progress()), Ordering::Relaxed);
+    });
+    let database = builder.create_with_backend(backend)?;
+    Ok((database, went_back.load(Ordering::Relaxed)))
 }
 
 /// `redb` panics on some files that were damaged while they were closed.
@@ -173,10 +212,11 @@ pub(crate) fn load_version(
     table: &impl ReadableTable<&'static [u8], &'static [u8]>,
     key: &[u8],
 ) -> Result<Option<Version>, DiskError> {
-    match table.get(key)? {
-        Some(value) => split(key, value.value()).map(|(version, _)| Some(version)),
-        None => Ok(None),
-    }
+    let Some(value) = table.get(key)? else {
+        return Ok(None);
+    };
+    let version = value::version(key, value.value());
+    Ok(Some(version.map_err(|why| unreadable(key, why))?))
 }
 
 /// A record with its version.
@@ -190,20 +230,68 @@ pub(crate) fn load(
     }
 }
 
-pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Versioned, DiskError> {
-    let (version, record) = split(key, value)?;
-    match codec::read(record) {
-        Ok(record) => Ok(Versioned { version, record }),
-        Err(error) => Err(DiskError::Unreadable(format!("record {key:02x?}: {error}"))),
-    }
+/// Compares a record with its checksum.
+pub(crate) fn verify(key: &[u8], value: &[u8]) -> Result<(), DiskError> {
+    let version = value::version(key, value);
+    version.map(drop).map_err(|why| unreadable(key, why))
 }
 
-fn split<'a>(key: &[u8], value: &'a [u8]) -> Result<(Version, &'a [u8]), DiskError> {
-    match value.split_first_chunk() {
-        Some((version, record)) => Ok((Version(u64::from_be_bytes(*version)), record)),
-        None => Err(DiskError::Unreadable(format!(
-            "record {key:02x?} has {} bytes",
-            value.len()
-        ))),
+pub(crate) fn decode(key: &[u8], value: &[u8]) -> Result<Versioned, DiskError> {
+    value::read(key, value).map_err(|why| unreadable(key, why))
+}
+
+fn unreadable(key: &[u8], why: ValueError) -> DiskError {
+    let record = match key::read(key) {
+        Some((PartitionId(partition), key)) => format!("{key:?} of partition {partition}"),
+        None => format!("{key:02x?}"),
+    };
+    DiskError::Unreadable { record, why }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    fn open_in(directory: &Path) -> Disk {
+        let medium = Medium::directory(directory).expect("a directory");
+        Disk::open(medium, 1 << 20).expect("it opens")
+    }
+
+    fn put(disk: &Disk, text: &str) {
+        let written = disk.write(0, |table| {
+            table.insert(b"key".as_slice(), text.as_bytes())?;
+            Ok(true)
+        });
+        written.expect("it is written");
+    }
+
+    fn has(disk: &Disk, text: &str) -> bool {
+        let has = |table: &Reader| {
+            let found = table.get(b"key".as_slice())?;
+            Ok(found.is_some_and(|found| found.value() == text.as_bytes()))
+        };
+        disk.read(has).expect("it is read")
+    }
+
+    #[test]
+    fn that_the_newest_commit_is_damaged_after_a_crash_is_told() {
+        let [live, crashed] = [(); 2].map(|()| tempfile::tempdir().expect("a directory"));
+        let disk = open_in(live.path());
+        put(&disk, "the one before");
+        put(&disk, "the newest");
+        let [from, to] = [&live, &crashed].map(|directory| directory.path().join("russet.redb"));
+        let mut bytes = fs::read(from).expect("it is read");
+        fs::write(&to, &bytes).expect("it is written");
+        let whole = open_in(crashed.path());
+        assert!(has(&whole, "the newest") && !whole.went_back());
+        drop(whole);
+        let newest = bytes.windows(10).position(|part| part == b"the newest");
+        bytes[newest.expect("it is there")] ^= 1;
+        fs::write(&to, &bytes).expect("it is written");
+        let damaged = open_in(crashed.path());
+        assert!(has(&damaged, "the one before") && damaged.went_back());
     }
 }

@@ -3,6 +3,8 @@ use std::path::PathBuf;
 
 use russet_engine::StoreError;
 
+use crate::value::ValueError;
+
 /// Why a data directory cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -75,9 +77,8 @@ pub(crate) enum DiskError {
     /// The file as a whole.
     #[error("{0}")]
     Damaged(String),
-    /// One record.
-    #[error("{0}")]
-    Unreadable(String),
+    #[error("the record {record} cannot be read: {why}")]
+    Unreadable { record: String, why: ValueError },
     /// Somebody else opens the database again.
     #[error("the data file is being opened again after an error")]
     Busy,
@@ -97,7 +98,16 @@ impl From<DiskError> for StoreError {
         match error {
             DiskError::Full(why) => Self::Full { why },
             DiskError::TooLarge(why) => Self::TooLarge { why },
-            DiskError::Damaged(why) | DiskError::Unreadable(why) => Self::Damaged { why },
+            // That it is newer says what to do.
+            DiskError::Unreadable {
+                why: ValueError::Newer(_),
+                ..
+            } => Self::Damaged {
+                why: error.to_string(),
+            },
+            DiskError::Damaged(_) | DiskError::Unreadable { .. } => Self::Damaged {
+                why: format!("{error}; restore the data directory from a backup"),
+            },
             DiskError::Failed(why) => Self::Unavailable { why },
             DiskError::Busy => Self::Unavailable {
                 why: error.to_string(),
@@ -111,6 +121,9 @@ impl From<redb::Error> for DiskError {
         let why = error.to_string();
         match error {
             redb::Error::Io(error) if is_full(&error) => Self::Full(why),
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Self::Damaged(why)
+            }
             redb::Error::Corrupted(_) => Self::Damaged(why),
             redb::Error::ValueTooLarge(_) => Self::TooLarge(why),
             _ => Self::Failed(why),

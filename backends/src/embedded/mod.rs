@@ -1,6 +1,33 @@
 //! The default: one machine, no server. Records are in one file; every commit is synced to
 //! the disk before it is acknowledged. Indexes are in memory and rebuilt when the file is
 //! opened.
+//!
+//! # Damage
+//! What was stored is read as it was stored, or not at all:
+//! - Each record has a checksum over its key, its version and its contents. It is verified
+//!   whenever the record is read from the file, and for all records when the file is opened.
+//! - `redb` has a checksum of each of its pages. All are verified when the file is opened: so
+//!   nothing is missing, and nothing older stands in the place of what was written last.
+//! - While the file is open, each 4 KiB that are read from it are compared with what was
+//!   written there, or was there when it was opened. So a failing disk, and a program that
+//!   writes to the file meanwhile, are noticed by the first read that meets what they did.
+//!
+//! All end in [`OpenError::Damaged`] or [`StoreError::Damaged`](russet_engine::StoreError).
+//! After the last one the file is opened again, with all checks, before anything else is read.
+//!
+//! # What a crash may cost
+//! Nothing that was acknowledged, as long as the disk keeps what it has synced. A commit writes
+//! beside the one before, names itself the newest, and is synced once. If the process or the
+//! power ends before that, what is on the disk may be a part of it. Then the checksums tell, and
+//! the commit before is the newest again: nobody was told about the later one.
+//!
+//! A disk that loses or alters, after a crash and before the file is opened again, what the
+//! last commit alone had written looks just the same. So the last commit before a crash, and
+//! none but that, can be lost to such a disk although it was acknowledged. It is lost as a
+//! whole, and a warning in the log says that the newest commit was undone, unless the header
+//! of the file itself is what was damaged. Two syncs for each commit (`redb` calls that
+//! two-phase commit) would turn this case into [`OpenError::Damaged`]; small commits would be
+//! half as fast. A file that was closed, or opened once after the crash, does not have it.
 
 mod disk;
 mod error;
@@ -13,6 +40,7 @@ mod queue;
 mod request;
 mod shared;
 mod store;
+mod watched;
 mod writer;
 
 use std::io;

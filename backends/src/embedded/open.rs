@@ -27,12 +27,34 @@ const LAYOUT_KEY: &str = "layout";
 /// The newest format of the records; see [`codec::FORMAT`].
 const FORMAT_KEY: &str = "format";
 const PARTITIONS_KEY: &str = "partitions";
+/// Of the other numbers.
+const CHECKSUM_KEY: &str = "checksum";
 
 /// What the file says about itself.
 struct Header {
     layout: u64,
     format: u64,
     partitions: u64,
+    checksum: u64,
+}
+
+impl Header {
+    fn new(partitions: u16) -> Self {
+        let mut header = Self {
+            layout: LAYOUT,
+            format: u64::from(codec::FORMAT),
+            partitions: u64::from(partitions),
+            checksum: 0,
+        };
+        header.checksum = header.computed();
+        header
+    }
+
+    fn computed(&self) -> u64 {
+        let numbers = [self.layout, self.format, self.partitions];
+        let bytes: Vec<u8> = numbers.into_iter().flat_map(u64::to_be_bytes).collect();
+        crc32fast::hash(&bytes).into()
+    }
 }
 
 /// Opens the file, checks that it is ours, and builds the indexes from its records.
@@ -63,10 +85,22 @@ pub(crate) fn open(
         writer: Mutex::default(),
         uncertain: AtomicBool::new(false),
     };
+    if shared.disk.went_back() {
+        warn_that_it_went_back(&name);
+    }
     let records = rebuild(&shared).map_err(damaged)?;
     let took = clock.now().since(start);
     tracing::info!(directory = %name.display(), records, %took, "opened the embedded store");
     Ok(shared)
+}
+
+fn warn_that_it_went_back(directory: &Path) {
+    tracing::warn!(
+        directory = %directory.display(),
+        "the newest commit in the data file is not whole and was undone: it was cut short when \
+         the process ended, and then it was never acknowledged, or it was damaged since; if \
+         anything is missing, restore the directory from a backup",
+    );
 }
 
 fn refused(directory: &Path, error: DatabaseError) -> OpenError {
@@ -117,16 +151,13 @@ fn read_header(database: &Database) -> Result<Option<Header>, DiskError> {
         layout: number(LAYOUT_KEY)?,
         format: number(FORMAT_KEY)?,
         partitions: number(PARTITIONS_KEY)?,
+        checksum: number(CHECKSUM_KEY)?,
     }))
 }
 
 /// Writes the header of a new file.
 fn create(disk: &Disk, directory: &Path, partitions: u16) -> Result<Header, OpenError> {
-    let header = Header {
-        layout: LAYOUT,
-        format: u64::from(codec::FORMAT),
-        partitions: u64::from(partitions.max(1)),
-    };
+    let header = Header::new(partitions.max(1));
     let written = disk.with(|database| write_header(database, &header));
     written.map_err(|error| OpenError::Io {
         directory: directory.to_owned(),
@@ -146,6 +177,7 @@ fn write_header(database: &Database, header: &Header) -> Result<(), DiskError> {
         meta.insert(LAYOUT_KEY, header.layout)?;
         meta.insert(FORMAT_KEY, header.format)?;
         meta.insert(PARTITIONS_KEY, header.partitions)?;
+        meta.insert(CHECKSUM_KEY, header.checksum)?;
         transaction.open_table(RECORDS)?;
     }
     Ok(transaction.commit()?)
@@ -164,6 +196,12 @@ fn check(directory: &Path, header: &Header, options: EmbeddedOptions) -> Result<
             });
         }
     }
+    if header.checksum != header.computed() {
+        return Err(OpenError::Damaged {
+            directory,
+            why: "the checksum of its header is wrong".into(),
+        });
+    }
     let found = header.partitions;
     match (u16::try_from(found), options.partitions) {
         (Ok(partitions), asked) if asked.is_none_or(|asked| asked == partitions) => Ok(partitions),
@@ -179,7 +217,8 @@ fn check(directory: &Path, header: &Header, options: EmbeddedOptions) -> Result<
     }
 }
 
-/// Reads all records once and enters those that have index entries. How many there are.
+/// Reads and verifies all records once and enters those that have index entries. How many
+/// there are.
 fn rebuild(shared: &Shared) -> Result<u64, DiskError> {
     let mut count = 0;
     let mut moves = Vec::new();
@@ -192,6 +231,7 @@ fn rebuild(shared: &Shared) -> Result<u64, DiskError> {
                 return Err(DiskError::Damaged(format!("{place:02x?} is not a key")));
             };
             if !matches!(key, RecordKey::Task(_) | RecordKey::Outbox(_)) {
+                disk::verify(place, value.value())?;
                 continue;
             }
             let record = disk::decode(place, value.value())?.record;

@@ -1,11 +1,12 @@
 use std::ops::Range;
 
-use russet_core::{PartitionId, Record, RecordKey, codec};
+use russet_core::{PartitionId, Record, RecordKey};
 use russet_engine::{Change, Outcome, StoreError, Transaction, Version, Versioned};
 use tokio::sync::oneshot;
 
 use super::key;
 use crate::limits::{EMBEDDED_RECORD_BYTES, EMBEDDED_TRANSACTION_CHANGES};
+use crate::value;
 
 /// What a commit is answered with.
 pub(crate) type Written = Result<Vec<Outcome>, StoreError>;
@@ -32,7 +33,7 @@ pub(crate) struct PreparedChange {
     pub(crate) after: Option<Record>,
     /// The key, in the bytes of the request.
     place: Range<usize>,
-    /// Version and record, in the bytes of the request.
+    /// Version, checksum and record, in the bytes of the request.
     value: Range<usize>,
 }
 
@@ -81,14 +82,13 @@ impl Request {
         key::write(self.partition, &change.key, &mut self.bytes);
         let middle = self.bytes.len();
         if let Some(record) = &change.after {
-            let record = codec::write(record);
-            if record.len() > EMBEDDED_RECORD_BYTES {
-                let bytes = record.len();
+            let bytes = std::mem::take(&mut self.bytes);
+            self.bytes = value::append(start, version, record, bytes);
+            let bytes = self.bytes.len() - middle - value::HEAD;
+            if bytes > EMBEDDED_RECORD_BYTES {
                 let why = format!("a record has {bytes} bytes, at most {EMBEDDED_RECORD_BYTES}");
                 return Err(StoreError::TooLarge { why });
             }
-            self.bytes.extend_from_slice(&version.0.to_be_bytes());
-            self.bytes.extend_from_slice(&record);
         }
         Ok(PreparedChange {
             key: change.key,
@@ -109,7 +109,7 @@ impl Request {
         &self.bytes[change.place.clone()]
     }
 
-    /// Version and record of a change, as they stand in the file.
+    /// Version, checksum and record of a change, as they stand in the file.
     pub(crate) fn value(&self, change: &PreparedChange) -> &[u8] {
         &self.bytes[change.value.clone()]
     }

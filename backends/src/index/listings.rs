@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use russet_core::{Listed, QueueName, Status, TaskId, WorkflowId};
 use russet_engine::{Listing, Order};
 
-use super::keys::{Id, Member};
+use super::keys::Member;
 use super::sorted::Sorted;
 
 /// Tasks of one partition by queue and status, and by workflow. The sizes of the sets are
@@ -20,14 +20,14 @@ pub(crate) struct Listings {
 #[derive(Debug, Default)]
 struct Queue {
     tasks: usize,
-    by_status: [Sorted<Id>; Status::ALL.len()],
+    by_status: [Sorted<TaskId>; Status::ALL.len()],
 }
 
 impl Listings {
     pub(crate) fn insert(&mut self, task: TaskId, listed: &Listed<'_>) {
         let number = self.number(listed.queue);
         let queue = &mut self.queues[number as usize];
-        if queue.by_status[listed.status as usize].insert(task.into()) {
+        if queue.by_status[listed.status as usize].insert(task) {
             queue.tasks += 1;
         }
         if let Some(workflow) = listed.workflow {
@@ -49,7 +49,7 @@ impl Listings {
             }
         }
         let queue = &mut self.queues[number as usize];
-        if queue.by_status[listed.status as usize].remove(task.into()) {
+        if queue.by_status[listed.status as usize].remove(task) {
             queue.tasks -= 1;
         }
     }
@@ -72,17 +72,16 @@ impl Listings {
         limit: usize,
         bound: Option<TaskId>,
     ) -> Vec<TaskId> {
-        let after = listing.after.map(Id::from);
-        let within = |id: &Id| match (bound, listing.order) {
+        let within = |id: &TaskId| match (bound, listing.order) {
             (None, _) => true,
-            (Some(bound), Order::Oldest) => id.task() < bound,
-            (Some(bound), Order::Newest) => id.task() > bound,
+            (Some(bound), Order::Oldest) => *id < bound,
+            (Some(bound), Order::Newest) => *id > bound,
         };
-        let ids: Box<dyn Iterator<Item = Id> + '_> = match listing.workflow {
-            Some(workflow) => self.members(workflow, listing, after),
-            None => self.merged(listing, after),
+        let ids: Box<dyn Iterator<Item = TaskId> + '_> = match listing.workflow {
+            Some(workflow) => self.members(workflow, listing),
+            None => self.merged(listing),
         };
-        ids.take_while(within).take(limit).map(Id::task).collect()
+        ids.take_while(within).take(limit).collect()
     }
 
     /// How many tasks each queue has, by name and status.
@@ -109,8 +108,7 @@ impl Listings {
         &self,
         workflow: WorkflowId,
         listing: &Listing,
-        after: Option<Id>,
-    ) -> Box<dyn Iterator<Item = Id> + '_> {
+    ) -> Box<dyn Iterator<Item = TaskId> + '_> {
         let queue = match &listing.queue {
             Some(name) => match self.numbers.get(name) {
                 Some(number) => Some(*number),
@@ -122,7 +120,7 @@ impl Listings {
             return Box::new(std::iter::empty());
         };
         let edge = |status, number| {
-            after.map(|task| Member {
+            listing.after.map(|task| Member {
                 task,
                 queue: number,
                 status,
@@ -140,7 +138,7 @@ impl Listings {
         Box::new(members.filter(passes).map(|member| member.task))
     }
 
-    fn merged(&self, listing: &Listing, after: Option<Id>) -> Box<dyn Iterator<Item = Id> + '_> {
+    fn merged(&self, listing: &Listing) -> Box<dyn Iterator<Item = TaskId> + '_> {
         let numbers: Vec<u32> = match &listing.queue {
             Some(name) => self.numbers.get(name).copied().into_iter().collect(),
             None => self.numbers.values().copied().collect(),
@@ -156,11 +154,13 @@ impl Listings {
         }
         match listing.order {
             Order::Oldest => {
-                let parts = sets.iter().map(|set| set.ascending(after).map(Reverse));
+                let parts = sets
+                    .iter()
+                    .map(|set| set.ascending(listing.after).map(Reverse));
                 Box::new(merge(parts.collect()).map(|Reverse(id)| id))
             }
             Order::Newest => {
-                let parts = sets.iter().map(|set| set.descending(after));
+                let parts = sets.iter().map(|set| set.descending(listing.after));
                 Box::new(merge(parts.collect()))
             }
         }
@@ -169,7 +169,7 @@ impl Listings {
 
 fn member(task: TaskId, queue: u32, status: Status) -> Member {
     Member {
-        task: task.into(),
+        task,
         queue,
         status,
     }

@@ -1,26 +1,30 @@
 use russet_core::{MessageId, TaskId, TimerKey, Timestamp};
 use russet_engine::Due;
 
-use super::keys::{At, Id};
+use super::keys::At;
 use super::sorted::Sorted;
 
 /// Timers of one partition. Those of tasks and those of messages are kept apart: so a key
 /// needs no room for the kind.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
-    tasks: Sorted<At>,
-    outbox: Sorted<At>,
+    tasks: Sorted<At<TaskId>>,
+    outbox: Sorted<At<MessageId>>,
 }
 
 impl Timers {
     pub(crate) fn insert(&mut self, timer: TimerKey, at: Timestamp) {
-        let (timers, id) = self.of(timer);
-        timers.insert(At { at, id });
+        match timer {
+            TimerKey::Task(id) => self.tasks.insert(At { at, id }),
+            TimerKey::Outbox(id) => self.outbox.insert(At { at, id }),
+        };
     }
 
     pub(crate) fn remove(&mut self, timer: TimerKey, at: Timestamp) {
-        let (timers, id) = self.of(timer);
-        timers.remove(At { at, id });
+        match timer {
+            TimerKey::Task(id) => self.tasks.remove(At { at, id }),
+            TimerKey::Outbox(id) => self.outbox.remove(At { at, id }),
+        };
     }
 
     /// Timers that are due at `before` or earlier, earliest first.
@@ -45,25 +49,18 @@ impl Timers {
         }
         due
     }
+}
 
-    fn of(&mut self, timer: TimerKey) -> (&mut Sorted<At>, Id) {
-        match timer {
-            TimerKey::Task(id) => (&mut self.tasks, id.into()),
-            TimerKey::Outbox(id) => (&mut self.outbox, Id::from_u128(id.as_u128())),
-        }
+fn task_due(key: At<TaskId>) -> Due {
+    Due {
+        at: key.at,
+        timer: TimerKey::Task(key.id),
     }
 }
 
-fn task_due(key: At) -> Due {
+fn message_due(key: At<MessageId>) -> Due {
     Due {
         at: key.at,
-        timer: TimerKey::Task(TaskId::from_u128(key.id.as_u128())),
-    }
-}
-
-fn message_due(key: At) -> Due {
-    Due {
-        at: key.at,
-        timer: TimerKey::Outbox(MessageId::from_u128(key.id.as_u128())),
+        timer: TimerKey::Outbox(key.id),
     }
 }

@@ -112,7 +112,7 @@ mod tests {
         let mut registry = Registry::default();
         let place = Place {
             score: 1,
-            task: TaskId::from_u128(1).into(),
+            task: TaskId::from_u128(1),
         };
         for n in 0..LANES_REMEMBERED * 3 {
             let number = registry.number(&lane(n));

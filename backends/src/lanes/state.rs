@@ -44,7 +44,6 @@ impl State {
     /// Puts a task into a lane.
     pub(crate) fn announce(&mut self, lane: &Lane, score: i64, task: TaskId) {
         let number = self.lanes.number(lane);
-        let task = task.into();
         if let Some(state) = self.lanes.get_mut(number) {
             state.ready.insert(Place { score, task });
         }
@@ -54,10 +53,7 @@ impl State {
 
     /// Takes a task out of a lane, delivered or not.
     pub(crate) fn withdraw(&mut self, lane: &Lane, score: i64, task: TaskId) {
-        let place = Place {
-            score,
-            task: task.into(),
-        };
+        let place = Place { score, task };
         if let Some(hidden) = self.hidden.get(&task).copied()
             && hidden.place == place
             && let Some(state) = self.lanes.get_mut(hidden.lane)
@@ -212,7 +208,7 @@ impl State {
         let first = |state: &LaneState| {
             let hidden = state.hidden.iter().map(|(_, place)| *place).min();
             let first = state.ready.first().into_iter().chain(hidden).min()?;
-            Some((state.lane.queue.clone(), first.task.task()))
+            Some((state.lane.queue.clone(), first.task))
         };
         self.lanes.all().filter_map(first).collect()
     }
@@ -230,7 +226,7 @@ impl State {
         let state = self.lanes.get_mut(number)?;
         state.ready.remove(place);
         state.hidden.insert((until, place));
-        let task = place.task.task();
+        let task = place.task;
         let lane = (*state.lane).clone();
         self.deliveries += 1;
         let delivery = Delivered {
@@ -279,7 +275,7 @@ impl State {
         {
             state.hidden.remove(&(until, place));
             state.ready.insert(place);
-            self.hidden.remove(&place.task.task());
+            self.hidden.remove(&place.task);
         }
     }
 

@@ -86,6 +86,11 @@ impl Disk {
         })))
     }
 
+    /// Changes what is on it behind everybody's back.
+    pub fn damage(&self, damage: impl FnOnce(&mut Vec<u8>)) {
+        damage(&mut self.state().bytes);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,5 +1,6 @@
 //! The embedded backend: the conformance suite, and what a file can do wrong.
 
+mod damage;
 mod failing;
 mod faults;
 mod opening;
