@@ -1,9 +1,19 @@
 //! `russet.toml`: how the server is reached, and where it keeps its tasks.
+//!
+//! ```toml
+//! [server]
+//! listen = "127.0.0.1:7718"
+//! tokens = []                # who may come in; needed beyond this machine
+//! max_clock_skew_ms = 0      # how far the clocks of the nodes of one store may be apart
+//! ```
+//!
+//! `[store]` and `[queue]` are described at [`russet_backends::config`].
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use russet_backends::config::{QueueConfig, StoreConfig};
+use russet_core::Millis;
 use serde::Deserialize;
 
 /// Where the server listens unless it is told otherwise: reached from this machine alone.
@@ -14,6 +24,8 @@ const FILE_BYTES: u64 = 1024 * 1024;
 const TOKENS: usize = 1_000;
 /// Shortest token, in characters: shorter ones can be guessed.
 const TOKEN_CHARS: usize = 16;
+/// Furthest apart that clocks may be allowed to be: whoever is further is not synchronised.
+const CLOCK_SKEW_MS: u64 = 60_000;
 
 /// What a configuration file says; what is left out has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -35,6 +47,10 @@ pub struct ServerTable {
     pub listen: Option<String>,
     /// Who may come in.
     pub tokens: Vec<String>,
+    /// How far the clocks of the nodes that share the store may be apart: a lease that another
+    /// node granted is expired this much later, and no earlier than its holder thinks. 0 when
+    /// absent, which is right for one node, as with the embedded store.
+    pub max_clock_skew_ms: Option<u64>,
 }
 
 /// Why a configuration cannot be.
@@ -117,6 +133,22 @@ impl Config {
     }
 }
 
+impl ServerTable {
+    /// How far the clocks of two nodes may be apart.
+    ///
+    /// # Errors
+    /// More than clocks that are synchronised ever are.
+    pub fn max_clock_skew(&self) -> Result<Millis, ConfigError> {
+        let ms = self.max_clock_skew_ms.unwrap_or(0);
+        if ms > CLOCK_SKEW_MS {
+            let problem = format!("{ms} is more than {CLOCK_SKEW_MS}");
+            let remedy = "synchronise the clocks of the nodes, such as by NTP, and allow the few milliseconds that remain";
+            return Err(ConfigError::setting("max_clock_skew_ms", problem, remedy));
+        }
+        Ok(Millis::new(ms))
+    }
+}
+
 /// An address to listen on.
 ///
 /// # Errors
@@ -181,6 +213,20 @@ mod tests {
             let text = Config::parse(text).expect_err("unknown").to_string();
             assert!(text.contains("line 2") && text.contains(unknown), "{text}");
         }
+    }
+
+    #[test]
+    fn clocks_may_be_apart_as_configured_up_to_a_minute() {
+        let skew = |text: &str| {
+            let config = Config::parse(text).expect("is a configuration");
+            config.server.max_clock_skew()
+        };
+        assert_eq!(skew("").ok(), Some(Millis::ZERO));
+        let configured = skew("[server]\nmax_clock_skew_ms = 250\n");
+        assert_eq!(configured.ok(), Some(Millis::new(250)));
+        let absurd = skew("[server]\nmax_clock_skew_ms = 60001\n").expect_err("is absurd");
+        let start = "max_clock_skew_ms: 60001 is more than 60000; synchronise the clocks";
+        assert!(absurd.to_string().starts_with(start), "{absurd}");
     }
 
     #[test]

@@ -48,16 +48,14 @@ fn about(record: &Record) -> usize {
     match record {
         Record::Task(task) => {
             let progress = task.progress.as_ref();
-            let texts = [
-                Some(&task.payload),
-                Some(&task.metadata),
-                task.result.as_ref(),
-                progress.and_then(|progress| progress.checkpoint.as_ref()),
-            ];
-            let texts: usize = texts.into_iter().flatten().map(|text| text.len()).sum();
+            let checkpoint = progress.and_then(|progress| progress.checkpoint.as_ref());
+            let texts = [task.result.as_deref(), checkpoint].into_iter().flatten();
+            let texts = texts.map(|text| text.len()).sum::<usize>();
             let error = task.last_error.as_ref();
             TASK_BYTES
                 + texts
+                + task.payload.len()
+                + task.metadata.len()
                 + task.dependencies.inline.len() * EDGE_BYTES
                 + error.map_or(0, |error| error.message.len())
         }

@@ -21,13 +21,13 @@ pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
         (one, other) => one.or(other),
     };
     match task.status {
-        Status::Blocked => task.expires_at,
-        Status::Scheduled => earliest(task.scheduled_at, task.expires_at),
+        Status::Blocked => expiry(task),
+        Status::Scheduled => earliest(task.scheduled_at, expiry(task)),
         Status::Queued => {
             let watchdog = view
                 .split
                 .then(|| task.updated_at + policy::watchdog(task.unsent, task.sends));
-            earliest(task.expires_at, watchdog)
+            earliest(expiry(task), watchdog)
         }
         Status::Running => task.lease.as_ref().map(|lease| {
             let ends = lease.deadline.unwrap_or(Timestamp::MAX);
@@ -41,6 +41,13 @@ pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
             }
         }
     }
+}
+
+/// When a task that nobody starts is dead-lettered. One that was ever started, in this life or
+/// an earlier one, does not expire: its retries are bounded by their number, and a redrive says
+/// that it is still wanted.
+pub(crate) fn expiry(task: &Task) -> Option<Timestamp> {
+    task.expires_at.filter(|_| task.attempt == 0)
 }
 
 /// Moves a task that nobody holds to where it belongs now: `blocked`, `scheduled` or `queued`.

@@ -10,6 +10,7 @@ mod recording;
 mod scheduler;
 mod seams;
 mod store;
+mod workers;
 
 pub use error::EngineError;
 pub use events::{EventStream, Observer};
@@ -25,3 +26,4 @@ pub use store::{
     Change, Due, Limits, Listing, Order, Outcome, Page, QueueStats, Stats, Store, StoreError,
     Transaction, Version, Versioned,
 };
+pub use workers::{WhoFits, Workers};

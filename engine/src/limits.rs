@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use russet_core::Millis;
+use russet_core::{Millis, limits as core_limits};
 
 /// Most commands that are decided and committed together.
 pub const COMMIT_COMMANDS: usize = 1_024;
@@ -26,6 +26,24 @@ pub const DELIVERY_DEFERRED: Duration = Duration::from_millis(50);
 pub const LEASE_WAIT: Duration = Duration::from_secs(60);
 /// Most tasks that one lease request is granted.
 pub const LEASE_TASKS: usize = 1_000;
+/// Most bytes of payloads, checkpoints, metadata and dependencies in the tasks that one lease
+/// request is granted.
+pub const LEASE_BYTES: usize = 16 * 1024 * 1024;
+/// About how many bytes one dependency takes in a reply.
+pub const DEPENDENCY_BYTES: usize = 64;
+/// So many tasks stay within [`LEASE_BYTES`] whatever they carry: a payload, a checkpoint,
+/// metadata and dependencies.
+pub const LEASE_TASKS_UNWEIGHED: usize = LEASE_BYTES
+    / (2 * core_limits::PAYLOAD_BYTES
+        + core_limits::METADATA_BYTES
+        + core_limits::TASK_DEPENDENCIES * DEPENDENCY_BYTES);
+/// Most workers whose capacity is remembered.
+pub const WORKERS: usize = 10_000;
+/// Most queues that are remembered of one worker.
+pub const WORKER_QUEUES: usize = 100;
+/// How long a worker that asks for nothing is taken for live: longer than most tasks keep it
+/// busy.
+pub const WORKER_LIVE: Duration = Duration::from_secs(600);
 /// Most queues that one lease request names.
 pub const LEASE_QUEUES: usize = 100;
 /// Most resources that a worker's capacity names.

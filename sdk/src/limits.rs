@@ -16,6 +16,8 @@ pub const LEASE_TASKS: usize = russet_engine::limits::LEASE_TASKS;
 pub const LEASE_WAIT_MS: u64 = russet_engine::limits::LEASE_WAIT.as_millis() as u64;
 /// Longest wait for the end of a task in one request, in milliseconds.
 pub const TASK_WAIT_MS: u64 = 60_000;
+/// Longest text that names a request to redrive, in bytes.
+pub const REQUEST_ID_BYTES: usize = 256;
 /// Most names that an error suggests in place of an unknown one.
 pub const SUGGESTIONS: usize = 3;
 /// Most changed characters between a name and one that an error suggests.

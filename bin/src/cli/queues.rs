@@ -46,7 +46,8 @@ pub struct SomeQueues {
 pub struct Configure {
     /// The queue.
     pub queue: String,
-    /// Most tasks that run at once, in each partition; `none` lifts the limit.
+    /// Most tasks that run at once, in each partition; `none` lifts the limit. Tasks that are
+    /// already running when a limit is set, where there was none, are not counted.
     #[arg(long, group = "change", value_parser = limit, value_name = "N|none")]
     pub concurrency: Option<Limit>,
     /// How long a task waits to catch up with one that is one priority more urgent.

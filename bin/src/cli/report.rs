@@ -37,6 +37,13 @@ pub(super) fn either<T: Serialize>(
     text(plain(value))
 }
 
+/// Tells on standard error what keeps accepted tasks from running.
+pub(super) fn warnings(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
 /// The time by which relative times are said.
 pub(super) fn now_ms() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)

@@ -17,7 +17,9 @@ use crate::serve::{Metrics, Server, Settings, Stop, Tokens};
 /// `russet serve`
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The configuration; without one the store is embedded and the rest has its defaults.
+    /// The configuration, such as russet.toml: [server] with listen, tokens and
+    /// max_clock_skew_ms, [store] and [queue]. Without one the store is embedded and the rest
+    /// has its defaults.
     #[arg(long, value_name = "FILE", env = "RUSSET_CONFIG")]
     pub config: Option<PathBuf>,
     /// Where the embedded store is kept; ./russet-data when absent.
@@ -73,8 +75,9 @@ impl Serve {
         tokens: Tokens,
         global: &Global,
     ) -> Result<ExitCode, CliError> {
-        // An address that cannot be used is told before a data directory is made.
+        // A setting that cannot be used is told before a data directory is made.
         crate::serve::check(listen, &tokens)?;
+        let max_clock_skew = config.server.max_clock_skew()?;
         let clock = Arc::new(SystemClock);
         let settings = config.backend(self.data_dir.as_deref());
         let backend = settings.open(clock.clone()).await?;
@@ -82,6 +85,7 @@ impl Serve {
         let metrics = Arc::new(Metrics::new());
         let configuration = Configuration {
             node: Some(ONLY_NODE),
+            max_clock_skew,
             observers: vec![metrics.clone()],
             ..Configuration::default()
         };

@@ -9,11 +9,9 @@ use clap::Args;
 use russet::Client;
 use russet::wire::{DependsOn, SubmitTask};
 use russet_core::{Status, TaskId};
-use serde::Serialize;
 
 use super::tasks::{FOR_EVER, outcome};
 use super::{CliError, Global, input, report};
-use crate::serve::Explanation;
 
 /// `russet submit`
 #[derive(Debug, Args)]
@@ -67,15 +65,6 @@ pub struct Submit {
     pub file: Option<String>,
 }
 
-/// What was submitted.
-#[derive(Debug, Serialize)]
-struct Accepted {
-    task: TaskId,
-    existing: bool,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    warnings: Vec<String>,
-}
-
 impl Submit {
     pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         if let Some(file) = &self.file {
@@ -83,14 +72,8 @@ impl Submit {
         }
         let (task, client) = (self.task()?, global.client()?);
         let submitted = client.submit(task).await?;
-        let warnings = match self.needs.is_empty() {
-            true => Vec::new(),
-            false => warnings(global, submitted.task).await,
-        };
-        for warning in &warnings {
-            if !global.json {
-                eprintln!("warning: {warning}");
-            }
+        if !global.json || self.wait {
+            report::warnings(&submitted.warnings);
         }
         if self.wait {
             return wait(&client, submitted.task, global).await;
@@ -99,14 +82,9 @@ impl Submit {
             report::line(submitted.task)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let accepted = Accepted {
-            task: submitted.task,
-            existing: submitted.existing,
-            warnings,
-        };
-        report::either(global, &accepted, |accepted| match accepted.existing {
-            true => format!("{} had been submitted before\n", accepted.task),
-            false => format!("{} submitted\n", accepted.task),
+        report::either(global, &submitted, |submitted| match submitted.existing {
+            true => format!("{} had been submitted before\n", submitted.task),
+            false => format!("{} submitted\n", submitted.task),
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -135,17 +113,6 @@ impl Submit {
             ..SubmitTask::default()
         })
     }
-}
-
-/// Why nobody can run the task now, if that is so: the task was accepted all the same.
-async fn warnings(global: &Global, task: TaskId) -> Vec<String> {
-    let path = format!("/v1/tasks/{task}/explain");
-    let Ok(explained) = global.fetch::<Explanation>(&path).await else {
-        return Vec::new();
-    };
-    let reasons = explained.reasons.into_iter();
-    let hopeless = reasons.filter(|r| matches!(r.code.as_str(), "no_worker" | "no_resources"));
-    hopeless.map(|reason| reason.detail).collect()
 }
 
 async fn wait(client: &Client, id: TaskId, global: &Global) -> Result<ExitCode, CliError> {

@@ -67,6 +67,9 @@ impl Submit {
         })?;
         let submitted = client.submit_workflow(workflow).await?;
         let id = submitted.workflow;
+        if !global.json || self.wait {
+            report::warnings(&submitted.warnings);
+        }
         if !self.wait {
             if global.quiet && !global.json {
                 report::line(id)?;

@@ -30,15 +30,21 @@ pub(super) struct Watch {
     workflow_id: Option<String>,
 }
 
-/// What happens on this node, from now on: server-sent events. Each `task` event carries an
-/// `EventView`; a `missed` event says how many commits a reader was too slow for.
+/// What this node decides, from now on.
+///
+/// Server-sent events: each `task` event carries an `EventView`; a `missed` event says how many
+/// commits a reader was too slow for. What other nodes of the same store decide is not among
+/// them: to see everything, read the events of each node. The header `russet-node` names the
+/// node that answered.
 #[utoipa::path(get, path = "/v1/events", tag = "events", params(Watch), responses(
-    (status = 200, description = "Events without an end", body = EventView,
-        content_type = "text/event-stream"), Refusal))]
+    (status = 200, description = "Events of this node alone, without an end", body = EventView,
+        content_type = "text/event-stream",
+        headers(("russet-node" = String, description = "The node whose events these are"))),
+    Refusal))]
 pub(super) async fn stream(
     State(app): State<App>,
     Filter(watch): Filter<Watch>,
-) -> Result<Sse<impl Stream<Item = Result<Message, Infallible>>>, Refusal> {
+) -> Result<(Node, Sse<impl Stream<Item = Result<Message, Infallible>>>), Refusal> {
     let wanted = Wanted::new(watch)?;
     let place = app.streams.clone().try_acquire_owned();
     let place = place.map_err(|_| {
@@ -58,8 +64,12 @@ pub(super) async fn stream(
         Some((Ok(message), reader))
     });
     let alive = KeepAlive::new().interval(limits::EVENT_KEEP_ALIVE);
-    Ok(Sse::new(messages).keep_alive(alive))
+    let node = [("russet-node", app.scheduler().node_id().to_string())];
+    Ok((node, Sse::new(messages).keep_alive(alive)))
 }
+
+/// Which node answers, as a header.
+type Node = [(&'static str, String); 1];
 
 struct Wanted {
     queue: Option<QueueName>,

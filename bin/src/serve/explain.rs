@@ -4,12 +4,11 @@ use axum::Json;
 use axum::extract::State;
 use russet::wire::Time;
 use russet_core::{Rejection, Resources, Status, Task, TaskId, Timestamp};
-use russet_engine::EngineError;
+use russet_engine::{EngineError, WhoFits};
 use serde::{Deserialize, Serialize};
 
 use super::input::Named;
 use super::refusal::Refusal;
-use super::workers::WhoFits;
 use super::{App, limits};
 use crate::text::{lasting, relative};
 
@@ -155,7 +154,7 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
             .ready_at
             .map_or_else(|| "now".to_owned(), |at| seen(at, now));
         let others = view.stats.count(Status::Queued).saturating_sub(1);
-        let asked = app.workers.last_asked(queue);
+        let asked = app.scheduler().workers().last_asked(queue);
         let asked = asked.map(|at| relative(at.as_millis(), now.as_millis()));
         let detail = format!(
             "it is ready since {since} and waits for a worker to be free; {others} other tasks of \
@@ -169,10 +168,8 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
 
 /// Why no live worker can run the task, if that is so.
 fn nobody(app: &App, task: &Task) -> Option<Reason> {
-    let fits = app
-        .workers
-        .who_fits(&task.queue, &task.resources, app.now());
-    match fits {
+    let workers = app.scheduler().workers();
+    match workers.who_fits(&task.queue, &task.resources, app.now()) {
         WhoFits::Somebody => None,
         WhoFits::NobodyServes => Some(reason("no_worker", nobody_serves(task))),
         WhoFits::NobodyFits => Some(reason("no_resources", nobody_fits(task))),
@@ -180,7 +177,7 @@ fn nobody(app: &App, task: &Task) -> Option<Reason> {
 }
 
 fn nobody_serves(task: &Task) -> String {
-    let (queue, within) = (&task.queue, lasting(limits::WORKER_LIVE));
+    let (queue, within) = (&task.queue, lasting(russet_engine::limits::WORKER_LIVE));
     format!(
         "no worker asked this server for tasks of queue {queue} within {within}: start one with `russet worker --queue {queue} --exec …`"
     )
@@ -196,24 +193,6 @@ fn nobody_fits(task: &Task) -> String {
 fn amounts(resources: &Resources) -> String {
     let each = resources.iter().map(|(name, n)| format!("{name}={n}"));
     each.collect::<Vec<_>>().join(",")
-}
-
-/// What to tell the submitter of a task that nobody can run now.
-pub(super) fn warning(
-    app: &App,
-    queue: &russet_core::QueueName,
-    needs: &Resources,
-) -> Option<String> {
-    if needs.is_empty() {
-        return None;
-    }
-    let needed = amounts(needs);
-    match app.workers.who_fits(queue, needs, app.now()) {
-        WhoFits::Somebody => None,
-        WhoFits::NobodyServes | WhoFits::NobodyFits => Some(format!(
-            "no live worker of queue {queue} has {needed}: the task was accepted, and waits until one with it comes"
-        )),
-    }
 }
 
 fn running(task: &Task, now: Timestamp) -> Vec<Reason> {

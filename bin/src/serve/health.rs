@@ -32,7 +32,9 @@ pub(super) async fn metrics(
 ) -> Result<([(&'static str, &'static str); 1], String), Refusal> {
     let queues = app.scheduler().queues().await?;
     let now = app.now();
-    let text = app.metrics.text(queues, app.workers.live(now), now);
+    let text = app
+        .metrics
+        .text(queues, app.scheduler().workers().live(now), now);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([("content-type", kind)], text))
 }

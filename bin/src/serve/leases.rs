@@ -36,7 +36,6 @@ pub(super) async fn lease(
     Input(request): Input<LeaseRequest>,
 ) -> Reply<LeaseReply> {
     let request = request.into_request()?;
-    app.workers.saw(&request, app.now());
     let (give, got) = oneshot::channel();
     tokio::spawn(seek(app.clone(), request, give));
     let leased = tokio::select! {

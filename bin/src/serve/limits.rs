@@ -30,13 +30,6 @@ pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long one look for ready tasks lasts inside a long poll, before the server checks that
 /// the worker is still there.
 pub const LEASE_SLICE: Duration = Duration::from_secs(1);
-/// Most workers whose capacity is remembered.
-pub const WORKERS: usize = 10_000;
-/// Most queues that are remembered of one worker.
-pub const WORKER_QUEUES: usize = 100;
-/// How long a worker that asks for nothing is taken for live: longer than most tasks keep it
-/// busy.
-pub const WORKER_LIVE: Duration = Duration::from_secs(600);
 /// Most queues with event counters of their own; further ones are counted as `_other`.
 pub const MEASURED_QUEUES: usize = 1_000;
 /// Most running attempts whose duration is measured.

@@ -20,7 +20,6 @@ mod routes;
 mod server;
 mod stopping;
 mod tasks;
-mod workers;
 mod workflows;
 
 use std::sync::Arc;
@@ -38,9 +37,6 @@ pub use openapi::document;
 pub use routes::router;
 pub use server::{Server, Settings, check};
 pub use stopping::{Stop, Stopping};
-pub use tasks::Accepted;
-pub use workers::Workers;
-pub use workflows::AcceptedWorkflow;
 
 /// What all requests share.
 #[derive(Clone)]
@@ -56,8 +52,6 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Counts.
     pub metrics: Arc<Metrics>,
-    /// Who asks for work.
-    pub workers: Workers,
     /// Who may come in.
     pub tokens: Tokens,
     /// When to stop.
@@ -82,7 +76,6 @@ impl App {
             api: Api::new(scheduler),
             partitions,
             metrics,
-            workers: Workers::default(),
             tokens,
             stopping,
             streams: Arc::new(Semaphore::new(limits::EVENT_STREAMS)),

@@ -1,49 +1,23 @@
 //! `/v1/tasks`
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use russet::wire::{
-    CancelTask, DEFAULT_QUEUE, ItemResult, ListTasks, OneOrMany, OneOrResults, Page, RedriveTasks,
-    RedrivenView, Results, SubmitTask, SubmittedView, TaskNowView, TaskView, WaitTask,
+    CancelTask, ListTasks, OneOrMany, OneOrResults, Page, RedriveTask, RedriveTasks, RedrivenView,
+    SubmitTask, SubmittedView, TaskNowView, TaskView, WaitTask,
 };
-use russet_core::{QueueName, ResourceName, Resources, TaskId};
-use serde::{Deserialize, Serialize};
+use russet_core::TaskId;
 
+use super::App;
 use super::input::{Filter, Input, InputOrDefault, Named};
 use super::refusal::Refusal;
-use super::{App, explain};
 
 type Reply<T> = Result<Json<T>, Refusal>;
 
 // The documentation takes types without parameters.
 type Submits = OneOrMany<SubmitTask>;
-type Submitted = OneOrResults<Accepted>;
-
-/// What was submitted, and what its submitter should know.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Accepted {
-    /// The task.
-    #[schema(value_type = String)]
-    pub task: TaskId,
-    /// Whether it had been submitted before: nothing was changed.
-    pub existing: bool,
-    /// What may keep it from running, such as resources that no live worker has.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub warnings: Vec<String>,
-}
-
-impl Accepted {
-    fn new(submitted: SubmittedView, warning: Option<String>) -> Self {
-        Self {
-            task: submitted.task,
-            existing: submitted.existing,
-            warnings: warning.into_iter().collect(),
-        }
-    }
-}
+type Submitted = OneOrResults<SubmittedView>;
 
 /// One task, or many that stand each by themselves: `{"tasks": [...]}`. Many are answered by
 /// one result for each, in their order.
@@ -51,66 +25,17 @@ impl Accepted {
     responses(
         (status = 200, description = "It had been submitted before, or a result for each of many",
             body = Submitted),
-        (status = 201, description = "It was submitted", body = Accepted), Refusal))]
+        (status = 201, description = "It was submitted", body = SubmittedView), Refusal))]
 pub(super) async fn submit(
     State(app): State<App>,
     Input(request): Input<Submits>,
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
-    let needs = needs(&request);
-    let warning = |at: usize| {
-        let (queue, resources) = needs.get(&at)?;
-        explain::warning(&app, queue, resources)
+    let submitted = app.api.submit(request).await?;
+    let status = match &submitted {
+        OneOrResults::One(task) if !task.existing => StatusCode::CREATED,
+        _ => StatusCode::OK,
     };
-    Ok(match app.api.submit(request).await? {
-        OneOrResults::One(submitted) => {
-            let status = match submitted.existing {
-                true => StatusCode::OK,
-                false => StatusCode::CREATED,
-            };
-            let accepted = Accepted::new(submitted, warning(0));
-            (status, Json(OneOrResults::One(accepted)))
-        }
-        OneOrResults::Many(Results { results }) => {
-            let results = results
-                .into_iter()
-                .enumerate()
-                .map(|(at, result)| match result {
-                    ItemResult::Done(submitted) => {
-                        ItemResult::Done(Accepted::new(submitted, warning(at)))
-                    }
-                    ItemResult::Error(problem) => ItemResult::Error(problem),
-                });
-            let results = results.collect();
-            (
-                StatusCode::OK,
-                Json(OneOrResults::Many(Results { results })),
-            )
-        }
-    })
-}
-
-/// What the tasks of a request need, by their place, where they need anything.
-fn needs(request: &Submits) -> BTreeMap<usize, (QueueName, Resources)> {
-    let tasks = match request {
-        OneOrMany::One(task) => std::slice::from_ref(&**task),
-        OneOrMany::Many(tasks) => tasks,
-    };
-    let needs = tasks
-        .iter()
-        .enumerate()
-        .filter_map(|(at, task)| Some((at, need(task)?)));
-    needs.collect()
-}
-
-/// What a task needs, and in which queue; `None` when it needs nothing.
-pub(super) fn need(task: &SubmitTask) -> Option<(QueueName, Resources)> {
-    if task.resource_requirements.is_empty() {
-        return None;
-    }
-    let queue = QueueName::new(task.queue.as_deref().unwrap_or(DEFAULT_QUEUE)).ok()?;
-    let amounts = task.resource_requirements.iter();
-    let named = amounts.map(|(name, n)| Some((ResourceName::new(name).ok()?, *n)));
-    Some((queue, named.collect::<Option<_>>()?))
+    Ok((status, Json(submitted)))
 }
 
 /// A page of tasks.
@@ -163,13 +88,15 @@ pub(super) async fn cancel(
 
 /// Gives a dead task a new life.
 #[utoipa::path(post, path = "/v1/tasks/{id}/redrive", tag = "tasks",
-    params(("id" = String, Path, description = "The task")), responses(
+    params(("id" = String, Path, description = "The task")),
+    request_body(content = Option<RedriveTask>), responses(
     (status = 200, description = "Where it is now", body = TaskNowView), Refusal))]
 pub(super) async fn redrive(
     State(app): State<App>,
     Named(id): Named<TaskId>,
+    InputOrDefault(request): InputOrDefault<RedriveTask>,
 ) -> Reply<TaskNowView> {
-    Ok(Json(app.api.redrive(id).await?))
+    Ok(Json(app.api.redrive(id, request).await?))
 }
 
 /// Gives a page of dead tasks a new life; `next` says where to go on.

@@ -56,6 +56,25 @@ fn a_paused_queue_starts_nothing_until_it_is_resumed() {
 }
 
 #[test]
+fn the_help_and_the_document_say_what_a_concurrency_limit_counts() {
+    let site = Site::start();
+    let help = site
+        .run(&["queues", "configure", "--help"])
+        .good()
+        .to_owned();
+    let document = russet_cli::serve::document();
+    let schemas = &document["components"]["schemas"];
+    for text in [
+        help,
+        schemas["ConfigureQueue"]["properties"]["concurrency"]["description"].to_string(),
+        schemas["QueueConfigView"]["properties"]["concurrency"]["description"].to_string(),
+    ] {
+        assert!(text.contains("in each partition"), "{text}");
+        assert!(text.contains("already"), "{text}");
+    }
+}
+
+#[test]
 fn a_queue_is_configured() {
     let site = Site::start();
     let ran = site.run(&[

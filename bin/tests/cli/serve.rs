@@ -1,4 +1,5 @@
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::process::{Ran, Site, russet};
 
@@ -96,6 +97,13 @@ fn a_configuration_is_read_and_flags_go_before_it() {
         error.contains("line 2") && error.contains("lissten"),
         "{error}"
     );
+    std::fs::write(file, "[server]\nmax_clock_skew_ms = 90000\n").expect("is written");
+    let absurd = refused(&["--config", file], |_| {});
+    let error = absurd.error(2);
+    assert!(
+        error.starts_with("error: max_clock_skew_ms: 90000"),
+        "{error}"
+    );
     std::fs::write(file, "[store]\npartitions = 0\n").expect("is written");
     let none = refused(&["--config", file], |_| {});
     assert_eq!(
@@ -108,6 +116,33 @@ fn a_configuration_is_read_and_flags_go_before_it() {
             .error(2)
             .contains("cannot read the configuration nowhere.toml")
     );
+}
+
+#[test]
+fn a_lease_is_expired_by_as_much_later_as_clocks_may_be_apart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("russet.toml");
+    let skew = Duration::from_secs(3);
+    let text = format!("[server]\nmax_clock_skew_ms = {}\n", skew.as_millis());
+    std::fs::write(&file, text).expect("is written");
+    let site = Site::with(|command| {
+        command.arg("--config").arg(&file);
+    });
+    let task = r#"{"type": "a", "visibility_timeout_ms": 200}"#;
+    let submitted = site.feed(&["--quiet", "submit", "--file", "-"], task);
+    let id = submitted.good().to_owned();
+    let mut worker = site.worker(&["--exec", "sleep 60"]);
+    let wait_while = |running: bool| {
+        while (site.task(&id)["status"] == "running") == running {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait_while(false);
+    worker.signal("KILL");
+    worker.wait();
+    let killed = Instant::now();
+    wait_while(true);
+    assert!(killed.elapsed() >= skew - Duration::from_millis(100));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::process::{Site, russet};
 
@@ -78,7 +78,8 @@ fn a_task_that_nobody_can_run_is_submitted_with_a_warning() {
     let ran = site.run(&["submit", "--type", "train", "--need", "gpu=8"]);
     assert!(ran.good().ends_with("submitted"));
     assert!(
-        ran.stderr.starts_with("warning: no worker asked"),
+        ran.stderr
+            .starts_with("warning: no live worker of queue default has gpu=8"),
         "{ran:?}"
     );
     let ran = site.run(&["--json", "submit", "--type", "train", "--need", "gpu=8"]);
@@ -87,9 +88,43 @@ fn a_task_that_nobody_can_run_is_submitted_with_a_warning() {
         "submit", "--type", "train", "--need", "gpu=8", "--delay", "1h",
     ]);
     assert!(
-        later.stderr.starts_with("warning: no worker asked"),
+        later
+            .stderr
+            .starts_with("warning: no live worker of queue default has gpu=8"),
         "{later:?}"
     );
+}
+
+#[test]
+fn tasks_of_a_file_and_of_a_workflow_that_nobody_can_run_are_submitted_with_a_warning() {
+    let site = Site::start();
+    let needy = r#"{"type": "train", "resource_requirements": {"gpu": 8}}"#;
+    let plain = r#"{"type": "train"}"#;
+    let file = site.file("tasks.jsonl", &format!("{plain}\n{needy}\n{needy}\n"));
+    let file = file.to_str().expect("text");
+    let ran = site.run(&["submit", "--file", file]);
+    let told = "line 2: warning: no live worker of queue default has gpu=8";
+    assert_eq!(ran.stderr.matches("warning").count(), 1, "{ran:?}");
+    assert!(ran.stderr.starts_with(told), "{ran:?}");
+    let ran = site.run(&["--json", "submit", "--file", file]);
+    let lines: Vec<Value> = ran
+        .good()
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let warnings: Vec<_> = lines
+        .iter()
+        .map(|line| line["warnings"].is_array())
+        .collect();
+    assert_eq!(warnings, [false, true, true]);
+    let workflow =
+        r#"{"tasks": [{"name": "a", "type": "t", "resource_requirements": {"gpu": 8}}]}"#;
+    let file = site.file("workflow.json", workflow);
+    let file = file.to_str().expect("text");
+    let ran = site.run(&["workflows", "submit", file]);
+    assert!(ran.stderr.starts_with("warning: no live worker"), "{ran:?}");
+    let ran = site.run(&["--json", "workflows", "submit", file]);
+    assert!(ran.json()["warnings"][0].is_string(), "{ran:?}");
 }
 
 #[test]

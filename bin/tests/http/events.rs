@@ -95,6 +95,19 @@ async fn a_reader_gets_only_the_events_that_it_asked_for() {
 }
 
 #[tokio::test]
+async fn a_stream_names_the_node_whose_events_it_has() {
+    let (one, other) = (Site::start().await, Site::start().await);
+    let mut nodes = Vec::new();
+    for site in [&one, &other, &one] {
+        let request = Request::get("/v1/events").body(Full::<Bytes>::default());
+        let response = site.open(request.expect("a request")).await;
+        let node = response.headers().get("russet-node").expect("a node");
+        nodes.push(node.to_str().expect("text").to_owned());
+    }
+    assert!(nodes[0] == nodes[2] && nodes[0] != nodes[1], "{nodes:?}");
+}
+
+#[tokio::test]
 async fn a_stream_ends_when_the_server_stops() {
     let site = Site::start().await;
     let mut events = Events::open(&site, "").await;

@@ -6,6 +6,7 @@ mod contract;
 mod events;
 mod health;
 mod leases;
+mod objects;
 mod queues;
 mod refusals;
 mod site;

@@ -148,13 +148,18 @@ async fn the_holder_of_a_cancelled_task_learns_of_it_with_its_heartbeat() {
 
 async fn dead_task(site: &Site) -> String {
     let id = site.submit(r#"{"type": "a", "max_retries": 0}"#).await;
+    kill(site).await;
+    id
+}
+
+/// Leases a task that has no retries, and fails.
+async fn kill(site: &Site) {
     let task = site.lease().await;
     let body = format!(r#"{{{}, "message": "no way"}}"#, held(&task));
     assert_eq!(
         site.post("/v1/leases/fail", &body).await.good()["status"],
         "dead"
     );
-    id
 }
 
 #[tokio::test]
@@ -179,6 +184,41 @@ async fn a_dead_task_is_redriven_alone_or_with_all_others() {
     assert_eq!(other["redriven"], 0);
     let all = site.post("/v1/tasks/redrive", "").await.good();
     assert_eq!((&all["redriven"], &all["next"]), (&json!(2), &json!(null)));
+}
+
+#[tokio::test]
+async fn a_redrive_that_is_sent_again_redrives_nothing_twice() {
+    let site = Site::start().await;
+    let id = dead_task(&site).await;
+    let one = format!("/v1/tasks/{id}/redrive");
+    for (path, first, second) in [
+        (
+            one.as_str(),
+            r#"{"request_id": "one"}"#,
+            r#"{"request_id": "two"}"#,
+        ),
+        (
+            "/v1/tasks/redrive",
+            r#"{"request_id": "all"}"#,
+            r#"{"request_id": "rest"}"#,
+        ),
+    ] {
+        site.post(path, first).await.good();
+        kill(&site).await;
+        site.post(path, first).await.good();
+        let task = site.get(&format!("/v1/tasks/{id}")).await.good();
+        assert_eq!(task["status"], "dead", "{path}");
+        site.post(path, second).await.good();
+        kill(&site).await;
+    }
+    let task = site.get(&format!("/v1/tasks/{id}")).await.good();
+    assert_eq!(task["attempt"], 5);
+    let long = format!(r#"{{"request_id": "{}"}}"#, "x".repeat(257));
+    let refused = site.post(&one, &long).await;
+    assert_eq!(
+        (refused.status, &refused.json()["field"]),
+        (422, &json!("request_id"))
+    );
 }
 
 #[tokio::test]

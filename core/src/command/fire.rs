@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::purge::purge;
 use crate::draft::{Draft, Step};
-use crate::rules::{Failure, end_lease, enqueue, fail, finish, need_for_end, record_error, settle};
+use crate::rules::{
+    Failure, end_lease, expiry, fail, finish, need_for_end, place, record_error, settle,
+};
 use crate::{
     ErrorKind, EventKind, LeaseEnd, MessageId, Record, RecordKey, Reply, Status, Task, TaskId,
     TimerKey, Timestamp, policy,
@@ -45,12 +47,12 @@ impl Fire {
     }
 
     fn due(&self, draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
-        let expired = task.expires_at.is_some_and(|at| at <= draft.now);
+        let expired = expiry(&task).is_some_and(|at| at <= draft.now);
         match task.status {
             Status::Blocked | Status::Scheduled | Status::Queued if expired => {
                 expire(draft, &mut task)?;
             }
-            Status::Scheduled => enqueue(draft, &mut task)?,
+            Status::Scheduled => place(draft, &mut task)?,
             Status::Queued => resend(draft, &mut task),
             Status::Running => self.reclaim(draft, &mut task)?,
             Status::Blocked => {}

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
-use crate::rules::stale;
+use crate::rules::{expiry, stale};
 use crate::{EventKind, Lease, LeaseId, Millis, Rejection, Reply, Status, Task, TaskId, WorkerId};
 
 /// Grants a queued task to a worker, as attempt `attempt + 1`.
@@ -43,7 +43,7 @@ impl LeaseTask {
             };
         }
         let now = draft.now_for(&known);
-        if known.status != Status::Queued || known.expires_at.is_some_and(|at| at <= now) {
+        if known.status != Status::Queued || expiry(&known).is_some_and(|at| at <= now) {
             return Err(Rejection::NotQueued {
                 task: known.id,
                 status: known.status,

@@ -47,7 +47,7 @@ pub struct Task {
     pub started_at: Option<Timestamp>,
     /// When it ended.
     pub completed_at: Option<Timestamp>,
-    /// It is dead-lettered when it was not started by then.
+    /// It is dead-lettered when nobody has ever started it by then.
     pub expires_at: Option<Timestamp>,
     /// When its timer fires.
     pub due_at: Option<Timestamp>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use russet_core::{
     Command, Lane, LeaseTask, Millis, QueueName, Rejection, Reply, Resources, Task, TaskId,
     Timestamp, WorkerId, policy,
@@ -30,8 +31,8 @@ pub struct LeaseRequest {
 }
 
 impl Scheduler {
-    /// Leases ready tasks. Waits for the first one and takes what else is ready by then;
-    /// empty when there was none in time.
+    /// Leases ready tasks. Waits for the first one and takes what else is ready by then, as far
+    /// as [`limits::LEASE_BYTES`] reaches; empty when there was none in time.
     ///
     /// # Errors
     /// What the rules refuse about the request itself, an overloaded or stopping node, or a
@@ -40,6 +41,7 @@ impl Scheduler {
         let node = self.node.as_ref();
         check(&request)?;
         let start = node.clock.now();
+        node.seen.saw(&request, start);
         let wait = Millis::new(request.wait.min(limits::LEASE_WAIT).as_millis() as u64);
         let until = start + wait;
         loop {
@@ -134,7 +136,9 @@ async fn grant(
     request: &LeaseRequest,
     deliveries: Vec<Delivery>,
 ) -> Result<Vec<Arc<Task>>, EngineError> {
-    let (fitting, surplus) = split(request.capacity.clone(), deliveries);
+    let (fitting, mut surplus) = split(request.capacity.clone(), deliveries);
+    let (fitting, heavy) = weigh(node, fitting).await;
+    surplus.extend(heavy);
     let answers = ask(node, request, &fitting).await;
     let (mut granted, mut done, mut deferred) = (Vec::new(), Vec::new(), Vec::new());
     let mut failed = None;
@@ -182,6 +186,37 @@ fn split(capacity: Option<Resources>, deliveries: Vec<Delivery>) -> (Vec<Deliver
         }
     }
     (fitting, surplus)
+}
+
+/// Divides deliveries into those whose tasks are granted together, in their order and at least
+/// one, and those that would make the reply too large. What a task carries does not change
+/// while nobody holds it.
+async fn weigh(node: &Node, mut deliveries: Vec<Delivery>) -> (Vec<Delivery>, Vec<Receipt>) {
+    if deliveries.len() <= limits::LEASE_TASKS_UNWEIGHED {
+        return (deliveries, Vec::new());
+    }
+    let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.task).collect();
+    let together = match node.tasks(&ids).await {
+        Ok(tasks) => {
+            let mut bytes = 0;
+            let light = tasks.iter().take_while(|task| {
+                bytes += task.as_ref().map_or(0, |task| weight(task));
+                bytes <= limits::LEASE_BYTES
+            });
+            light.count().max(1)
+        }
+        Err(_) => limits::LEASE_TASKS_UNWEIGHED,
+    };
+    let heavy = deliveries.split_off(together).into_iter();
+    (deliveries, heavy.map(|delivery| delivery.receipt).collect())
+}
+
+/// About how many bytes a task adds to a reply.
+fn weight(task: &Task) -> usize {
+    let progress = task.progress.as_ref();
+    let checkpoint = progress.and_then(|progress| progress.checkpoint.as_ref());
+    let dependencies = task.dependencies.total as usize * limits::DEPENDENCY_BYTES;
+    task.payload.len() + task.metadata.len() + checkpoint.map_or(0, Bytes::len) + dependencies
 }
 
 /// Asks for a lease of each delivered task; the answers are in the order of the deliveries.

@@ -25,7 +25,7 @@ pub use read::QueueView;
 pub use write::{Extended, Submitted, TaskNow};
 
 use crate::events::Events;
-use crate::{Clock, Entropy, EventStream, Observer, Queue, Recorder, Store};
+use crate::{Clock, Entropy, EventStream, Observer, Queue, Recorder, Store, Workers};
 use intake::Intake;
 use timers::Alarm;
 
@@ -84,6 +84,7 @@ pub(crate) struct Node {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     events: Events,
+    seen: Workers,
     partitions: Vec<Partition>,
     stopping: AtomicBool,
     stopped: Notify,
@@ -117,6 +118,7 @@ impl Scheduler {
                 .node
                 .unwrap_or_else(|| NodeId::from_u128(entropy.next_u128())),
             events: Events::new(configuration.observers.clone()),
+            seen: Workers::default(),
             partitions: partitions.collect(),
             backend,
             configuration,
@@ -205,6 +207,11 @@ impl Scheduler {
     /// A new lease id.
     pub fn new_lease_id(&self) -> LeaseId {
         LeaseId::from_u128(self.node.entropy.next_u128())
+    }
+
+    /// Who asked this node for tasks lately.
+    pub fn workers(&self) -> &Workers {
+        &self.node.seen
     }
 
     /// What this node does, from now on.

@@ -41,25 +41,7 @@ impl Scheduler {
     /// # Errors
     /// A store that is unavailable.
     pub async fn get_each(&self, ids: &[TaskId]) -> Result<Vec<Option<Arc<Task>>>, EngineError> {
-        let mut found = vec![None; ids.len()];
-        for partition in &self.node.partitions {
-            let own = ids
-                .iter()
-                .enumerate()
-                .filter(|(_, id)| id.partition() == partition.id);
-            let (positions, keys): (Vec<_>, Vec<_>) =
-                own.map(|(at, id)| (at, RecordKey::Task(*id))).unzip();
-            if keys.is_empty() {
-                continue;
-            }
-            let records = self.node.load(partition.id, &keys).await?;
-            for (at, record) in positions.into_iter().zip(records) {
-                if let Some(Record::Task(task)) = record {
-                    found[at] = Some(task);
-                }
-            }
-        }
-        Ok(found)
+        self.node.tasks(ids).await
     }
 
     /// What a task waits for, all of it: long lists are not in the task itself.
@@ -213,6 +195,32 @@ impl Node {
             .into_iter()
             .map(|found| found.map(|versioned| versioned.record))
             .collect())
+    }
+
+    /// Tasks, in the order of `ids`.
+    pub(super) async fn tasks(
+        &self,
+        ids: &[TaskId],
+    ) -> Result<Vec<Option<Arc<Task>>>, EngineError> {
+        let mut found = vec![None; ids.len()];
+        for partition in &self.partitions {
+            let own = ids
+                .iter()
+                .enumerate()
+                .filter(|(_, id)| id.partition() == partition.id);
+            let (positions, keys): (Vec<_>, Vec<_>) =
+                own.map(|(at, id)| (at, RecordKey::Task(*id))).unzip();
+            if keys.is_empty() {
+                continue;
+            }
+            let records = self.load(partition.id, &keys).await?;
+            for (at, record) in positions.into_iter().zip(records) {
+                if let Some(Record::Task(task)) = record {
+                    found[at] = Some(task);
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// A queue's configuration, as the first partition has it.

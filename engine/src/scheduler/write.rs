@@ -167,13 +167,19 @@ impl Scheduler {
     /// # Errors
     /// An unknown task, or one that is not dead.
     pub async fn redrive(&self, task: TaskId) -> Result<TaskNow, EngineError> {
-        let redrive = Redrive {
-            task,
-            id: self.node.entropy.next_u64(),
-        };
+        let id = self.node.entropy.next_u64();
+        self.redrive_as(Redrive { task, id }).await
+    }
+
+    /// As [`Self::redrive`], under an identity of the caller's: the same redrive again changes
+    /// nothing, whatever became of the task.
+    ///
+    /// # Errors
+    /// An unknown task, or one that is not dead.
+    pub async fn redrive_as(&self, redrive: Redrive) -> Result<TaskNow, EngineError> {
         now(self
             .node
-            .call_one(task.partition(), Command::Redrive(redrive))
+            .call_one(redrive.task.partition(), Command::Redrive(redrive))
             .await)
     }
 

@@ -7,6 +7,7 @@ mod commands;
 mod dependencies;
 mod faults;
 mod group_commit;
+mod leases;
 mod promises;
 mod recording;
 mod split;

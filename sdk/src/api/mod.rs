@@ -6,6 +6,7 @@ mod batch;
 mod leases;
 mod queues;
 mod tasks;
+mod warnings;
 
 use russet_engine::Scheduler;
 

@@ -1,15 +1,17 @@
 use std::time::Duration;
 
 use futures::future::join_all;
-use russet_core::{Cancel, Rejection, Status, Submit, Task, TaskId, WorkflowId};
+use russet_core::{Cancel, Redrive, Rejection, Status, Submit, Task, TaskId, WorkflowId};
+use russet_engine::{EngineError, TaskNow};
 
 use super::Api;
 use super::batch::{Batch, items, reply};
+use super::warnings::Warnings;
 use crate::limits;
 use crate::wire::{
-    Batched, CancelTask, ListTasks, OneOrMany, OneOrResults, Page, Problem, RedriveTasks,
-    RedrivenView, SubmitTask, SubmitWorkflow, SubmittedView, SubmittedWorkflowView, TaskNowView,
-    TaskView, WaitTask, WorkflowView,
+    Batched, CancelTask, ListTasks, OneOrMany, OneOrResults, Page, Problem, RedriveTask,
+    RedriveTasks, RedrivenView, SubmitTask, SubmitWorkflow, SubmittedView, SubmittedWorkflowView,
+    TaskNowView, TaskView, WaitTask, WorkflowView, request_number,
 };
 
 type Reply<T> = Result<T, Problem>;
@@ -37,18 +39,27 @@ impl Api {
     /// # Errors
     /// Why it is refused.
     pub async fn submit_one(&self, task: SubmitTask) -> Reply<SubmittedView> {
+        let task = task.into_new_task(&self.scheduler)?;
+        let warnings = Warnings::new(&self.scheduler).of(&task);
         let submit = Submit {
             workflow: None,
-            tasks: vec![task.into_new_task(&self.scheduler)?],
+            tasks: vec![task],
         };
-        Ok(self.scheduler.submit(submit).await?.into())
+        let submitted = SubmittedView::from(self.scheduler.submit(submit).await?);
+        Ok(submitted.warned(warnings))
     }
 
     /// Submits tasks that stand each by themselves; one result for each, in order.
     pub async fn submit_each(&self, tasks: Vec<SubmitTask>) -> Vec<Reply<SubmittedView>> {
         let checked = tasks.into_iter().map(|t| t.into_new_task(&self.scheduler));
         let (tasks, places) = Batch::new(checked).split();
-        places.fill(self.scheduler.submit_each(tasks).await)
+        let mut warnings = Warnings::new(&self.scheduler);
+        let warnings: Vec<_> = tasks.iter().map(|task| warnings.of(task)).collect();
+        let submitted = self.scheduler.submit_each(tasks).await.into_iter();
+        let warned = submitted.zip(warnings).map(|(submitted, warnings)| {
+            submitted.map(|submitted| SubmittedView::from(submitted).warned(warnings))
+        });
+        places.fill(warned.collect())
     }
 
     /// `POST /v1/workflows`.
@@ -57,8 +68,16 @@ impl Api {
     /// Why the workflow is refused; none of its tasks exists then.
     pub async fn submit_workflow(&self, request: SubmitWorkflow) -> Reply<SubmittedWorkflowView> {
         let workflow = request.into_submit(&self.scheduler)?;
+        let mut warnings = Warnings::new(&self.scheduler);
+        for task in &workflow.submit.tasks {
+            warnings.of(task);
+        }
+        let warnings = warnings.all();
         let submitted = self.scheduler.submit(workflow.submit.clone()).await?;
-        Ok(workflow.reply(&submitted))
+        Ok(SubmittedWorkflowView {
+            warnings,
+            ..workflow.reply(&submitted)
+        })
     }
 
     /// `GET /v1/tasks/{id}`.
@@ -116,8 +135,17 @@ impl Api {
     ///
     /// # Errors
     /// An unknown task, or one that is not dead.
-    pub async fn redrive(&self, task: TaskId) -> Reply<TaskNowView> {
-        Ok(self.scheduler.redrive(task).await?.into())
+    pub async fn redrive(&self, task: TaskId, request: RedriveTask) -> Reply<TaskNowView> {
+        let number = request_number(request.request_id.as_deref())?;
+        Ok(self.redrive_as(task, number).await?.into())
+    }
+
+    /// A redrive without an identity gets a new one.
+    async fn redrive_as(&self, task: TaskId, id: Option<u64>) -> Result<TaskNow, EngineError> {
+        match id {
+            Some(id) => self.scheduler.redrive_as(Redrive { task, id }).await,
+            None => self.scheduler.redrive(task).await,
+        }
     }
 
     /// `POST /v1/tasks/redrive`: gives one page of dead tasks a new life.
@@ -125,6 +153,7 @@ impl Api {
     /// # Errors
     /// A filter that cannot be. A task that cannot be redriven is counted instead.
     pub async fn redrive_each(&self, request: RedriveTasks) -> Reply<RedrivenView> {
+        let number = request_number(request.request_id.as_deref())?;
         let listing = ListTasks {
             queue: request.queue,
             status: Some(Status::Dead.as_str().to_owned()),
@@ -133,7 +162,7 @@ impl Api {
             ..ListTasks::default()
         };
         let page = self.scheduler.list(listing.into_listing()?).await?;
-        let redrive = |task: &std::sync::Arc<Task>| self.scheduler.redrive(task.id);
+        let redrive = |task: &std::sync::Arc<Task>| self.redrive_as(task.id, number);
         let results = join_all(page.items.iter().map(redrive)).await;
         let redriven = results.iter().filter(|result| result.is_ok()).count() as u64;
         Ok(RedrivenView {

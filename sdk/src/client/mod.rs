@@ -27,7 +27,7 @@ use http::Http;
 /// A call over HTTP is tried again, a bounded number of times, when the server cannot be
 /// reached or asks to come back later, and also when its answer was lost if the call can be
 /// repeated safely. Submissions can: they carry an id made here (for their partition the
-/// server is asked once, at `/v1/info`), or an idempotency key.
+/// server is asked once, at `/v1/info`), or an idempotency key. Redrives carry an id too.
 #[derive(Clone)]
 pub struct Client {
     link: Link,

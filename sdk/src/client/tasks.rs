@@ -7,8 +7,8 @@ use tokio::time::{Instant, sleep};
 use super::http::{Call, query};
 use super::{Client, Link};
 use crate::wire::{
-    CancelTask, ListTasks, Page, RedriveTasks, RedrivenView, SubmitTask, SubmittedView,
-    TaskNowView, TaskView, WaitTask,
+    CancelTask, ListTasks, Page, RedriveTask, RedriveTasks, RedrivenView, SubmitTask,
+    SubmittedView, TaskNowView, TaskView, WaitTask,
 };
 use crate::{Error, TaskKind, limits};
 
@@ -151,27 +151,34 @@ impl Client {
     /// Gives a dead task a new life.
     ///
     /// # Errors
-    /// An unknown task, or one that is not dead. After [`Error::Lost`] it may have been
-    /// redriven.
+    /// An unknown task, or one that is not dead.
     pub async fn redrive(&self, id: TaskId) -> Result<TaskNowView, Error> {
         match &self.link {
-            Link::Here(api) => Ok(api.redrive(id).await?),
+            Link::Here(api) => Ok(api.redrive(id, RedriveTask::default()).await?),
             #[cfg(feature = "http")]
             Link::Http(http) => {
-                let call = Call::post(format!("/v1/tasks/{id}/redrive"));
-                http.fetch(call).await
+                let request_id = Some(http.new_request_id());
+                let call = Call::post(format!("/v1/tasks/{id}/redrive")).safe();
+                http.send(call, &RedriveTask { request_id }).await
             }
         }
     }
 
-    /// Gives all dead tasks a new life, or those of one queue.
+    /// Gives all dead tasks a new life, or those of one queue. Over HTTP the count may be too
+    /// low, when an answer was lost and the call was sent again.
     ///
     /// # Errors
     /// A queue name that cannot be, or a server that cannot be reached: send it again then.
     pub async fn redrive_all(&self, queue: Option<&str>) -> Result<RedrivenView, Error> {
         let mut sum = RedrivenView::default();
+        let request_id = match &self.link {
+            Link::Here(_) => None,
+            #[cfg(feature = "http")]
+            Link::Http(http) => Some(http.new_request_id()),
+        };
         loop {
             let request = RedriveTasks {
+                request_id: request_id.clone(),
                 queue: queue.map(str::to_owned),
                 after: sum.next.map(|id| id.to_string()),
                 limit: None,
@@ -180,7 +187,6 @@ impl Client {
                 Link::Here(api) => api.redrive_each(request).await?,
                 #[cfg(feature = "http")]
                 Link::Http(http) => {
-                    // A task that was redriven is no longer dead: the page is found shorter.
                     let call = Call::post("/v1/tasks/redrive").safe();
                     http.send(call, &request).await?
                 }

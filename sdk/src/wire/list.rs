@@ -1,5 +1,6 @@
 use std::str::FromStr;
 
+use russet_core::policy::Fingerprint;
 use russet_core::{Rejection, Status, TaskId, WorkflowId};
 use russet_engine::{Listing, Order};
 use serde::{Deserialize, Serialize};
@@ -120,7 +121,7 @@ pub struct WaitTask {
 
 /// The body of `POST /v1/tasks/{id}/cancel`; it may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CancelTask {
     /// Why, for people to read; kept as the task's last error.
@@ -128,9 +129,39 @@ pub struct CancelTask {
     pub reason: Option<String>,
 }
 
+/// The body of `POST /v1/tasks/{id}/redrive`; it may be absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RedriveTask {
+    /// A text that names this request, so that it can be sent again when its answer was lost:
+    /// a task whose newest redrive was by the same text is not redriven once more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+}
+
+/// The number that a request's identity stands for in `core`.
+///
+/// # Errors
+/// [`Rejection::Invalid`] of the field `request_id`.
+pub(crate) fn request_number(request_id: Option<&str>) -> Result<Option<u64>, Rejection> {
+    let Some(text) = request_id else {
+        return Ok(None);
+    };
+    if text.is_empty() || text.len() > limits::REQUEST_ID_BYTES {
+        let limit = format!("1 to {} bytes", limits::REQUEST_ID_BYTES);
+        let problem = format!("has {} bytes", text.len());
+        return Err(Rejection::invalid("request_id", problem, limit));
+    }
+    let mut hash = Fingerprint::new();
+    hash.add(text.as_bytes());
+    let hash = hash.finish();
+    Ok(Some((hash ^ (hash >> 64)) as u64))
+}
+
 /// The body of `POST /v1/tasks/redrive`: gives dead tasks a new life.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RedriveTasks {
     /// Only those of this queue.
@@ -142,13 +173,17 @@ pub struct RedriveTasks {
     /// Most tasks to look at: 1 to 1,000, which is meant when it is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
+    /// A text that names this request, as in [`RedriveTask`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
 }
 
 /// The reply to [`RedriveTasks`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RedrivenView {
-    /// How many tasks were redriven.
+    /// How many tasks were redriven. Those that an earlier try of the same request redrove are
+    /// not counted, unless they are dead again.
     pub redriven: u64,
     /// How many could not be now, for example because others are still told of their end.
     pub refused: u64,

@@ -1,6 +1,6 @@
 //! The public JSON: what `/v1` speaks, and what [`Client`](crate::Client) takes and returns.
 //!
-//! Requests refuse fields that they do not know; replies may grow. Times are RFC 3339 with
+//! Requests are objects, and refuse fields that they do not know; replies may grow. Times are RFC 3339 with
 //! milliseconds, durations are milliseconds with `_ms` in their name, ids are texts of 26
 //! characters. Payloads, results, checkpoints and metadata are JSON that nobody but their
 //! owner looks into.
@@ -19,6 +19,7 @@ mod list;
 mod names;
 mod new_task;
 mod new_workflow;
+mod object;
 mod problem;
 mod queue;
 #[cfg(feature = "openapi")]
@@ -38,9 +39,13 @@ pub use lease::{
     CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, ProgressReport,
     ReleaseLease,
 };
-pub use list::{CancelTask, ListTasks, Page, RedriveTasks, RedrivenView, WaitTask, id};
+pub(crate) use list::request_number;
+pub use list::{
+    CancelTask, ListTasks, Page, RedriveTask, RedriveTasks, RedrivenView, WaitTask, id,
+};
 pub use new_task::DEFAULT_QUEUE;
 pub use new_workflow::NamedWorkflow;
+use object::objects;
 pub use problem::{Problem, ProblemDetails};
 pub use queue::{
     ConfigureQueue, LaneView, QueueConfigView, QueueView, QueuesReply, StatusCounts, queue_name,
@@ -52,6 +57,23 @@ pub use workflow::{
     SubmitWorkflow, SubmittedWorkflowView, TaskDefaults, WorkflowCounts, WorkflowStatus,
     WorkflowView,
 };
+
+objects!(
+    CancelTask,
+    CompleteLease,
+    ConfigureQueue,
+    ExtendLease,
+    FailLease,
+    LeaseRequest,
+    ProgressReport,
+    RedriveTask,
+    RedriveTasks,
+    ReleaseLease,
+    RetryView,
+    SubmitTask,
+    SubmitWorkflow,
+    TaskDefaults,
+);
 
 /// Reads a request from a body; the problem names the field that cannot be.
 ///

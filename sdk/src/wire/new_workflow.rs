@@ -118,6 +118,7 @@ impl NamedWorkflow {
             workflow,
             tasks: self.names.iter().cloned().zip(ids).collect(),
             existing: submitted.existing,
+            warnings: Vec::new(),
         }
     }
 }

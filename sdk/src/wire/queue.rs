@@ -52,7 +52,9 @@ pub struct StatusCounts {
 pub struct QueueConfigView {
     /// A paused queue accepts tasks and starts none.
     pub paused: bool,
-    /// Most tasks that run at once, in each partition.
+    /// Most tasks that run at once, in each partition: a store of 4 partitions runs up to 4
+    /// times as many. Tasks that were already running when the limit is set, where there was
+    /// none, are not counted.
     pub concurrency: Option<u32>,
     /// How long a task waits to catch up with one that is one priority more urgent.
     pub aging_ms: u64,
@@ -81,13 +83,15 @@ pub struct QueuesReply {
 
 /// A change of a queue's configuration; what is absent stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConfigureQueue {
     /// See [`QueueConfigView::paused`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused: Option<bool>,
-    /// See [`QueueConfigView::concurrency`]; `null` lifts the limit.
+    /// Most tasks that run at once, in each partition: a store of 4 partitions runs up to 4
+    /// times as many. Tasks that were already running when the limit is set, where there was
+    /// none, are not counted. `null` lifts the limit.
     #[serde(
         skip_serializing_if = "Option::is_none",
         deserialize_with = "null_is_a_value"

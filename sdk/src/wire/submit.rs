@@ -11,7 +11,7 @@ use super::{Batched, Json, Time};
 
 /// A task to be submitted. Only `type` is required.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubmitTask {
     /// Its identity, chosen by the submitter so that a submission can be repeated safely;
@@ -46,7 +46,8 @@ pub struct SubmitTask {
     /// It does not start before; instead of `delay_ms`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Time>,
-    /// It is dead-lettered when nobody started it within this time.
+    /// It is dead-lettered when nobody started it within this time. A task that was started
+    /// once does not expire, also while it waits to be tried again or is redriven.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_in_ms: Option<u64>,
     /// It is dead-lettered when nobody started it by then; instead of `expires_in_ms`.
@@ -100,7 +101,7 @@ impl Batched for SubmitTask {
 
 /// How long to wait between tries; what is absent has its default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RetryView {
     /// How long the first backoff is; each later one is twice the one before. 1,000.
@@ -235,8 +236,8 @@ impl<'de> Deserialize<'de> for WindowView {
     }
 }
 
-/// What was submitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What was submitted, and what its submitter should know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubmittedView {
     /// The task.
@@ -244,6 +245,15 @@ pub struct SubmittedView {
     pub task: TaskId,
     /// Whether it had been submitted before: nothing was changed.
     pub existing: bool,
+    /// What may keep it from running, such as resources that no live worker has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+impl SubmittedView {
+    pub(crate) fn warned(self, warnings: Vec<String>) -> Self {
+        Self { warnings, ..self }
+    }
 }
 
 impl From<Submitted> for SubmittedView {
@@ -253,6 +263,7 @@ impl From<Submitted> for SubmittedView {
         Self {
             task: task.unwrap_or(TaskId::from_u128(0)),
             existing: submitted.existing,
+            warnings: Vec::new(),
         }
     }
 }

@@ -45,7 +45,8 @@ pub struct TaskView {
     pub started_at: Option<Time>,
     /// When it ended.
     pub completed_at: Option<Time>,
-    /// It is dead-lettered when it was not started by then.
+    /// It is dead-lettered when nobody has ever started it by then; once it was started this
+    /// says nothing more.
     pub expires_at: Option<Time>,
     /// How long a lease lasts without a heartbeat.
     pub visibility_timeout_ms: u64,

@@ -39,6 +39,19 @@ fn a_body_that_is_not_json_is_malformed() {
 }
 
 #[test]
+fn a_request_is_an_object_and_not_its_fields_in_a_list() {
+    let problem = refused::<ConfigureQueue>("[true, 3]");
+    assert_eq!((problem.status, &problem.field), (422, &None));
+    let expected = "expected an object with named fields";
+    assert!(problem.detail.contains(expected), "{problem}");
+    let problem = refused::<SubmitTask>(r#"{"type": "a", "retry": [1000, 2000, 10]}"#);
+    assert_eq!(problem.field.as_deref(), Some("retry"));
+    assert!(problem.detail.contains(expected), "{problem}");
+    let problem = refused::<OneOrMany<ExtendLease>>(r#"{"items": [{"progress": [50]}]}"#);
+    assert_eq!(problem.field.as_deref(), Some("items[0].progress"));
+}
+
+#[test]
 fn a_dependency_is_written_short_or_long() {
     let body = br#"{"type": "a", "depends_on": ["b", {"task": "c", "on": "failure"}]}"#;
     let task: SubmitTask = from_json(body).expect("is a task");
@@ -65,6 +78,7 @@ fn a_batch_is_answered_item_by_item() {
     let done = SubmittedView {
         task,
         existing: false,
+        warnings: Vec::new(),
     };
     let results = Results {
         results: vec![

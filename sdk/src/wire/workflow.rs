@@ -8,7 +8,7 @@ use super::{Json, Page, TaskView, Time};
 
 /// Tasks to be submitted together: all of them, or none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubmitWorkflow {
     /// Its identity, chosen by the submitter so that a submission can be repeated safely;
@@ -37,7 +37,7 @@ pub struct SubmitWorkflow {
 
 /// What the tasks of a workflow have that do not say otherwise.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default, deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TaskDefaults {
     /// See [`SubmitTask::queue`].
@@ -103,7 +103,7 @@ impl TaskDefaults {
     }
 }
 
-/// What was submitted.
+/// What was submitted, and what its submitter should know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SubmittedWorkflowView {
@@ -115,6 +115,9 @@ pub struct SubmittedWorkflowView {
     pub tasks: BTreeMap<String, TaskId>,
     /// Whether it had been submitted before: nothing was changed.
     pub existing: bool,
+    /// What may keep tasks from running, such as resources that no live worker has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Where a workflow is.

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use russet::core::{Status, TaskId};
-use russet::wire::{ConfigureQueue, ListTasks, SubmitTask};
+use russet::wire::{ConfigureQueue, ListTasks, SubmitTask, SubmitWorkflow};
 use russet::{TaskContext, TaskFailure, Worker};
 use tokio::time::{Instant, sleep};
 
@@ -109,6 +109,37 @@ async fn dead_tasks_are_redriven_one_or_all_and_ended_ones_purged() {
     }
     client.purge(ids[0]).await.expect("has ended");
     assert!(client.get(ids[0]).await.expect("can be asked").is_none());
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submitter_is_warned_in_process_of_what_nobody_can_run() {
+    let client = client();
+    let needy = || work().needing("gpu", 8);
+    let submitted = client.submit(needy()).await.expect("is accepted");
+    assert_eq!(
+        submitted.warnings,
+        [
+            "no live worker of queue default has gpu=8: the task was accepted, and waits until one with it comes"
+        ]
+    );
+    let many = client.submit_many(vec![work(), needy()]).await;
+    let warnings = many
+        .into_iter()
+        .map(|task| task.expect("is accepted").warnings.len());
+    assert_eq!(warnings.collect::<Vec<_>>(), [0, 1]);
+    let workflow = SubmitWorkflow::new("two")
+        .with_task(needy().named("one"))
+        .with_task(needy().named("two"));
+    let submitted = client.submit_workflow(workflow).await.expect("is accepted");
+    assert_eq!(submitted.warnings.len(), 1);
+    let handler = |_: TaskContext, _: Work| async { Ok::<(), TaskFailure>(()) };
+    let worker = Worker::new(client.clone()).register(handler);
+    let worker = worker.resource("gpu", 8);
+    let running = Running::start(worker);
+    ended(&client, submitted.tasks["one"]).await;
+    let submitted = client.submit(needy()).await.expect("is accepted");
+    assert!(submitted.warnings.is_empty(), "{submitted:?}");
     running.stop().await;
 }
 

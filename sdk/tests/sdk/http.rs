@@ -1,7 +1,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use russet::core::Status;
+use russet::core::{EventKind, Status, TaskId};
 use russet::wire::{ConfigureQueue, ListTasks, SubmitTask, SubmitWorkflow};
 use russet::{Client, Error, TaskContext, TaskFailure, Worker};
 use tokio::time::sleep;
@@ -135,17 +135,68 @@ async fn a_submission_whose_answer_was_lost_is_accepted_once() {
     assert!(all.items.iter().any(|task| task.id == only));
 }
 
+/// A task that is dead, and nobody who works.
+async fn dead_task(client: &Client) -> TaskId {
+    let handler = |_: TaskContext, _: Work| async { Err::<(), _>(TaskFailure::final_("no")) };
+    let running = Running::start(Worker::new(client.clone()).register(handler));
+    let id = submit(client, work()).await;
+    assert_eq!(ended(client, id).await.status, Status::Dead);
+    running.stop().await;
+    id
+}
+
+#[tokio::test]
+async fn a_redrive_whose_answer_was_lost_is_sent_again_and_redrives_once() {
+    let (server, _site, client) = open().await;
+    let id = dead_task(&client).await;
+    let mut events = server.api.scheduler().events();
+    server.lose.store(1, Ordering::SeqCst);
+    let now = client.redrive(id).await.expect("is sent again");
+    assert_eq!(now.status, Status::Queued);
+    client.cancel(id, None).await.expect("is cancelled");
+    let mut redriven = 0;
+    loop {
+        let batch = events
+            .next()
+            .await
+            .expect("goes on")
+            .expect("reads in time");
+        redriven += batch
+            .iter()
+            .filter(|e| e.kind == EventKind::Redriven)
+            .count();
+        if batch.iter().any(|event| event.kind == EventKind::Cancelled) {
+            break;
+        }
+    }
+    assert_eq!(redriven, 1);
+}
+
 #[tokio::test]
 async fn a_call_that_cannot_be_repeated_tells_that_its_answer_was_lost() {
     let (server, _site, client) = open().await;
-    let handler = |_: TaskContext, _: Work| async { Err::<(), _>(TaskFailure::final_("no")) };
-    let running = Running::start(Worker::new(client.clone()).register(handler));
-    let id = submit(&client, work()).await;
-    assert_eq!(ended(&client, id).await.status, Status::Dead);
-    running.stop().await;
+    let id = dead_task(&client).await;
     server.lose.store(1, Ordering::SeqCst);
-    let lost = client.redrive(id).await.expect_err("is lost");
+    let lost = client.purge(id).await.expect_err("is lost");
     assert!(matches!(lost, Error::Lost { .. }), "{lost}");
+}
+
+#[tokio::test]
+async fn a_submitter_is_warned_over_http_of_what_nobody_can_run() {
+    let (_server, _site, client) = open().await;
+    let submitted = client
+        .submit(work().needing("gpu", 8))
+        .await
+        .expect("is accepted");
+    assert_eq!(submitted.warnings.len(), 1, "{submitted:?}");
+    assert!(submitted.warnings[0].contains("gpu=8"), "{submitted:?}");
+    let many = client
+        .submit_many(vec![work(), work().needing("gpu", 8)])
+        .await;
+    let warnings = many
+        .into_iter()
+        .map(|task| task.expect("is accepted").warnings.len());
+    assert_eq!(warnings.collect::<Vec<_>>(), [0, 1]);
 }
 
 #[tokio::test]

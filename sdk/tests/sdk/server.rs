@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use russet::Api;
 use russet::core::{TaskId, WorkflowId};
 use russet::wire::{
-    CancelTask, ConfigureQueue, LeaseRequest, ListTasks, OneOrMany, Problem, WaitTask,
+    CancelTask, ConfigureQueue, LeaseRequest, ListTasks, OneOrMany, Problem, RedriveTask, WaitTask,
 };
 use russet_backends::memory::Memory;
 use russet_engine::{Backend, Configuration, Scheduler, SystemClock, SystemEntropy};
@@ -186,9 +186,13 @@ fn tasks() -> Router<Server> {
         )
         .route(
             "/v1/tasks/{id}/redrive",
-            post(async |State(s): State<Server>, Path(id): Path<TaskId>| {
-                reply(s.api.redrive(id).await)
-            }),
+            post(
+                async |State(s): State<Server>,
+                       Path(id): Path<TaskId>,
+                       Json(b): Body<RedriveTask>| {
+                    reply(s.api.redrive(id, b).await)
+                },
+            ),
         )
         .route(
             "/v1/tasks/{id}/purge",

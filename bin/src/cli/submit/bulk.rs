@@ -1,5 +1,6 @@
 //! Many tasks from a file, in batches.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal, stderr, stdin};
 use std::process::ExitCode;
@@ -18,6 +19,8 @@ const BATCH: usize = russet::limits::BATCH_ITEMS;
 const LINE_BYTES: usize = 4 * 1024 * 1024;
 /// Most refused lines that are told one by one.
 const TOLD: u64 = 20;
+/// Most different warnings that are told.
+const TOLD_WARNINGS: usize = 20;
 
 /// What became of one line.
 #[derive(Serialize)]
@@ -27,6 +30,8 @@ enum Line {
         line: u64,
         task: TaskId,
         existing: bool,
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        warnings: Vec<String>,
     },
     Refused {
         line: u64,
@@ -71,6 +76,7 @@ async fn send(
 ) -> Result<ExitCode, CliError> {
     let progress = progress(total, global);
     let (mut submitted, mut refused) = (0_u64, 0_u64);
+    let mut warned = BTreeSet::new();
     loop {
         let batch = lines.batch(submitted)?;
         if batch.is_empty() {
@@ -81,16 +87,14 @@ async fn send(
             match result {
                 Ok(done) => {
                     submitted += 1;
-                    let (task, existing) = (done.task, done.existing);
-                    tell(
-                        &Line::Submitted {
-                            line,
-                            task,
-                            existing,
-                        },
-                        refused,
-                        global,
-                    )?;
+                    warn(line, &done.warnings, &mut warned, global);
+                    let told = Line::Submitted {
+                        line,
+                        task: done.task,
+                        existing: done.existing,
+                        warnings: done.warnings,
+                    };
+                    tell(&told, refused, global)?;
                 }
                 Err(russet::Error::Refused(error)) if error.status < 500 => {
                     refused += 1;
@@ -112,6 +116,15 @@ async fn send(
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Tells each warning once, with the first line that it is for.
+fn warn(line: u64, warnings: &[String], warned: &mut BTreeSet<String>, global: &Global) {
+    for warning in warnings {
+        if !global.json && warned.len() < TOLD_WARNINGS && warned.insert(warning.clone()) {
+            eprintln!("line {line}: warning: {warning}");
+        }
+    }
 }
 
 fn tell(line: &Line, refused: u64, global: &Global) -> Result<(), CliError> {

@@ -48,13 +48,13 @@ impl Oracle {
             (false, sends) => Millis::from_secs(300 << sends).min(Millis::from_secs(6 * 3_600)),
         };
         match job.status {
-            Status::Blocked => job.expires,
-            Status::Scheduled => job.start.into_iter().chain(job.expires).min(),
+            Status::Blocked => expiry(job),
+            Status::Scheduled => job.start.into_iter().chain(expiry(job)).min(),
             Status::Queued if self.split => Some(job.updated + sent_after)
                 .into_iter()
-                .chain(job.expires)
+                .chain(expiry(job))
                 .min(),
-            Status::Queued => job.expires,
+            Status::Queued => expiry(job),
             Status::Running => job
                 .lease
                 .iter()
@@ -82,7 +82,7 @@ impl Oracle {
                 self.put(self.jobs[&id].clone());
             }
             _ if job.status.is_terminal() => self.purge_step(job),
-            _ if job.expires.is_some_and(|at| at <= self.now) => {
+            _ if expiry(&job).is_some_and(|at| at <= self.now) => {
                 job.error = Some(ErrorKind::Expired);
                 self.end(job, Status::Dead);
                 self.tell(id);
@@ -159,6 +159,11 @@ impl Oracle {
             self.put(parent);
         }
     }
+}
+
+/// When it is too late for a first start.
+pub(super) fn expiry(job: &Job) -> Option<Timestamp> {
+    if job.attempts > 0 { None } else { job.expires }
 }
 
 /// When the holder of a lease has run out of time.

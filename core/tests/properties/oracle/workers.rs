@@ -5,7 +5,7 @@ use russet_core::{
     ErrorKind, Lease, LeaseEnd, LeaseId, Millis, Progress, Reply, Status, TaskId, WorkflowId,
 };
 
-use super::timers::lease_end;
+use super::timers::{expiry, lease_end};
 use super::{Answer, Expected, Job, Oracle};
 
 impl Oracle {
@@ -27,7 +27,7 @@ impl Oracle {
             };
         }
         let now = self.time(&job);
-        if job.status != Status::Queued || job.expires.is_some_and(|at| at <= now) {
+        if job.status != Status::Queued || expiry(&job).is_some_and(|at| at <= now) {
             return Err("not_queued");
         }
         let config = self.queue(&job.asked.queue).clone();

@@ -48,6 +48,11 @@ impl Http {
         Ok(workflow)
     }
 
+    /// What names a request that is sent again when its answer was lost.
+    pub fn new_request_id(&self) -> String {
+        format!("{:032x}", self.entropy.next_u128())
+    }
+
     /// The server; `None` when it is one that does not describe itself.
     async fn known(&self) -> Result<Option<Server>, Error> {
         let ask = async {

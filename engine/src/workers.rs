@@ -5,11 +5,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use russet_core::{Millis, QueueName, ResourceName, Resources, Timestamp, WorkerId, policy};
-use russet_engine::LeaseRequest;
 
-use super::limits;
+use crate::{LeaseRequest, limits};
 
-/// The workers that this server has seen.
+/// The workers that this node has seen.
 #[derive(Debug, Default)]
 pub struct Workers(Mutex<HashMap<WorkerId, Seen>>);
 
@@ -23,7 +22,7 @@ struct Seen {
 
 impl Workers {
     /// Remembers who asks, for which queues, and with how much free.
-    pub fn saw(&self, request: &LeaseRequest, now: Timestamp) {
+    pub(crate) fn saw(&self, request: &LeaseRequest, now: Timestamp) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !known.contains_key(&request.worker) && known.len() >= limits::WORKERS {
             make_room(&mut known, now);
