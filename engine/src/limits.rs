@@ -24,6 +24,9 @@ pub const DELIVERY_HIDDEN: Duration = Duration::from_secs(10);
 pub const DELIVERY_DEFERRED: Duration = Duration::from_millis(50);
 /// Longest wait of one lease request.
 pub const LEASE_WAIT: Duration = Duration::from_secs(60);
+/// How long a wait goes on before a full queue is looked at again: a slot may have been given
+/// back, or the queue resumed, on another node.
+pub const SLOTS_REFRESH: Duration = Duration::from_millis(250);
 /// Most tasks that one lease request is granted.
 pub const LEASE_TASKS: usize = 1_000;
 /// Most bytes of payloads, checkpoints, metadata and dependencies in the tasks that one lease
@@ -59,7 +62,7 @@ pub const TIMER_OVERDUE: Millis = Millis::new(1_000);
 /// How long a partition's leader leads without campaigning again.
 pub const LEADER_TERM: Millis = Millis::from_secs(15);
 /// Most batches of events that a slow reader may fall behind before it loses some.
-pub const EVENT_BATCHES: usize = 4_096;
+pub const EVENT_BATCHES: usize = 256;
 /// Most tasks on one page of a listing.
 pub const PAGE_TASKS: usize = 1_000;
 /// Most messages and announcements that wait to be carried; timers carry what is beyond.

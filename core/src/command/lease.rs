@@ -80,7 +80,7 @@ impl LeaseTask {
         let Some(limit) = queue.config.concurrency else {
             return Ok(false);
         };
-        if queue.running >= limit {
+        if queue.free_slots() == Some(0) {
             return Err(Rejection::ConcurrencyLimit {
                 queue: task.queue.clone(),
                 limit,

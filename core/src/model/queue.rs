@@ -57,3 +57,20 @@ pub struct QueueRecord {
     /// When the configuration was changed last.
     pub updated_at: Timestamp,
 }
+
+impl QueueConfig {
+    /// How many tasks may run at once; `None`: any number.
+    pub fn slots(&self) -> Option<u32> {
+        if self.paused {
+            return Some(0);
+        }
+        self.concurrency
+    }
+}
+
+impl QueueRecord {
+    /// How many more tasks may start now; `None`: any number.
+    pub fn free_slots(&self) -> Option<u32> {
+        Some(self.config.slots()?.saturating_sub(self.running))
+    }
+}

@@ -5,7 +5,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_core::{Command, PartitionId, Record, RecordKey, Rejection, View, timer};
+use russet_core::{
+    Command, Decision, PartitionId, Record, RecordKey, Rejection, View, Write, timer,
+};
 use tokio::sync::mpsc;
 
 use super::Node;
@@ -250,10 +252,12 @@ impl<'a> Work<'a> {
         }
         let mut done = done.iter().copied().peekable();
         let mut events = Vec::with_capacity(decided.len() * 2);
+        let mut room = false;
         for (at, (job, decision)) in decided.into_iter().enumerate() {
             if done.next_if_eq(&at).is_none() {
                 continue;
             }
+            room |= makes_room(&decision);
             events.extend(decision.events);
             for task in decision.sends {
                 if let Some(Some(Record::Task(task))) = view.records.get(&RecordKey::Task(task)) {
@@ -266,6 +270,9 @@ impl<'a> Work<'a> {
             self.answers[job] = Some(Ok(decision.reply));
         }
         self.node.events.publish(events);
+        if room {
+            self.node.room.send_replace(());
+        }
     }
 
     fn refuse(&mut self, rejected: Vec<(Job, Rejection)>) {
@@ -273,6 +280,12 @@ impl<'a> Work<'a> {
             self.answers[job] = Some(Err(rejection.into()));
         }
     }
+}
+
+/// Whether a queue may start more tasks than before: all but leases change it for that.
+fn makes_room(decision: &Decision) -> bool {
+    let is_queue = |write: &Write| matches!(write.key, RecordKey::Queue(_));
+    decision.reply.lease().is_none() && decision.writes.iter().any(is_queue)
 }
 
 /// Whether trying again may help.

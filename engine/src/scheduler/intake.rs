@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use russet_core::{Command, Reply};
+use russet_core::{Command, NewTask, Progress, Reply};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{EngineError, limits};
@@ -124,17 +124,27 @@ impl Intake {
 
 /// About how many bytes a command carries.
 fn size(command: &Command) -> usize {
-    let tasks = |tasks: &[russet_core::NewTask]| {
-        tasks
-            .iter()
-            .map(|t| t.payload.len() + t.metadata.len())
-            .sum::<usize>()
+    let text = |bytes: Option<&bytes::Bytes>| bytes.map_or(0, bytes::Bytes::len);
+    let said = |progress: Option<&Progress>| {
+        progress.map_or(0, |said| {
+            text(said.checkpoint.as_ref()) + said.message.as_ref().map_or(0, String::len)
+        })
     };
     match command {
-        Command::Submit(submit) => tasks(&submit.tasks),
+        Command::Submit(submit) => tasks_size(&submit.tasks),
         Command::Complete(complete) => {
-            complete.result.as_ref().map_or(0, bytes::Bytes::len) + tasks(&complete.follow_ups)
+            text(complete.result.as_ref()) + tasks_size(&complete.follow_ups)
         }
+        Command::Extend(extend) => said(extend.progress.as_ref()),
+        Command::Release(release) => said(release.progress.as_ref()),
+        Command::Fail(fail) => fail.message.len(),
         _ => 0,
     }
+}
+
+fn tasks_size(tasks: &[NewTask]) -> usize {
+    let size = |task: &NewTask| {
+        task.payload.len() + task.metadata.len() + size_of_val(task.dependencies.as_slice())
+    };
+    tasks.iter().map(size).sum()
 }

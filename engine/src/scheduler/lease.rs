@@ -86,25 +86,24 @@ async fn poll(
     until: Timestamp,
 ) -> Result<Vec<Arc<Task>>, EngineError> {
     let queue = &node.backend.queue;
-    let epoch = queue.lanes_epoch();
-    let lanes = lanes(node, request).await?;
-    let left = Duration::from(until.since(node.clock.now()));
+    let (epoch, mut room) = (queue.lanes_epoch(), node.room.subscribe());
+    let open = open(node, request).await?;
+    let wait = Duration::from(until.since(node.clock.now())).min(open.refresh);
     let stopped = node.stopped.notified();
-    if lanes.is_empty() {
-        tokio::select! {
-            biased;
-            () = stopped => {}
-            () = queue.lanes_changed(epoch) => {}
-            () = node.clock.sleep(left.min(limits::LANES_REFRESH)) => {}
+    let receive = async {
+        if open.lanes.is_empty() {
+            node.clock.sleep(wait).await;
+            return Ok(Vec::new());
         }
-        return Ok(Vec::new());
-    }
-    let wait = left.min(limits::LANES_REFRESH);
-    let receive = queue.receive(&lanes, request.max, limits::DELIVERY_HIDDEN, wait);
+        let hidden = limits::DELIVERY_HIDDEN;
+        queue.receive(&open.lanes, open.most, hidden, wait).await
+    };
     let deliveries = tokio::select! {
         biased;
         deliveries = receive => deliveries?,
         () = queue.lanes_changed(epoch) => return Ok(Vec::new()),
+        // The node holds the sender: waiting cannot fail.
+        _ = room.changed(), if open.is_full => return Ok(Vec::new()),
         () = stopped => return Ok(Vec::new()),
     };
     if deliveries.is_empty() {
@@ -113,22 +112,46 @@ async fn poll(
     grant(node, request, deliveries).await
 }
 
-/// The lanes whose tasks the worker can hold.
-async fn lanes(node: &Node, request: &LeaseRequest) -> Result<Vec<Lane>, EngineError> {
-    let mut fitting = Vec::new();
+/// Where a worker can be given tasks now.
+struct Open {
+    /// Lanes that it can hold a task of, of queues that may start one.
+    lanes: Vec<Lane>,
+    /// Most tasks to take.
+    most: usize,
+    /// A queue was left out: it is paused, or its concurrency limit is reached.
+    is_full: bool,
+    /// How soon to look again.
+    refresh: Duration,
+}
+
+async fn open(node: &Node, request: &LeaseRequest) -> Result<Open, EngineError> {
+    let mut lanes = Vec::new();
+    let (mut free, mut is_full) = (Some(0u64), false);
     for queue in &request.queues {
-        if node.is_paused(queue).await? {
+        let slots = node.free_slots(queue).await?;
+        if slots == Some(0) {
+            is_full = true;
             continue;
         }
+        free = free.zip(slots).map(|(sum, slots)| sum + slots);
         let known = node.backend.queue.lanes(queue).await?;
         let capacity = request.capacity.as_ref();
-        fitting.extend(
+        lanes.extend(
             known
                 .into_iter()
                 .filter(|lane| policy::fits(&lane.resources, capacity)),
         );
     }
-    Ok(fitting)
+    let most = free.and_then(|free| usize::try_from(free).ok());
+    Ok(Open {
+        lanes,
+        most: most.map_or(request.max, |free| request.max.min(free)),
+        is_full,
+        refresh: match is_full {
+            true => limits::SLOTS_REFRESH,
+            false => limits::LANES_REFRESH,
+        },
+    })
 }
 
 async fn grant(
@@ -140,6 +163,8 @@ async fn grant(
     let (fitting, heavy) = weigh(node, fitting).await;
     surplus.extend(heavy);
     let answers = ask(node, request, &fitting).await;
+    // What one partition refuses another may start: then it steps aside for a while.
+    let is_only = node.partitions.len() == 1;
     let (mut granted, mut done, mut deferred) = (Vec::new(), Vec::new(), Vec::new());
     let mut failed = None;
     for (delivery, answer) in fitting.into_iter().zip(answers) {
@@ -155,8 +180,11 @@ async fn grant(
             }
             Err(EngineError::Rejected(
                 Rejection::Paused { .. } | Rejection::ConcurrencyLimit { .. },
-            )) => deferred.push(delivery.receipt),
-            Ok(_) => deferred.push(delivery.receipt),
+            )) if is_only => surplus.push(delivery.receipt),
+            Err(EngineError::Rejected(
+                Rejection::Paused { .. } | Rejection::ConcurrencyLimit { .. },
+            ))
+            | Ok(_) => deferred.push(delivery.receipt),
             Err(error) => {
                 deferred.push(delivery.receipt);
                 failed = Some(error);

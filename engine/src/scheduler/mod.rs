@@ -17,7 +17,7 @@ use russet_core::{
     IdempotencyKey, LeaseId, Millis, NodeId, PartitionId, PartitionKey, QueueConfig, TaskId,
     WorkflowId, policy,
 };
-use tokio::sync::{Mutex, Notify};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 
 pub use lease::LeaseRequest;
@@ -84,6 +84,8 @@ pub(crate) struct Node {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     events: Events,
+    /// Marked whenever a queue may have room for more running tasks.
+    room: watch::Sender<()>,
     seen: Workers,
     partitions: Vec<Partition>,
     stopping: AtomicBool,
@@ -118,6 +120,7 @@ impl Scheduler {
                 .node
                 .unwrap_or_else(|| NodeId::from_u128(entropy.next_u128())),
             events: Events::new(configuration.observers.clone()),
+            room: watch::Sender::new(()),
             seen: Workers::default(),
             partitions: partitions.collect(),
             backend,

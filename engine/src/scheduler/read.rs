@@ -233,7 +233,21 @@ impl Node {
         })
     }
 
-    pub(super) async fn is_paused(&self, queue: &QueueName) -> Result<bool, EngineError> {
-        Ok(self.queue_config(queue).await?.paused)
+    /// How many more tasks of a queue may start now, in all partitions; `None`: any number.
+    pub(super) async fn free_slots(&self, queue: &QueueName) -> Result<Option<u64>, EngineError> {
+        let keys = [RecordKey::Queue(queue.clone())];
+        let mut free = 0;
+        for partition in &self.partitions {
+            let found = self.load(partition.id, &keys).await?;
+            let slots = match found.into_iter().next().flatten() {
+                Some(Record::Queue(known)) => known.free_slots(),
+                _ => self.configuration.queue_defaults.slots(),
+            };
+            match slots {
+                Some(slots) => free += u64::from(slots),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(free))
     }
 }

@@ -34,6 +34,7 @@ pub struct Faulty {
     faults: Faults,
     random: Seeded,
     pub commits: AtomicU64,
+    pub loads: AtomicU64,
     pub injected: AtomicU64,
 }
 
@@ -44,6 +45,7 @@ impl Faulty {
             faults,
             random: Seeded::new(seed),
             commits: AtomicU64::new(0),
+            loads: AtomicU64::new(0),
             injected: AtomicU64::new(0),
         })
     }
@@ -84,6 +86,7 @@ impl Store for Faulty {
         partition: PartitionId,
         keys: &[RecordKey],
     ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        self.loads.fetch_add(1, Ordering::Relaxed);
         self.available()?;
         self.inner.get(partition, keys).await
     }

@@ -6,6 +6,7 @@ mod world;
 mod commands;
 mod dependencies;
 mod faults;
+mod full_queues;
 mod group_commit;
 mod leases;
 mod promises;
