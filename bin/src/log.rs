@@ -34,11 +34,11 @@ pub enum LogError {
     },
 }
 
-/// Starts logging; what is not filtered by [`FILTER`] is logged from `level` on.
+/// Starts logging: what [`FILTER`] says, or `otherwise`, when it says nothing.
 ///
 /// # Errors
 /// A filter that cannot be read.
-pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
+pub fn start(format: LogFormat, otherwise: &str) -> Result<(), LogError> {
     let filter = match std::env::var(FILTER) {
         Ok(value) if !value.trim().is_empty() => {
             value
@@ -48,7 +48,7 @@ pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
                     value,
                 })?
         }
-        _ => EnvFilter::new(level),
+        _ => EnvFilter::new(otherwise),
     };
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr);

@@ -55,5 +55,5 @@ pub use error::Error;
 pub use kind::TaskKind;
 pub use russet_core as core;
 pub use worker::{
-    BoxError, Handler, Steps, Stopped, TaskContext, TaskFailure, TaskOutput, Worker, handler,
+    BoxError, Handler, Room, Steps, Stopped, TaskContext, TaskFailure, TaskOutput, Worker, handler,
 };

@@ -49,8 +49,12 @@ pub const CONCURRENCY_MAX: usize = 100_000;
 /// Finished tasks whose end may be unreported, for each task that may run, before a worker
 /// takes on no more.
 pub const UNREPORTED_FACTOR: usize = 2;
-/// How long a worker asks the server to wait for a task. It is also how long a worker that
-/// has nothing to do may take to stop, and how long freed resources may go unnoticed.
+/// Most reports of ended attempts that a worker has on their way to a scheduler in its own
+/// process.
+pub const REPORTS_HERE: usize = 1_024;
+/// How long a worker asks the server to wait for a task. Over HTTP it is also how long a
+/// worker that has nothing to do may take to stop, and how long freed resources may go
+/// unnoticed.
 pub const POLL_WAIT: Duration = Duration::from_secs(2);
 /// The pause after an answer without tasks that came at once.
 pub const POLL_PAUSE: Duration = Duration::from_millis(50);

@@ -1,9 +1,8 @@
 //! What the examples put into a store.
 
 use bytes::Bytes;
-use russet_core::{
-    Millis, PartitionId, QueueName, Resources, Status, Task, TaskId, TaskType, Timestamp,
-};
+use russet_backends::conformance::fixtures;
+use russet_core::{PartitionId, Task, TaskId, Timestamp};
 
 /// A task that is ready in the queue `emails`, a hundred of them in each millisecond.
 pub fn queued(n: u64, payload_bytes: usize) -> Task {
@@ -12,46 +11,11 @@ pub fn queued(n: u64, payload_bytes: usize) -> Task {
     let payload = Bytes::from(vec![n as u8; payload_bytes]);
     // Whoever submits goes on holding the payload for a moment, as the engine does.
     drop(payload.clone());
+    let id = TaskId::new(now, PartitionId(0), random);
     Task {
-        id: TaskId::new(now, PartitionId(0), random),
-        kind: TaskType::new("send_email").expect("a task type"),
-        queue: QueueName::new("emails").expect("a queue name"),
         payload,
-        status: Status::Queued,
-        priority: 4,
-        rank: None,
-        retry_count: 0,
-        retry: Default::default(),
-        attempt: 0,
-        created_at: now,
-        updated_at: now,
-        scheduled_at: None,
-        ready_at: Some(now),
         score: now.as_millis() as i64,
-        started_at: None,
-        completed_at: None,
-        expires_at: None,
-        due_at: None,
-        purge_at: None,
-        lease_duration: Millis::from_secs(30),
-        timeout: None,
-        retention: None,
-        lease: None,
-        dependencies: Default::default(),
-        if_unsatisfied: Default::default(),
-        dependents: Default::default(),
-        resources: Resources::NONE,
-        idempotency: None,
-        partition_key: None,
-        workflow: None,
-        metadata: Bytes::new().into(),
-        result: None,
-        last_error: None,
-        progress: None,
-        cancel_requested: false,
-        unsent: false,
-        sends: 0,
-        redriven_by: None,
+        ..fixtures::queued(id, now)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Records to test and to measure with.
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -65,18 +67,19 @@ pub(super) fn task_of(record: &Record) -> Task {
     }
 }
 
-pub(crate) fn blank_task(id: TaskId, now: Timestamp) -> Task {
+/// A task that became ready `now`, in the queue `emails`, and has nothing that it could do without.
+pub fn queued(id: TaskId, now: Timestamp) -> Task {
     Task {
         id,
         kind: TaskType::new("send_email").expect("a task type"),
         queue: queue_name("emails"),
         payload: Bytes::from_static(b"{\"to\":\"you\"}"),
-        status: Status::Running,
+        status: Status::Queued,
         priority: 4,
         rank: None,
         retry_count: 0,
         retry: Default::default(),
-        attempt: 1,
+        attempt: 0,
         created_at: now,
         updated_at: now,
         scheduled_at: None,
@@ -90,14 +93,7 @@ pub(crate) fn blank_task(id: TaskId, now: Timestamp) -> Task {
         lease_duration: Millis::from_secs(30),
         timeout: None,
         retention: None,
-        lease: Some(Box::new(Lease {
-            id: LeaseId::from_u128(7),
-            worker: WorkerId("worker-1".into()),
-            expires_at: now,
-            deadline: None,
-            slot: false,
-            ended: None,
-        })),
+        lease: None,
         dependencies: Default::default(),
         if_unsatisfied: Default::default(),
         dependents: Default::default(),
@@ -113,6 +109,23 @@ pub(crate) fn blank_task(id: TaskId, now: Timestamp) -> Task {
         unsent: false,
         sends: 0,
         redriven_by: None,
+    }
+}
+
+/// The same task while it is running.
+pub(crate) fn running(id: TaskId, now: Timestamp) -> Task {
+    Task {
+        status: Status::Running,
+        attempt: 1,
+        lease: Some(Box::new(Lease {
+            id: LeaseId::from_u128(7),
+            worker: WorkerId("worker-1".into()),
+            expires_at: now,
+            deadline: None,
+            slot: false,
+            ended: None,
+        })),
+        ..queued(id, now)
     }
 }
 

@@ -10,7 +10,7 @@
 //! do what the test's name says. The simulator calls the same functions.
 
 pub mod durable;
-pub(crate) mod fixtures;
+pub mod fixtures;
 pub mod fused;
 mod model;
 pub mod ordered;

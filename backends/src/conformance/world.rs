@@ -8,7 +8,7 @@ use russet_engine::{
     Receipt, Stats, Store, Transaction, Version, Versioned,
 };
 
-use super::fixtures::{blank_task, create, lane_of, replace, task_of};
+use super::fixtures::{create, lane_of, replace, running, task_of};
 use super::{Factory, Timing};
 
 pub(super) const FIRST: PartitionId = PartitionId(0);
@@ -68,7 +68,7 @@ impl World {
     pub fn task(&self, partition: PartitionId) -> Task {
         let now = Timestamp::from_millis(1_760_000_000_000 + self.drawn.load(Ordering::Relaxed));
         let id = TaskId::new(now, partition, self.draw());
-        blank_task(id, now)
+        running(id, now)
     }
 
     /// A task that is ready in the lane.

@@ -143,7 +143,7 @@ mod tests {
     use russet_core::{MessageId, TaskId, Timestamp};
 
     use super::*;
-    use crate::conformance::fixtures::blank_task;
+    use crate::conformance::fixtures::running;
 
     fn key(n: u128) -> RecordKey {
         RecordKey::Outbox(MessageId::from_u128(n))
@@ -175,7 +175,7 @@ mod tests {
     fn a_task_that_was_removed_does_not_come_back() {
         let mut hot = Hot::new(100 * ENTRY_BYTES);
         let id = TaskId::from_u128(7);
-        let task = Record::Task(Arc::new(blank_task(id, Timestamp::ZERO)));
+        let task = Record::Task(Arc::new(running(id, Timestamp::ZERO)));
         let version = Version(1);
         let record = task;
         hot.put(RecordKey::Task(id), Some(Versioned { version, record }));

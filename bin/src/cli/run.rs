@@ -54,7 +54,8 @@ Exit status: 0 every task that was needed succeeded, 1 some did not or the run c
 
 impl Run {
     pub(super) fn run(self, global: &Global) -> Result<ExitCode, CliError> {
-        log::start(LogFormat::Text, "warn")?;
+        // What the worker warns of, the run says itself.
+        log::start(LogFormat::Text, "warn,russet::worker=error")?;
         let options = Options {
             file: self.file,
             data_dir: self.data_dir,

@@ -90,20 +90,17 @@ impl Work {
             .enable_all()
             .build()
             .map_err(system("cannot start"))?;
-        let guard = Guard::start().map_err(system("cannot start the guard process"))?;
+        let guard = Guard::start(None).map_err(system("cannot start the guard process"))?;
         let execute = Execute::new(program, guard, self.grace, self.snooze);
         let stopped = runtime.block_on(async {
-            let worker = self.worker(global, &execute)?;
-            let stopped = worker.run_until_signal().await;
-            // Commands that were told to stop get their grace.
-            execute.finished().await;
-            Ok::<_, CliError>(stopped?)
+            let worker = self.worker(global, execute)?;
+            Ok::<_, CliError>(worker.run_until_signal().await?)
         })?;
         tell(stopped);
         Ok(ExitCode::SUCCESS)
     }
 
-    fn worker(&self, global: &Global, execute: &Execute) -> Result<Worker, CliError> {
+    fn worker(&self, global: &Global, execute: Execute) -> Result<Worker, CliError> {
         let name = self.name.clone().unwrap_or_else(own_name);
         let concurrency = self.concurrency.map_or_else(processors, |n| n as usize);
         tracing::info!(
@@ -125,7 +122,7 @@ impl Work {
             worker = worker.capacity(capacity.iter().cloned().collect());
         }
         if self.types.is_empty() {
-            return Ok(worker.service_for_others(execute.clone()));
+            return Ok(worker.service_for_others(execute));
         }
         let add = |worker: Worker, kind: &String| worker.service(kind, execute.clone());
         Ok(self.types.iter().fold(worker, add))

@@ -1,16 +1,17 @@
-//! No orphans: a small process beside the worker that ends the worker's commands when the
-//! worker itself is killed.
+//! No orphans: a small process beside the one that runs commands, which ends them when that
+//! is killed.
 //!
-//! The worker tells it over a pipe which commands run: `<MARK` before a command is started with
+//! It is told over a pipe which commands run: `<MARK` before a command is started with
 //! that mark in its environment, `+GROUP` when its process group is known, `-GROUP` and `>MARK`
 //! when it has ended. When the pipe closes, however that came about, the guard kills the groups
 //! that are left. Where the system lists processes in `/proc` it also kills those with a mark
 //! that is left: commands that had only just been started, or that left their group.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::sleep;
@@ -26,49 +27,70 @@ pub const COMMAND: &str = "__guard";
 /// The variable that holds a command's mark.
 pub const MARK: &str = "RUSSET_GUARD";
 
-/// The worker's end of the pipe.
+/// Our end of the pipe, and the process.
 #[derive(Debug)]
 pub struct Guard {
-    pipe: Mutex<ChildStdin>,
-    worker: u64,
+    told: Mutex<Told>,
+    /// Tells the marks of this guard from those of others.
+    own: u64,
     commands: AtomicU64,
 }
 
+#[derive(Debug)]
+struct Told {
+    pipe: Option<ChildStdin>,
+    process: Child,
+}
+
 impl Guard {
-    /// Starts a guard: this same program, in a process group of its own.
+    /// Starts a guard: this same program, in a process group of its own. It keeps `lock` open
+    /// until it has ended what it has to end.
     ///
     /// # Errors
     /// What the system says when no process can be started.
-    pub fn start() -> io::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
+    pub fn start(lock: Option<File>) -> io::Result<Self> {
+        let mut process = Command::new(std::env::current_exe()?)
             .arg(COMMAND)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(lock.map_or_else(Stdio::null, Stdio::from))
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()?;
-        let pipe = child.stdin.take();
+        let pipe = process.stdin.take();
         let pipe = pipe.ok_or_else(|| io::Error::other("the guard has no standard input"))?;
         Ok(Self {
-            pipe: Mutex::new(pipe),
-            worker: SystemEntropy::new().next_u64(),
+            told: Mutex::new(Told {
+                pipe: Some(pipe),
+                process,
+            }),
+            own: SystemEntropy::new().next_u64(),
             commands: AtomicU64::new(0),
         })
+    }
+
+    /// Lets the guard go when no command runs any more, and waits until it has.
+    pub fn finish(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(told.pipe.take());
+        // A process that cannot be waited for is gone.
+        let _ = told.process.wait();
     }
 
     /// Watches one command from before its start until the watch is dropped.
     pub(super) fn watch(&self) -> Watch<'_> {
         let command = self.commands.fetch_add(1, Ordering::Relaxed);
-        let mark = format!("{:016x}-{command}", self.worker);
+        let mark = format!("{:016x}-{command}", self.own);
         self.tell('<', &mark);
         Watch { guard: self, mark }
     }
 
     fn tell(&self, sign: char, what: &str) {
         let line = format!("{sign}{what}\n");
-        let mut pipe = self.pipe.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = pipe.write_all(line.as_bytes()) {
-            tracing::warn!(%error, "the guard is gone: commands outlive this worker if it is killed");
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pipe) = &mut told.pipe
+            && let Err(error) = pipe.write_all(line.as_bytes())
+        {
+            tracing::warn!(%error, "the guard is gone: commands outlive this process if it is killed");
         }
     }
 }
@@ -117,6 +139,7 @@ pub fn stand() {
             _ => false,
         };
     }
+    let starting = marks.len() > groups.len();
     for id in groups.into_iter().filter_map(Pid::from_raw) {
         group::signal(id, Signal::KILL);
     }
@@ -125,15 +148,18 @@ pub fn stand() {
     }
     for pause in limits::GUARD_LOOKS {
         sleep(pause);
-        kill_marked(&marks);
+        if !kill_marked(&marks) && !starting {
+            return;
+        }
     }
 }
 
-/// Kills every process with one of these marks.
-fn kill_marked(marks: &BTreeSet<String>) {
+/// Kills every process with one of these marks; whether there was one.
+fn kill_marked(marks: &BTreeSet<String>) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
-        return;
+        return false;
     };
+    let mut found = false;
     for process in processes.flatten() {
         let number = process
             .file_name()
@@ -151,8 +177,10 @@ fn kill_marked(marks: &BTreeSet<String>) {
             name == MARK && marks.contains(value)
         });
         if is_marked {
+            found = true;
             // It may have ended meanwhile.
             let _ = kill_process(id, Signal::KILL);
         }
     }
+    found
 }

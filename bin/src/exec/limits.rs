@@ -13,8 +13,8 @@ pub const KILL_GRACE: Duration = Duration::from_secs(10);
 pub const OUTPUT_GRACE: Duration = Duration::from_secs(1);
 /// How much is read from a pipe at once, in bytes.
 pub const READ_BYTES: usize = 16 * 1024;
-/// The pauses between a guard's looks for processes that its worker left behind: one that was
-/// being started when the worker was killed shows itself a moment later.
+/// The pauses before a guard's looks for processes that were left behind: one that was just
+/// being started shows itself a moment later. It looks again as long as it finds some.
 pub const GUARD_LOOKS: [Duration; 4] = [
     Duration::ZERO,
     Duration::from_millis(50),

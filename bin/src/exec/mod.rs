@@ -1,6 +1,4 @@
-//! Runs a configured command as one attempt of a task: payload on standard input, result from
-//! standard output, verdict from the exit status. The command is the operator's; nothing of a
-//! task ever becomes part of it.
+//! Runs a command as one attempt of a task, in a process group of its own that nothing outlives.
 
 mod group;
 pub mod guard;
@@ -13,5 +11,6 @@ mod run;
 mod tests;
 
 pub use guard::Guard;
+pub use output::end_of;
 pub use program::{Program, ProgramError};
-pub use run::{Job, Ran, run};
+pub use run::{Job, Ran, run, run_apart};

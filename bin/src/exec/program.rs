@@ -4,11 +4,19 @@ use std::path::Path;
 
 use tokio::process::Command;
 
+/// Put before every text for a shell. It waits until the guard knows the process group: a
+/// command whose guard is told of our end before that reads the end of its input instead, and
+/// never begins.
+const GATE: &str = "read -r _ || exit 125; ";
+/// What opens the gate, before the command's own input.
+const OPEN: &[u8] = b"\n";
+
 /// A command line, split into words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     name: String,
     arguments: Vec<String>,
+    gated: bool,
 }
 
 /// Why a text is not a command.
@@ -42,6 +50,7 @@ impl Program {
         Ok(Self {
             name: name.ok_or(ProgramError::Empty)?,
             arguments: words.collect(),
+            gated: false,
         })
     }
 
@@ -55,7 +64,8 @@ impl Program {
         }
         Ok(Self {
             name: "sh".into(),
-            arguments: vec!["-c".into(), text.into()],
+            arguments: vec!["-c".into(), format!("{GATE}{text}")],
+            gated: true,
         })
     }
 
@@ -81,6 +91,11 @@ impl Program {
         &self.name
     }
 
+    /// What its input begins with.
+    pub(super) fn opening(&self) -> &'static [u8] {
+        if self.gated { OPEN } else { b"" }
+    }
+
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.name);
         command.args(&self.arguments);
@@ -101,6 +116,7 @@ mod tests {
             Ok(Program {
                 name: "convert".into(),
                 arguments: words.map(String::from).to_vec(),
+                gated: false,
             })
         );
     }

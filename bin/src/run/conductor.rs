@@ -1,15 +1,15 @@
 //! Keeps a session together: hears what happens and what the user wants, and tells.
 
-use russet_core::{Event, EventKind};
+use russet_core::Event;
 use russet_engine::Scheduler;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::events::EventsFile;
 use super::plan::Plan;
-use super::pool::{Idle, Pool};
 use super::progress::{Board, News, Progress, wants_reason};
 use super::stop::Signals;
+use super::worker::Working;
 use super::{RunError, limits};
 use crate::text::lasting;
 
@@ -26,8 +26,7 @@ pub(super) enum Finish {
 pub(super) struct Conductor<'a> {
     pub plan: &'a Plan,
     pub scheduler: &'a Scheduler,
-    pub pool: &'a Pool,
-    pub idle: Idle,
+    pub work: &'a mut Working,
     pub board: Board,
     pub progress: Progress,
     pub events: mpsc::UnboundedReceiver<Vec<Event>>,
@@ -51,8 +50,7 @@ impl Conductor<'_> {
             tokio::select! {
                 biased;
                 Some(events) = self.events.recv() => self.hear(events).await?,
-                error = self.pool.broken() => return Err(error.into()),
-                () = self.idle.wait(), if stopping => return Ok(Finish::Stopped),
+                ended = self.work.ended() => return ended.map(|()| Finish::Stopped),
                 () = self.signals.next() => {
                     grace = self.stop(stopping);
                     stopping = true;
@@ -67,13 +65,13 @@ impl Conductor<'_> {
     /// Stops: gently at first, at once when it was asked for before. Returns when to stop
     /// again.
     fn stop(&self, again: bool) -> Option<Instant> {
-        self.pool.stop();
+        self.work.stop();
         if again {
             self.progress.say("ending the running tasks");
-            self.pool.give_back_all();
+            self.work.give_back_all();
             return None;
         }
-        let (running, grace) = (self.pool.running(), lasting(limits::STOP_GRACE));
+        let (running, grace) = (self.board.running().len(), lasting(limits::STOP_GRACE));
         self.progress.say(&match running {
             0 => "stopping".to_owned(),
             1 => format!("stopping: waiting up to {grace} for a running task; Ctrl-C again ends it"),
@@ -89,9 +87,6 @@ impl Conductor<'_> {
         }
         let mut lines = String::new();
         for event in &events {
-            if matches!(event.kind, EventKind::Expired | EventKind::Cancelled) {
-                self.pool.revoke(event.task, event.attempt);
-            }
             if let Some(news) = self.board.apply(event, self.plan) {
                 self.tell(&mut lines, event, news).await?;
             }

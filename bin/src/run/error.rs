@@ -94,12 +94,18 @@ pub enum RunError {
     /// The scheduler cannot go on.
     #[error("{0}; run the same command again to go on")]
     Engine(#[from] EngineError),
+    /// The worker cannot go on.
+    #[error("{}; run the same command again to go on", why(.0))]
+    Worker(#[from] russet::Error),
 }
 
 impl RunError {
     /// Whether the user's input or the state of the data directory is to blame.
     pub fn is_bad_input(&self) -> bool {
-        !matches!(self, Self::System { .. } | Self::Engine(_))
+        !matches!(
+            self,
+            Self::System { .. } | Self::Engine(_) | Self::Worker(_)
+        )
     }
 
     /// The refusal's name in public interfaces.
@@ -112,7 +118,7 @@ impl RunError {
             Self::Changed { .. } => "changed",
             Self::Foreign { .. } | Self::Events { .. } => "foreign",
             Self::Damaged { .. } | Self::Open(_) => "damaged",
-            Self::System { .. } | Self::Engine(_) => "failed",
+            Self::System { .. } | Self::Engine(_) | Self::Worker(_) => "failed",
         }
     }
 
@@ -131,6 +137,11 @@ impl From<StoreError> for RunError {
     fn from(error: StoreError) -> Self {
         Self::Engine(error.into())
     }
+}
+
+fn why(error: &russet::Error) -> String {
+    let problem = error.problem();
+    problem.map_or_else(|| error.to_string(), |problem| problem.detail.clone())
 }
 
 fn by(holder: Option<u32>) -> String {

@@ -17,8 +17,6 @@ pub const RETRY_DELAY: Millis = Millis::from_secs(1);
 /// How long a lease lasts. Scheduler and worker are one process, whose death the data
 /// directory's lock proves, so that a lease guards against nothing but a bug.
 pub const LEASE: Millis = russet_core::limits::LEASE_MAX;
-/// How often the leases of running tasks are extended.
-pub const HEARTBEAT: Duration = Duration::from_secs(3_600);
 /// The head start of one priority over the next, so long that ready tasks are started by
 /// priority, then by longest remaining path, and only then by waiting time.
 pub const AGING: Millis = Millis::from_days(3_650);
@@ -48,8 +46,6 @@ pub const FAILURES: usize = 100;
 pub const PATH_NAMES: usize = 8;
 /// Longest name or message on one line of the display, in characters.
 pub const SHOWN_CHARS: usize = 100;
-/// How often work is asked for although nothing became ready.
-pub const RECHECK: Duration = Duration::from_secs(1);
 /// How often bars move although nothing happens.
 pub const REDRAW: Duration = Duration::from_millis(100);
 /// Tasks on one page when an earlier run is looked through.

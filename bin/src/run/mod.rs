@@ -14,16 +14,15 @@ mod identity;
 pub mod limits;
 mod observed;
 mod plan;
-mod pool;
 mod prepare;
 mod progress;
 mod session;
-mod shell;
 mod stop;
 mod summary;
 mod takeover;
 mod unmet;
 mod work;
+mod worker;
 
 use std::path::PathBuf;
 

@@ -3,20 +3,18 @@
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use russet_core::{Resources, Status, WorkerId};
+use russet_core::{Resources, Status};
 use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
-use tokio::sync::Notify;
 
 use super::capacity::capacity;
 use super::conductor::{Conductor, Finish};
 use super::directory::Directory;
 use super::events::Recorder;
-use super::pool::{Pool, Setup};
 use super::prepare::{Prepared, Seams, prepare, queue_config};
 use super::progress::{Board, Progress};
-use super::shell::{Shell, log_path};
 use super::stop::Signals;
 use super::summary::{Conditions, Summary};
+use super::worker::{Setup, Shell, Working, log_path};
 use super::{Display, Ended, Options, RunError, limits, takeover};
 use crate::workflow::{self, Work, Workflow};
 
@@ -129,9 +127,8 @@ impl Session<'_> {
         let plan = &prepared.plan;
         let shell = runs_commands(&plan.workflow).then(|| Shell::start(self.directory));
         let shell = shell.transpose()?;
-        let ready = Arc::new(Notify::new());
-        let worker = worker(&seams);
-        let (recorder, events) = Recorder::new(prepared.events.clone(), ready.clone());
+        let name = worker_name(&seams);
+        let (recorder, events) = Recorder::new(prepared.events.clone());
         let scheduler = start(prepared, recorder, seams);
         let board = Board::new(plan.workflow.tasks.len(), &prepared.tasks);
         let progress = Progress::new(self.options.display, &plan.workflow.name, &board);
@@ -143,22 +140,20 @@ impl Session<'_> {
             .tasks
             .iter()
             .map(|task| task.status == Status::Succeeded);
-        let (pool, idle) = Pool::start(Setup {
+        let mut work = Working::start(Setup {
             scheduler: scheduler.clone(),
             plan: plan.clone(),
             succeeded: succeeded.collect(),
-            ready,
             shell,
             concurrency: self.conditions.concurrency,
             capacity: self.capacity.clone(),
             speedup: self.conditions.speedup,
-            worker,
+            name,
         });
         let mut conductor = Conductor {
             plan,
             scheduler: &scheduler,
-            pool: &pool,
-            idle,
+            work: &mut work,
             board,
             progress,
             events,
@@ -166,10 +161,10 @@ impl Session<'_> {
             signals,
         };
         let finish = conductor.conduct().await;
-        let Conductor { progress, idle, .. } = conductor;
+        let Conductor { progress, .. } = conductor;
         progress.finish();
         if finish.is_ok() {
-            pool.finish(idle).await;
+            work.finish().await?;
             scheduler.stop().await;
         }
         finish
@@ -223,9 +218,9 @@ impl Session<'_> {
 }
 
 /// What this session is called: no two sessions of a run share it.
-fn worker(seams: &Seams) -> WorkerId {
+fn worker_name(seams: &Seams) -> String {
     let now = seams.clock.now().as_millis();
-    WorkerId(format!("run-{}-{now}", std::process::id()).into())
+    format!("run-{}-{now}", std::process::id())
 }
 
 fn start(prepared: &Prepared, recorder: Recorder, seams: Seams) -> Scheduler {

@@ -134,6 +134,7 @@ fn a_timeout_ends_the_whole_process_group() {
     assert_eq!((ran.totals().dead, ran.totals().attempts), (3, 4));
     let said = "failed: stuck (1 attempt): the attempt took longer than the task's timeout";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(!ran.stderr.contains("WARN"), "{}", ran.stderr);
     for name in ["child", "parent", "obeying"] {
         let pid = world.await_file(name);
         eventually("the end of a process", || (!is_running(&pid)).then_some(()));
@@ -148,6 +149,17 @@ fn a_timeout_ends_the_whole_process_group() {
             .values()
             .all(|end| end.reason.as_deref() == Some("timed_out"))
     );
+}
+
+#[test]
+fn a_command_that_is_being_stopped_still_counts_as_running() {
+    let world = World::with(
+        "tasks:
+  stuck: {run: 'trap \"sleep 0.5; echo stopped >> order; exit\" TERM; while :; do sleep 0.01; done', timeout: 100ms, max_retries: 0, priority: 9}
+  next: {run: 'echo next >> order'}",
+    );
+    world.run(&["w.yaml", "--concurrency", "1"]).ended(1);
+    assert_eq!(world.read("order"), "stopped\nnext\n");
 }
 
 #[test]

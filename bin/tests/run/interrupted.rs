@@ -85,3 +85,15 @@ fn no_command_outlives_a_run_that_is_killed() {
     let totals = world.run(&["w.yaml", "--json"]).ended(0).totals();
     assert_eq!((totals.succeeded, totals.attempts), (2, 3));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_command_that_left_its_group_outlives_a_run_that_is_killed() {
+    let world = World::with(
+        "tasks: {a: {run: 'setsid sh -c \"echo \\$\\$ > up; exec sleep 300\" & wait'}}",
+    );
+    let run = world.start(&["w.yaml"]);
+    let pid = world.await_file("up");
+    run.kill();
+    eventually("the end of a process", || (!is_running(&pid)).then_some(()));
+}

@@ -1,17 +1,19 @@
 //! Granting ready tasks: the queue proposes, `core` decides.
 
+mod grant;
+mod poll;
+
+use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use russet_core::{
-    Command, Lane, LeaseTask, Millis, QueueName, Rejection, Reply, Resources, Task, TaskId,
-    Timestamp, WorkerId, policy,
-};
+use russet_core::{LeaseTask, Millis, QueueName, Rejection, Resources, Task, WorkerId};
 
-use super::intake::Answer;
+use self::grant::grant;
+use self::poll::poll;
 use super::{Node, Scheduler};
-use crate::{Delivery, EngineError, Receipt, limits};
+use crate::{EngineError, limits};
 
 /// What a worker asks for.
 #[derive(Clone, Debug)]
@@ -38,14 +40,31 @@ impl Scheduler {
     /// What the rules refuse about the request itself, an overloaded or stopping node, or a
     /// store or queue that is unavailable. No task is leased then, or its lease runs out.
     pub async fn lease(&self, request: LeaseRequest) -> Result<Vec<Arc<Task>>, EngineError> {
+        self.lease_until(request, pending()).await
+    }
+
+    /// As [`Self::lease`], but waits no longer than until `enough`. Tasks whose leases are
+    /// being written then are still returned: none is leased to nobody.
+    ///
+    /// # Errors
+    /// As [`Self::lease`].
+    pub async fn lease_until(
+        &self,
+        request: LeaseRequest,
+        enough: impl Future<Output = ()>,
+    ) -> Result<Vec<Arc<Task>>, EngineError> {
         let node = self.node.as_ref();
         check(&request)?;
         let start = node.clock.now();
         node.seen.saw(&request, start);
         let wait = Millis::new(request.wait.min(limits::LEASE_WAIT).as_millis() as u64);
         let until = start + wait;
+        let mut enough = pin!(enough);
         loop {
-            let granted = poll(node, &request, until).await?;
+            let Some(deliveries) = poll(node, &request, until, enough.as_mut()).await? else {
+                return Ok(Vec::new());
+            };
+            let granted = grant(node, &request, deliveries).await?;
             if !granted.is_empty() || node.clock.now() >= until || node.is_stopping() {
                 return Ok(granted);
             }
@@ -77,209 +96,4 @@ fn check(request: &LeaseRequest) -> Result<(), Rejection> {
         return Err(Rejection::invalid("max", problem, limit));
     }
     Ok(())
-}
-
-/// Looks once for ready tasks, and waits a while for them.
-async fn poll(
-    node: &Node,
-    request: &LeaseRequest,
-    until: Timestamp,
-) -> Result<Vec<Arc<Task>>, EngineError> {
-    let queue = &node.backend.queue;
-    let (epoch, mut room) = (queue.lanes_epoch(), node.room.subscribe());
-    let open = open(node, request).await?;
-    let wait = Duration::from(until.since(node.clock.now())).min(open.refresh);
-    let stopped = node.stopped.notified();
-    let receive = async {
-        if open.lanes.is_empty() {
-            node.clock.sleep(wait).await;
-            return Ok(Vec::new());
-        }
-        let hidden = limits::DELIVERY_HIDDEN;
-        queue.receive(&open.lanes, open.most, hidden, wait).await
-    };
-    let deliveries = tokio::select! {
-        biased;
-        deliveries = receive => deliveries?,
-        () = queue.lanes_changed(epoch) => return Ok(Vec::new()),
-        // The node holds the sender: waiting cannot fail.
-        _ = room.changed(), if open.is_full => return Ok(Vec::new()),
-        () = stopped => return Ok(Vec::new()),
-    };
-    if deliveries.is_empty() {
-        return Ok(Vec::new());
-    }
-    grant(node, request, deliveries).await
-}
-
-/// Where a worker can be given tasks now.
-struct Open {
-    /// Lanes that it can hold a task of, of queues that may start one.
-    lanes: Vec<Lane>,
-    /// Most tasks to take.
-    most: usize,
-    /// A queue was left out: it is paused, or its concurrency limit is reached.
-    is_full: bool,
-    /// How soon to look again.
-    refresh: Duration,
-}
-
-async fn open(node: &Node, request: &LeaseRequest) -> Result<Open, EngineError> {
-    let mut lanes = Vec::new();
-    let (mut free, mut is_full) = (Some(0u64), false);
-    for queue in &request.queues {
-        let slots = node.free_slots(queue).await?;
-        if slots == Some(0) {
-            is_full = true;
-            continue;
-        }
-        free = free.zip(slots).map(|(sum, slots)| sum + slots);
-        let known = node.backend.queue.lanes(queue).await?;
-        let capacity = request.capacity.as_ref();
-        lanes.extend(
-            known
-                .into_iter()
-                .filter(|lane| policy::fits(&lane.resources, capacity)),
-        );
-    }
-    let most = free.and_then(|free| usize::try_from(free).ok());
-    Ok(Open {
-        lanes,
-        most: most.map_or(request.max, |free| request.max.min(free)),
-        is_full,
-        refresh: match is_full {
-            true => limits::SLOTS_REFRESH,
-            false => limits::LANES_REFRESH,
-        },
-    })
-}
-
-async fn grant(
-    node: &Node,
-    request: &LeaseRequest,
-    deliveries: Vec<Delivery>,
-) -> Result<Vec<Arc<Task>>, EngineError> {
-    let (fitting, mut surplus) = split(request.capacity.clone(), deliveries);
-    let (fitting, heavy) = weigh(node, fitting).await;
-    surplus.extend(heavy);
-    let answers = ask(node, request, &fitting).await;
-    // What one partition refuses another may start: then it steps aside for a while.
-    let is_only = node.partitions.len() == 1;
-    let (mut granted, mut done, mut deferred) = (Vec::new(), Vec::new(), Vec::new());
-    let mut failed = None;
-    for (delivery, answer) in fitting.into_iter().zip(answers) {
-        match answer {
-            Ok(Reply::Leased(task)) => {
-                granted.push(task);
-                done.push(delivery.receipt);
-            }
-            Err(EngineError::Rejected(
-                Rejection::NotQueued { .. } | Rejection::NotFound { .. },
-            )) => {
-                done.push(delivery.receipt);
-            }
-            Err(EngineError::Rejected(
-                Rejection::Paused { .. } | Rejection::ConcurrencyLimit { .. },
-            )) if is_only => surplus.push(delivery.receipt),
-            Err(EngineError::Rejected(
-                Rejection::Paused { .. } | Rejection::ConcurrencyLimit { .. },
-            ))
-            | Ok(_) => deferred.push(delivery.receipt),
-            Err(error) => {
-                deferred.push(delivery.receipt);
-                failed = Some(error);
-            }
-        }
-    }
-    settle(node, done, deferred, surplus).await;
-    match failed {
-        Some(error) if granted.is_empty() => Err(error),
-        _ => Ok(granted),
-    }
-}
-
-/// Divides deliveries into those that the worker can hold together and the rest.
-fn split(capacity: Option<Resources>, deliveries: Vec<Delivery>) -> (Vec<Delivery>, Vec<Receipt>) {
-    let Some(mut free) = capacity else {
-        return (deliveries, Vec::new());
-    };
-    let (mut fitting, mut surplus) = (Vec::new(), Vec::new());
-    for delivery in deliveries {
-        match policy::take(&delivery.lane.resources, &free) {
-            Some(rest) => {
-                free = rest;
-                fitting.push(delivery);
-            }
-            None => surplus.push(delivery.receipt),
-        }
-    }
-    (fitting, surplus)
-}
-
-/// Divides deliveries into those whose tasks are granted together, in their order and at least
-/// one, and those that would make the reply too large. What a task carries does not change
-/// while nobody holds it.
-async fn weigh(node: &Node, mut deliveries: Vec<Delivery>) -> (Vec<Delivery>, Vec<Receipt>) {
-    if deliveries.len() <= limits::LEASE_TASKS_UNWEIGHED {
-        return (deliveries, Vec::new());
-    }
-    let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.task).collect();
-    let together = match node.tasks(&ids).await {
-        Ok(tasks) => {
-            let mut bytes = 0;
-            let light = tasks.iter().take_while(|task| {
-                bytes += task.as_ref().map_or(0, |task| weight(task));
-                bytes <= limits::LEASE_BYTES
-            });
-            light.count().max(1)
-        }
-        Err(_) => limits::LEASE_TASKS_UNWEIGHED,
-    };
-    let heavy = deliveries.split_off(together).into_iter();
-    (deliveries, heavy.map(|delivery| delivery.receipt).collect())
-}
-
-/// About how many bytes a task adds to a reply.
-fn weight(task: &Task) -> usize {
-    let progress = task.progress.as_ref();
-    let checkpoint = progress.and_then(|progress| progress.checkpoint.as_ref());
-    let dependencies = task.dependencies.total as usize * limits::DEPENDENCY_BYTES;
-    task.payload.len() + task.metadata.len() + checkpoint.map_or(0, Bytes::len) + dependencies
-}
-
-/// Asks for a lease of each delivered task; the answers are in the order of the deliveries.
-async fn ask(node: &Node, request: &LeaseRequest, deliveries: &[Delivery]) -> Vec<Answer> {
-    let commands = deliveries.iter().map(|delivery| {
-        let task = delivery.task;
-        (task.partition(), command(node, request, task))
-    });
-    node.call_each(commands.collect()).await
-}
-
-fn command(node: &Node, request: &LeaseRequest, task: TaskId) -> Command {
-    Command::Lease(LeaseTask {
-        task,
-        lease: russet_core::LeaseId::from_u128(node.entropy.next_u128()),
-        worker: request.worker.clone(),
-        duration: request.duration,
-    })
-}
-
-/// Tells the queue what became of its deliveries. Whatever it does not learn it delivers
-/// again, and `core` refuses what has started.
-async fn settle(node: &Node, done: Vec<Receipt>, deferred: Vec<Receipt>, surplus: Vec<Receipt>) {
-    let queue = &node.backend.queue;
-    let mut results = Vec::new();
-    if !done.is_empty() && !queue.is_fused() {
-        results.push(queue.delete(done).await);
-    }
-    if !deferred.is_empty() {
-        results.push(queue.release(deferred, limits::DELIVERY_DEFERRED).await);
-    }
-    if !surplus.is_empty() {
-        results.push(queue.release(surplus, Duration::ZERO).await);
-    }
-    for error in results.into_iter().filter_map(Result::err) {
-        tracing::debug!(%error, "deliveries were not settled; they come again");
-    }
 }

@@ -1,3 +1,5 @@
+use std::future::pending;
+
 use futures::future::join_all;
 
 use super::Api;
@@ -15,7 +17,17 @@ impl Api {
     /// # Errors
     /// A request that cannot be, or a store or queue that is unavailable.
     pub async fn lease(&self, request: LeaseRequest) -> Reply<LeaseReply> {
-        let leased = self.scheduler.lease(request.into_request()?).await?;
+        self.lease_until(request, pending()).await
+    }
+
+    /// As [`Self::lease`], but waits no longer than until `enough`.
+    pub(crate) async fn lease_until(
+        &self,
+        request: LeaseRequest,
+        enough: impl Future<Output = ()>,
+    ) -> Reply<LeaseReply> {
+        let request = request.into_request()?;
+        let leased = self.scheduler.lease_until(request, enough).await?;
         let mut tasks = Vec::with_capacity(leased.len());
         for task in &leased {
             // The lease is granted: better a task without its long list than none.

@@ -1,16 +1,17 @@
+use std::future::pending;
 #[cfg(feature = "http")]
 use std::time::Duration;
 
 #[cfg(feature = "http")]
 use super::http::Call;
 use super::{Client, Link};
-use crate::Error;
 #[cfg(feature = "http")]
 use crate::wire::LeaseReply;
 use crate::wire::{
     CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseRequest, Problem, ReleaseLease,
     TaskNowView, TaskView,
 };
+use crate::{Error, limits};
 
 impl Client {
     /// Leases ready tasks; waits for the first one as long as the request says. When the
@@ -19,8 +20,19 @@ impl Client {
     /// # Errors
     /// A request that cannot be, or a server that cannot be reached.
     pub async fn lease(&self, request: LeaseRequest) -> Result<Vec<TaskView>, Error> {
+        self.lease_until(request, pending()).await
+    }
+
+    /// As [`Self::lease`], but waits no longer than until `enough`. Only a scheduler in this
+    /// process can be told so: a server is waited for, since what it leases meanwhile would
+    /// be leased to nobody.
+    pub(crate) async fn lease_until(
+        &self,
+        request: LeaseRequest,
+        enough: impl Future<Output = ()>,
+    ) -> Result<Vec<TaskView>, Error> {
         match &self.link {
-            Link::Here(api) => Ok(api.lease(request).await?.tasks),
+            Link::Here(api) => Ok(api.lease_until(request, enough).await?.tasks),
             #[cfg(feature = "http")]
             Link::Http(http) => {
                 let wait = Duration::from_millis(request.wait_ms.unwrap_or(0));
@@ -28,6 +40,16 @@ impl Client {
                 let reply: LeaseReply = http.send(call, &request).await?;
                 Ok(reply.tasks)
             }
+        }
+    }
+
+    /// How many reports of ended attempts a worker has on their way at once. A scheduler in
+    /// this process gathers them by itself; over a network what ends meanwhile goes together.
+    pub(crate) fn reports_at_once(&self) -> usize {
+        match &self.link {
+            Link::Here(_) => limits::REPORTS_HERE,
+            #[cfg(feature = "http")]
+            Link::Http(_) => 1,
         }
     }
 

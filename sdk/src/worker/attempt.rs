@@ -15,10 +15,13 @@ use tracing::Instrument;
 
 use super::board::LeaseState;
 use super::failure::Ending;
-use super::settle::Settlement;
-use super::{BoxError, Crew, Phase, TaskContext, TaskFailure, TaskOutput};
+use super::settle::{Report, Settlement};
+use super::{BoxError, Crew, Phase, Room, TaskContext, TaskFailure, TaskOutput};
 use crate::limits;
 use crate::wire::{CompleteLease, FailLease, ProgressReport, ReleaseLease, TaskView};
+
+/// What an attempt that is overdue failed of.
+const OVERDUE: &str = "the attempt took longer than the task's timeout";
 
 /// A lease to work under.
 pub(super) struct Hold {
@@ -26,6 +29,7 @@ pub(super) struct Hold {
     pub lease: LeaseId,
     pub state: watch::Receiver<LeaseState>,
     pub phase: watch::Receiver<Phase>,
+    pub room: Room,
 }
 
 /// How an attempt ended.
@@ -35,7 +39,7 @@ enum End {
     /// The handler panicked.
     Panicked(String),
     /// The attempt took longer than the task allows.
-    Overdue(Duration),
+    Overdue,
     /// The handler did not stop when it was asked to.
     Stopped,
     /// The worker has no handler of this type.
@@ -55,6 +59,7 @@ pub(super) async fn attempt(crew: Arc<Crew>, hold: Hold) {
         crew.board.clone(),
         hold.state.clone(),
         hold.phase.clone(),
+        hold.room,
     );
     let span =
         tracing::info_span!("task", id = %task.id, kind = %task.kind, attempt = task.attempt);
@@ -64,10 +69,16 @@ pub(super) async fn attempt(crew: Arc<Crew>, hold: Hold) {
         Err(panic) => End::Panicked(panic_text(panic.as_ref())),
     };
     let news = crew.board.finished(lease);
+    let (room, keeps) = context.leave();
     match settlement(&crew, &context, lease, end, news) {
-        Some(settlement) => crew.report(settlement),
+        Some(settlement) => crew.report(Report {
+            settlement,
+            _room: room.clone().filter(|_| keeps),
+        }),
         None => crew.board.forget(lease),
     }
+    // The report goes first, so that what is leased into this room comes behind it.
+    drop(room);
 }
 
 /// Runs the handler until it ends, or until something else ends the attempt.
@@ -102,7 +113,7 @@ async fn work(
             Ok(_) => End::Stopped,
             Err(_) => End::Lost,
         },
-        () = overdue => End::Overdue(timeout.unwrap_or_default()),
+        () = overdue => End::Overdue,
         () = ignored => End::Stopped,
     }
 }
@@ -160,10 +171,7 @@ fn settlement(
             Ending::Cancelled => release(None),
         },
         End::Panicked(message) => fail(ErrorKind::Panicked, message, None),
-        End::Overdue(after) => {
-            let message = format!("the attempt took longer than {} ms", after.as_millis());
-            fail(ErrorKind::TimedOut, message, None)
-        }
+        End::Overdue => fail(ErrorKind::TimedOut, OVERDUE.to_owned(), None),
         End::Stopped => release(None),
         End::Unknown => {
             let kind = &context.task().kind;

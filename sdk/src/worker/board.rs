@@ -1,4 +1,5 @@
-//! The leases that a worker holds: one entry from the grant to the acknowledged report.
+//! The leases that a worker holds, one entry from the grant to the acknowledged report, and the
+//! room that tasks take.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,9 +10,9 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::Instant;
 
 use crate::limits;
-use crate::wire::{ExtendLease, ProgressReport, TaskView};
+use crate::wire::{ExtendLease, ProgressReport};
 
-type Amounts = BTreeMap<ResourceName, u64>;
+pub(super) type Amounts = BTreeMap<ResourceName, u64>;
 
 /// What a holder knows of its lease.
 #[derive(Clone, Copy, Debug)]
@@ -24,12 +25,14 @@ pub(super) struct LeaseState {
     pub lost: bool,
 }
 
-/// How many leases a worker holds.
+/// How much a worker has in hand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Those whose handler runs.
+    /// Tasks that take room.
+    pub placed: usize,
+    /// Leases whose handler runs.
     pub running: usize,
-    /// All of them, until their end is reported.
+    /// All leases, until their end is reported.
     pub held: usize,
 }
 
@@ -47,11 +50,14 @@ pub(super) struct Board {
 struct Leases {
     by_id: BTreeMap<LeaseId, Held>,
     running: usize,
+    placed: usize,
+    used: Amounts,
+    /// What heartbeats are waited with.
+    awaited: Option<Instant>,
 }
 
 struct Held {
     task: TaskId,
-    needs: Amounts,
     running: bool,
     /// How long the lease lasts after a heartbeat.
     term: Duration,
@@ -90,10 +96,32 @@ impl Board {
         self.counts.subscribe()
     }
 
+    /// A task takes room, with these resources.
+    pub fn enter(&self, needs: &Amounts) {
+        self.change(|all| {
+            all.placed += 1;
+            for (name, amount) in needs {
+                let used = all.used.entry(name.clone()).or_default();
+                *used = used.saturating_add(*amount);
+            }
+        });
+    }
+
+    /// The room is free again.
+    pub fn leave(&self, needs: &Amounts) {
+        self.change(|all| {
+            all.placed -= 1;
+            for (name, amount) in needs {
+                let used = all.used.entry(name.clone()).or_default();
+                *used = used.saturating_sub(*amount);
+            }
+        });
+    }
+
     /// Takes a lease that was granted just before `now` and lasts for `term`.
     pub fn take(
         &self,
-        task: &TaskView,
+        task: TaskId,
         lease: LeaseId,
         term: Duration,
         now: Instant,
@@ -104,33 +132,30 @@ impl Board {
             lost: false,
         });
         let receiver = state.subscribe();
+        let next_beat = now + term / limits::BEATS_PER_LEASE;
         let held = Held {
-            task: task.id,
-            needs: task.resource_requirements.clone(),
+            task,
             running: true,
             term,
-            next_beat: now + term / limits::BEATS_PER_LEASE,
+            next_beat,
             news: None,
             waiting: Vec::new(),
             state,
         };
-        self.change(|all| {
+        let hurry = self.change(|all| {
             all.running += 1;
             all.by_id.insert(lease, held);
+            all.awaited.is_none_or(|awaited| next_beat < awaited)
         });
-        self.hurry.notify_one();
+        if hurry {
+            self.hurry.notify_one();
+        }
         receiver
     }
 
-    /// The resources that running handlers use.
+    /// The resources that tasks take.
     pub fn used(&self) -> Amounts {
-        let mut used = Amounts::new();
-        for held in self.lock().by_id.values().filter(|held| held.running) {
-            for (name, amount) in &held.needs {
-                *used.entry(name.clone()).or_default() += amount;
-            }
-        }
-        used
+        self.lock().used.clone()
     }
 
     /// The handler has ended; returns what was said about progress and not yet sent.
@@ -178,9 +203,10 @@ impl Board {
 
     /// When the next heartbeat is due.
     pub fn next_beat(&self) -> Option<Instant> {
-        let all = self.lock();
+        let mut all = self.lock();
         let live = all.by_id.values().filter(|held| !held.is_lost());
-        live.map(|held| held.next_beat).min()
+        all.awaited = live.map(|held| held.next_beat).min();
+        all.awaited
     }
 
     /// The heartbeats that are due, with those that will be soon.
@@ -250,6 +276,7 @@ impl Board {
         let mut all = self.lock();
         let value = change(&mut all);
         self.counts.send_replace(Counts {
+            placed: all.placed,
             running: all.running,
             held: all.by_id.len(),
         });

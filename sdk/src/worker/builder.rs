@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tower::Service;
@@ -6,7 +7,7 @@ use tower::Service;
 use super::service::{Services, TaskOutput, handler};
 use super::{BoxError, Settings, TaskContext, TaskFailure, Worker};
 use crate::wire::DEFAULT_QUEUE;
-use crate::{Client, TaskKind, limits};
+use crate::{Client, Error, TaskKind, limits};
 
 impl Worker {
     /// A worker without handlers that serves the queue `default`.
@@ -21,6 +22,7 @@ impl Worker {
             poll_wait: limits::POLL_WAIT,
             drain: limits::DRAIN,
             cancel_grace: Some(limits::CANCEL_GRACE),
+            on_error: None,
         };
         Self {
             client,
@@ -105,6 +107,14 @@ impl Worker {
     #[must_use]
     pub fn cancel_grace(mut self, grace: Option<Duration>) -> Self {
         self.settings.cancel_grace = grace;
+        self
+    }
+
+    /// Is told of every call to the scheduler that failed and that the worker makes again, for
+    /// metrics or to give up: to drop the future of [`Self::run_until`] ends the worker.
+    #[must_use]
+    pub fn on_error(mut self, told: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.settings.on_error = Some(Arc::new(told));
         self
     }
 

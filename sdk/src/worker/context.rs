@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use russet_core::{LeaseId, TaskId};
@@ -7,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{oneshot, watch};
 
 use super::board::{Board, LeaseState};
-use super::{Phase, Steps, TaskFailure};
+use super::{Phase, Room, Steps, TaskFailure};
 use crate::wire::{Json, ProgressReport, SubmitTask, TaskView};
 use crate::{Client, Error, TaskKind};
 
@@ -22,6 +23,9 @@ struct Inner {
     board: Arc<Board>,
     state: watch::Receiver<LeaseState>,
     phase: watch::Receiver<Phase>,
+    /// Until the handler has ended.
+    room: Mutex<Option<Room>>,
+    keeps_room: AtomicBool,
     checkpoint: Mutex<Option<Json>>,
     follow_ups: Mutex<Vec<SubmitTask>>,
 }
@@ -34,6 +38,7 @@ impl TaskContext {
         board: Arc<Board>,
         state: watch::Receiver<LeaseState>,
         phase: watch::Receiver<Phase>,
+        room: Room,
     ) -> Self {
         let progress = task.progress.as_ref();
         let checkpoint = progress.and_then(|progress| progress.checkpoint.clone());
@@ -44,6 +49,8 @@ impl TaskContext {
             board,
             state,
             phase,
+            room: Mutex::new(Some(room)),
+            keeps_room: AtomicBool::new(false),
             checkpoint: Mutex::new(checkpoint),
             follow_ups: Mutex::default(),
         }))
@@ -135,6 +142,27 @@ impl TaskContext {
         let mut phase = self.0.phase.clone();
         // A worker that is gone has stopped too.
         let _ = phase.wait_for(|phase| *phase != Phase::Working).await;
+    }
+
+    /// The room that the task takes here, for work that outlives the handler, such as a process
+    /// that is still stopping: the worker starts nothing in it, and does not end, before this
+    /// is dropped. `None` when the handler has ended.
+    pub fn room(&self) -> Option<Room> {
+        lock(&self.0.room).clone()
+    }
+
+    /// Keeps the task's room until its end is recorded. Otherwise it is given to another ready
+    /// task as soon as the handler has ended, which saves time, but is too early for a more
+    /// urgent task that becomes ready by this one's end.
+    pub fn keep_room(&self) {
+        self.0.keeps_room.store(true, Ordering::Relaxed);
+    }
+
+    /// The handler has ended; returns the room, and whether it is to be kept until that is
+    /// recorded.
+    pub(super) fn leave(&self) -> (Option<Room>, bool) {
+        let keeps = self.0.keeps_room.load(Ordering::Relaxed);
+        (lock(&self.0.room).take(), keeps)
     }
 
     /// Says how far the work is, from 0 to 100, and what it does. Sent with the next

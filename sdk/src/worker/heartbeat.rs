@@ -61,6 +61,7 @@ async fn send(crew: &Crew, beats: Vec<Beat>) {
     }
     if let Some(error) = failed {
         tracing::warn!(%error, "heartbeats failed and are sent again");
+        crew.failed(&error);
     }
 }
 

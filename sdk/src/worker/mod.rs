@@ -7,6 +7,7 @@ mod context;
 mod failure;
 mod heartbeat;
 mod poll;
+mod room;
 mod service;
 mod settle;
 #[cfg(all(unix, not(madsim)))]
@@ -23,13 +24,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 pub use context::TaskContext;
 pub use failure::{BoxError, TaskFailure};
+pub use room::Room;
 pub use service::{Handler, TaskOutput, handler};
 pub use steps::Steps;
 
 use crate::{Client, Error, limits};
 use board::{Board, Counts};
 use service::Services;
-use settle::Settlement;
+use settle::Report;
 
 /// Runs the handlers of tasks.
 ///
@@ -51,7 +53,10 @@ struct Settings {
     poll_wait: Duration,
     drain: Duration,
     cancel_grace: Option<Duration>,
+    on_error: Option<OnError>,
 }
+
+type OnError = Arc<dyn Fn(&Error) + Send + Sync>;
 
 /// What a stopped worker left behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +84,7 @@ struct Crew {
     settings: Settings,
     services: Services,
     board: Arc<Board>,
-    ended: mpsc::UnboundedSender<Settlement>,
+    ended: mpsc::UnboundedSender<Report>,
 }
 
 impl Crew {
@@ -87,13 +92,19 @@ impl Crew {
     fn room(&self, now: Counts) -> usize {
         let most = self.settings.concurrency;
         let unreported = most.saturating_mul(limits::UNREPORTED_FACTOR);
-        let idle = most.saturating_sub(now.running);
+        let idle = most.saturating_sub(now.placed);
         idle.min(unreported.saturating_sub(now.held))
     }
 
-    fn report(&self, settlement: Settlement) {
+    fn report(&self, report: Report) {
         // When nobody reports any more, the worker was dropped and leases run out.
-        let _ = self.ended.send(settlement);
+        let _ = self.ended.send(report);
+    }
+
+    fn failed(&self, error: &Error) {
+        if let Some(told) = &self.settings.on_error {
+            told(error);
+        }
     }
 }
 
@@ -106,15 +117,21 @@ impl Worker {
     /// A refusal that no waiting will change, such as a wrong token or queue name; handlers
     /// were finished as at a shutdown.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<Stopped, Error> {
-        self.run(shutdown, std::future::pending()).await
+        self.run_until_either(shutdown, std::future::pending())
+            .await
     }
 
-    async fn run(
+    /// Works until `shutdown` as [`Self::run_until`] does, or until `at_once`: then handlers
+    /// are dropped where they await, and their tasks are given back.
+    ///
+    /// # Errors
+    /// As [`Self::run_until`].
+    pub async fn run_until_either(
         self,
         shutdown: impl Future<Output = ()>,
         at_once: impl Future<Output = ()>,
     ) -> Result<Stopped, Error> {
-        let (ended, settlements) = mpsc::unbounded_channel();
+        let (ended, reports) = mpsc::unbounded_channel();
         let worker = self.fill_in();
         let crew = Arc::new(Crew {
             client: worker.client,
@@ -148,14 +165,15 @@ impl Worker {
         };
         tokio::select! {
             biased;
+            never = settle::run(&crew, reports) => match never {},
             stopped = work => stopped,
             never = heartbeat::run(&crew) => match never {},
-            never = settle::run(&crew, settlements) => match never {},
         }
     }
 }
 
-/// Lets handlers finish until `until`, then gives back what is left.
+/// Lets handlers finish until `until`, then gives back what is left, and waits for room that
+/// outlives its handler.
 async fn stop(
     crew: &Crew,
     phase: &watch::Sender<Phase>,
@@ -177,6 +195,8 @@ async fn stop(
         Ok(_) => 0,
         Err(_) => crew.board.counts().borrow().held,
     };
+    // Handlers that do not let themselves be dropped are not waited for.
+    let _ = counts.wait_for(|now| now.placed <= now.running).await;
     Stopped {
         interrupted,
         unreported,

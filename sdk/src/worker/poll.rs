@@ -1,7 +1,7 @@
 //! Asks for as many tasks as there is room for.
 
 use std::collections::BTreeMap;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::attempt::{self, Hold};
-use super::settle::Settlement;
-use super::{Crew, Phase};
+use super::settle::{Report, Settlement};
+use super::{Crew, Phase, Room};
 use crate::backoff::Backoff;
 use crate::wire::{LeaseRequest, ReleaseLease, TaskView};
 use crate::{Error, limits};
@@ -42,8 +42,9 @@ pub(super) async fn run(
             () = room => {}
         }
         let asked = Instant::now();
-        let request = request(crew, crew.room(*counts.borrow()).max(1));
-        let mut poll = std::pin::pin!(crew.client.lease(request));
+        let room = crew.room(*counts.borrow()).max(1);
+        let outdated = outdated(crew, phase.subscribe(), room);
+        let mut poll = pin!(crew.client.lease_until(request(crew, room), outdated));
         let (answer, over) = tokio::select! {
             biased;
             answer = &mut poll => (answer, false),
@@ -61,7 +62,9 @@ pub(super) async fn run(
         let pause = match answer {
             Ok(tasks) => {
                 backoff = fresh();
-                let early = tasks.is_empty() && asked.elapsed() < limits::POLL_PAUSE;
+                let early = tasks.is_empty()
+                    && asked.elapsed() < limits::POLL_PAUSE
+                    && crew.room(*counts.borrow()) <= room;
                 let hold = |task| start(crew, phase, task);
                 tasks.into_iter().for_each(hold);
                 early.then_some(limits::POLL_PAUSE)
@@ -70,6 +73,7 @@ pub(super) async fn run(
             Err(error) => {
                 let pause = backoff.pause(error.retry_after(), crew.client.entropy());
                 tracing::warn!(%error, ?pause, "no tasks could be leased; asking again");
+                crew.failed(&error);
                 Some(pause)
             }
         };
@@ -80,6 +84,17 @@ pub(super) async fn run(
                 () = sleep(pause) => {}
             }
         }
+    }
+}
+
+/// Waits until a poll for this much room need not be waited for: there is more room, or the
+/// worker stops.
+async fn outdated(crew: &Crew, mut phase: watch::Receiver<Phase>, room: usize) {
+    let mut counts = crew.board.counts();
+    tokio::select! {
+        biased;
+        _ = phase.wait_for(|phase| *phase != Phase::Working) => {}
+        _ = counts.wait_for(|now| crew.room(*now) > room) => {}
     }
 }
 
@@ -111,12 +126,15 @@ fn start(crew: &Arc<Crew>, phase: &watch::Sender<Phase>, task: TaskView) {
     };
     let lasts = crew.settings.lease;
     let term = lasts.unwrap_or(Duration::from_millis(task.visibility_timeout_ms));
-    let state = crew.board.take(&task, lease, term, Instant::now());
+    let state = crew.board.take(task.id, lease, term, Instant::now());
+    let counted = crew.settings.capacity.is_some();
+    let needs = counted.then(|| task.resource_requirements.clone());
     let hold = Hold {
         task,
         lease,
         state,
         phase: phase.subscribe(),
+        room: Room::new(crew.board.clone(), needs.unwrap_or_default()),
     };
     tokio::spawn(attempt::attempt(crew.clone(), hold));
 }
@@ -126,14 +144,17 @@ fn give_back(crew: &Crew, task: &TaskView) {
         return;
     };
     let term = Duration::from_millis(task.visibility_timeout_ms);
-    crew.board.take(task, lease_id, term, Instant::now());
+    crew.board.take(task.id, lease_id, term, Instant::now());
     crew.board.finished(lease_id);
-    crew.report(Settlement::Release(ReleaseLease {
-        task: task.id,
-        lease_id,
-        delay_ms: None,
-        progress: None,
-    }));
+    crew.report(Report {
+        settlement: Settlement::Release(ReleaseLease {
+            task: task.id,
+            lease_id,
+            delay_ms: None,
+            progress: None,
+        }),
+        _room: None,
+    });
 }
 
 /// Whether asking again is of no use.

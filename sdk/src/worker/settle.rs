@@ -4,16 +4,25 @@ use std::convert::Infallible;
 use std::future::pending;
 use std::time::Duration;
 
+use futures::StreamExt;
 use futures::future::join3;
+use futures::stream::FuturesUnordered;
 use russet_core::{ErrorKind, LeaseId};
 use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::Crew;
+use super::{Crew, Room};
 use crate::backoff::Backoff;
 use crate::wire::{CompleteLease, FailLease, ReleaseLease, TaskNowView};
 use crate::{Error, limits};
+
+/// The end of an attempt, until it is recorded.
+pub(super) struct Report {
+    pub settlement: Settlement,
+    /// What is only free once the end is recorded.
+    pub _room: Option<Room>,
+}
 
 /// How an attempt ended.
 #[derive(Clone, Debug)]
@@ -33,14 +42,16 @@ impl Settlement {
     }
 }
 
-/// Reports what comes for as long as it is polled. One batch is on its way at a time: what
-/// ends meanwhile goes with the next, so that many small ends need few requests and a
-/// single one waits for nothing.
-pub(super) async fn run(crew: &Crew, mut ended: mpsc::UnboundedReceiver<Settlement>) -> Infallible {
+/// Reports what comes for as long as it is polled. When so many batches are on their way as may
+/// be, what ends meanwhile goes with the next one, so that many small ends need few requests
+/// and a single one waits for nothing.
+pub(super) async fn run(crew: &Crew, mut ended: mpsc::UnboundedReceiver<Report>) -> Infallible {
     let fresh = || Backoff::new(limits::WORKER_BACKOFF, limits::WORKER_BACKOFF_MAX);
     let mut backoff = fresh();
-    let mut failed: Vec<Settlement> = Vec::new();
+    let mut failed: Vec<Report> = Vec::new();
     let mut retry_at = Instant::now();
+    let most = crew.client.reports_at_once();
+    let mut under_way = FuturesUnordered::new();
     loop {
         let retry = async {
             match failed.is_empty() {
@@ -48,17 +59,30 @@ pub(super) async fn run(crew: &Crew, mut ended: mpsc::UnboundedReceiver<Settleme
                 false => sleep_until(retry_at).await,
             }
         };
+        let may_send = under_way.len() < most;
         let mut batch = tokio::select! {
             biased;
-            Some(settlement) = ended.recv() => vec![settlement],
-            () = retry => Vec::new(),
+            Some(again) = under_way.next() => {
+                let again: Vec<Report> = again;
+                if again.is_empty() && failed.is_empty() {
+                    backoff = fresh();
+                } else if !again.is_empty() {
+                    failed.extend(again);
+                    retry_at = Instant::now() + backoff.pause(Duration::ZERO, crew.client.entropy());
+                }
+                continue;
+            }
+            Some(report) = ended.recv(), if may_send => vec![report],
+            () = retry, if may_send => Vec::new(),
         };
-        // Whoever is about to end too may go along.
-        yield_now().await;
+        if most == 1 {
+            // Whoever is about to end too may go along.
+            yield_now().await;
+        }
         while batch.len() < limits::BATCH_ITEMS
-            && let Ok(settlement) = ended.try_recv()
+            && let Ok(report) = ended.try_recv()
         {
-            batch.push(settlement);
+            batch.push(report);
         }
         if retry_at <= Instant::now() {
             let room = limits::BATCH_ITEMS
@@ -66,21 +90,15 @@ pub(super) async fn run(crew: &Crew, mut ended: mpsc::UnboundedReceiver<Settleme
                 .min(failed.len());
             batch.extend(failed.drain(..room));
         }
-        let again = report(crew, batch).await;
-        if again.is_empty() && failed.is_empty() {
-            backoff = fresh();
-        } else if !again.is_empty() {
-            failed.extend(again);
-            retry_at = Instant::now() + backoff.pause(Duration::ZERO, crew.client.entropy());
-        }
+        under_way.push(report(crew, batch));
     }
 }
 
 /// Reports a batch; returns what has to be reported again.
-async fn report(crew: &Crew, batch: Vec<Settlement>) -> Vec<Settlement> {
+async fn report(crew: &Crew, batch: Vec<Report>) -> Vec<Report> {
     let (mut completes, mut fails, mut releases) = (Vec::new(), Vec::new(), Vec::new());
-    for settlement in &batch {
-        match settlement.clone() {
+    for report in &batch {
+        match report.settlement.clone() {
             Settlement::Complete(complete) => completes.push(complete),
             Settlement::Fail(fail) => fails.push(fail),
             Settlement::Release(release) => releases.push(release),
@@ -102,13 +120,19 @@ async fn report(crew: &Crew, batch: Vec<Settlement>) -> Vec<Settlement> {
     let (mut completed, mut failed) = (completed.into_iter(), failed.into_iter());
     let mut released = released.into_iter();
     let mut again = Vec::new();
-    for settlement in batch {
-        let answer = match &settlement {
+    for report in batch {
+        let answer = match &report.settlement {
             Settlement::Complete(_) => completed.next(),
             Settlement::Fail(_) => failed.next(),
             Settlement::Release(_) => released.next(),
         };
-        again.extend(answer.and_then(|answer| after(crew, settlement, answer)));
+        let Some(answer) = answer else { continue };
+        if let Some(settlement) = after(crew, report.settlement, answer) {
+            again.push(Report {
+                settlement,
+                ..report
+            });
+        }
     }
     again
 }
@@ -130,12 +154,21 @@ fn after(
     let valid = crew.board.valid_until(lease);
     let over = valid.is_none_or(|until| until <= Instant::now());
     if over || error.is_stale_lease() || error.is_not_found() {
-        tracing::warn!(%lease, %error, "the end of an attempt could not be reported in time");
+        match &settlement {
+            // The scheduler has seen by itself that the time was over.
+            Settlement::Fail(fail) if fail.kind == Some(ErrorKind::TimedOut) => {}
+            _ => {
+                tracing::warn!(%lease, %error, "the end of an attempt could not be reported in time");
+            }
+        }
         crew.board.forget(lease);
         return None;
     }
     match (error.unacceptable(), settlement) {
-        (None, settlement) => Some(settlement),
+        (None, settlement) => {
+            crew.failed(&error);
+            Some(settlement)
+        }
         // A completion that can never be accepted must not hold the task until its lease ends.
         (Some(problem), Settlement::Complete(complete)) => Some(Settlement::Fail(FailLease {
             task: complete.task,

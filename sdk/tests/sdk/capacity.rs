@@ -56,6 +56,76 @@ async fn no_more_handlers_run_at_once_than_the_resources_allow() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn freed_resources_are_used_at_once_beside_the_scheduler() {
+    let (client, most) = (client(), Counter::default());
+    let worker = Worker::new(client.clone())
+        .resource("gpu", 4)
+        .poll_wait(MINUTE)
+        .register(slow(&most));
+    let running = Running::start(worker);
+    let small = submit(&client, work().needing("gpu", 1)).await;
+    sleep(Duration::from_millis(100)).await;
+    let large = submit(&client, work().needing("gpu", 4)).await;
+    let start = tokio::time::Instant::now();
+    ended(&client, small).await;
+    ended(&client, large).await;
+    assert!(
+        start.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        start.elapsed()
+    );
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_outlives_its_handler_is_not_given_to_another_task() {
+    let (client, now, most) = (client(), Counter::default(), Counter::default());
+    let seen = most.clone();
+    let worker = Worker::new(client.clone()).concurrency(2).register(
+        move |context: TaskContext, _: Work| {
+            let (now, most, room) = (now.clone(), seen.clone(), context.room());
+            async move {
+                most.max(now.add());
+                tokio::spawn(async move {
+                    sleep(Duration::from_secs(1)).await;
+                    now.sub();
+                    drop(room);
+                });
+                Ok::<(), TaskFailure>(())
+            }
+        },
+    );
+    ten(worker, &client, work()).await;
+    assert_eq!(most.get(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_is_kept_goes_to_the_urgent_task_that_the_end_makes_ready() {
+    let client = client();
+    let order = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = order.clone();
+    let worker = Worker::new(client.clone()).concurrency(1).register(
+        move |context: TaskContext, _: Work| {
+            seen.lock().expect("no panic").push(context.id());
+            async move {
+                context.keep_room();
+                sleep(Duration::from_secs(1)).await;
+                Ok::<(), TaskFailure>(())
+            }
+        },
+    );
+    // What becomes ready in the same partition is ready with the end.
+    let ordinary = work().with_partition_key("one");
+    let first = submit(&client, ordinary.clone().with_priority(9)).await;
+    let other = submit(&client, ordinary.clone()).await;
+    let urgent = submit(&client, ordinary.with_priority(9).after(first)).await;
+    let running = Running::start(worker);
+    ended(&client, other).await;
+    running.stop().await;
+    assert_eq!(*order.lock().expect("no panic"), [first, urgent, other]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_fits_no_worker_does_not_block_the_others() {
     let (client, most) = (client(), Counter::default());
     let worker = Worker::new(client.clone())

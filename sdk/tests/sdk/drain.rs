@@ -59,13 +59,45 @@ async fn a_task_that_comes_while_the_worker_stops_is_given_back_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_without_work_stops_within_its_poll() {
+async fn a_worker_without_work_beside_its_scheduler_stops_at_once() {
     let client = client();
-    let running = Running::start(Worker::new(client.clone()));
-    sleep(MINUTE).await;
+    let running = Running::start(Worker::new(client.clone()).poll_wait(MINUTE));
+    sleep(MINUTE / 2).await;
     let start = Instant::now();
     assert_eq!(running.stop().await, Stopped::default());
-    assert!(start.elapsed() <= russet::limits::POLL_WAIT);
+    assert_eq!(start.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_ends_when_the_room_that_outlives_a_handler_is_free() {
+    let client = client();
+    let handler = |context: TaskContext, _: Work| async move {
+        let room = context.room().expect("the handler runs");
+        tokio::spawn(async move {
+            let _room = room;
+            sleep(MINUTE).await;
+        });
+        Ok::<(), TaskFailure>(())
+    };
+    let running = Running::start(Worker::new(client.clone()).register(handler));
+    let id = submit(&client, work()).await;
+    assert_eq!(ended(&client, id).await.status, Status::Succeeded);
+    let start = Instant::now();
+    assert_eq!(running.stop().await, Stopped::default());
+    assert!(start.elapsed() > MINUTE / 2, "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn handlers_end_at_once_when_that_is_asked_for() {
+    let client = client();
+    let handler = |_: TaskContext, _: Work| std::future::pending::<Result<(), TaskFailure>>();
+    let worker = Worker::new(client.clone()).register(handler);
+    let id = submit(&client, work()).await;
+    let running = tokio::spawn(worker.run_until_either(sleep(MINUTE), sleep(MINUTE)));
+    let stopped = running.await.expect("does not panic").expect("stops");
+    assert_eq!((stopped.interrupted, stopped.unreported), (1, 0));
+    let task = client.get(id).await.expect("is there").expect("exists");
+    assert_eq!((task.status, task.retry_count), (Status::Queued, 0));
 }
 
 #[tokio::test(start_paused = true)]

@@ -132,6 +132,31 @@ async fn a_queue_name_that_cannot_be_ends_the_worker_with_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn somebody_is_told_of_calls_that_failed_and_are_made_again() {
+    let scheduler = crate::world::scheduler();
+    let client = russet::Client::in_process(scheduler.clone());
+    let failures = Counter::default();
+    let counted = failures.clone();
+    let worker = Worker::new(client.clone())
+        .on_error(move |error| {
+            assert!(error.is_temporary(), "{error}");
+            counted.add();
+        })
+        .register(|_: TaskContext, _: Work| async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            Ok::<(), TaskFailure>(())
+        });
+    let running = Running::start(worker);
+    submit(&client, work()).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(failures.get(), 0);
+    scheduler.stop().await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(failures.get() > 1, "{}", failures.get());
+    assert_eq!(running.stop().await.unreported, 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn follow_up_tasks_are_submitted_with_the_completion() {
     let client = client();
     let handler = |context: TaskContext, _: Work| async move {

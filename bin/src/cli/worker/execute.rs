@@ -1,8 +1,9 @@
-//! One task: the command is run, and its exit status is the verdict.
+//! One task: the command is run, payload on standard input, result from standard output, and
+//! its exit status is the verdict. The command is the operator's; nothing of a task ever becomes
+//! part of it.
 
 use std::future::Future;
 use std::io;
-use std::os::unix::process::ExitStatusExt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -12,7 +13,6 @@ use bytes::Bytes;
 use russet::wire::{Json, Time};
 use russet::{BoxError, TaskContext, TaskFailure, TaskOutput};
 use russet_core::limits::PAYLOAD_BYTES;
-use tokio::sync::{oneshot, watch};
 use tower::Service;
 
 use crate::exec::{self, Guard, Job, Program, Ran};
@@ -28,27 +28,19 @@ pub(super) struct Execute(Arc<Shared>);
 
 struct Shared {
     program: Program,
-    guard: Guard,
+    guard: Arc<Guard>,
     grace: Duration,
     snooze: Duration,
-    /// Every running command holds a receiver.
-    running: watch::Sender<()>,
 }
 
 impl Execute {
     pub fn new(program: Program, guard: Guard, grace: Duration, snooze: Duration) -> Self {
         Self(Arc::new(Shared {
             program,
-            guard,
+            guard: Arc::new(guard),
             grace,
             snooze,
-            running: watch::Sender::new(()),
         }))
-    }
-
-    /// Waits until no command runs.
-    pub async fn finished(&self) {
-        self.0.running.closed().await;
     }
 }
 
@@ -70,10 +62,9 @@ impl Service<TaskContext> for Execute {
     }
 }
 
-/// Runs the command in a task of its own: when the attempt is over and this future is dropped,
-/// the command is told to stop and still has its grace.
-async fn run(shared: &Arc<Shared>, task: &TaskContext) -> io::Result<Ran> {
-    let (stop, stopped) = oneshot::channel::<()>();
+/// Runs the command. It has its grace, and keeps the task's room, also when the attempt is over
+/// and this future is dropped.
+async fn run(shared: &Shared, task: &TaskContext) -> io::Result<Ran> {
     let job = Job {
         input: task
             .task()
@@ -82,26 +73,11 @@ async fn run(shared: &Arc<Shared>, task: &TaskContext) -> io::Result<Ran> {
             .map(Bytes::from)
             .unwrap_or_default(),
         environment: environment(task),
-        directory: None,
+        log: None,
         grace: shared.grace,
     };
-    let (own, held) = (shared.clone(), shared.running.subscribe());
-    let mut running = tokio::spawn(async move {
-        let _held = held;
-        let stopped = async {
-            // Whether it is told or its teller is gone: it is to stop.
-            let _ = stopped.await;
-        };
-        exec::run(&own.program, job, Some(&own.guard), stopped).await
-    });
-    let ran = tokio::select! {
-        ran = &mut running => ran,
-        () = task.cancelled() => {
-            drop(stop);
-            running.await
-        }
-    };
-    ran.unwrap_or_else(|error| Err(io::Error::other(error)))
+    let (program, guard) = (shared.program.clone(), shared.guard.clone());
+    exec::run_apart(program, job, guard, task.room(), task.cancelled()).await
 }
 
 fn environment(task: &TaskContext) -> Vec<(String, String)> {
@@ -153,14 +129,9 @@ fn verdict(shared: &Shared, ran: io::Result<Ran>) -> Result<TaskOutput, TaskFail
 }
 
 fn failure(ran: &Ran) -> String {
-    let status = match (ran.status.code(), ran.status.signal()) {
-        (Some(code), _) => format!("exit status {code}"),
-        (None, Some(signal)) => format!("killed by signal {signal}"),
-        (None, None) => "ended in no known way".to_owned(),
-    };
     match ran.stderr.is_empty() {
-        true => status,
-        false => format!("{status}: {}", ran.stderr),
+        true => ran.how(),
+        false => format!("{}: {}", ran.how(), ran.stderr),
     }
 }
 
@@ -205,6 +176,8 @@ fn cut(output: &[u8], total: u64) -> Json {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
     use super::*;
 
     fn ran(status: i32, stdout: &[u8], stderr: &str) -> Ran {

@@ -8,32 +8,22 @@ use std::sync::Arc;
 
 use russet_core::{Event, EventKind};
 use russet_engine::Observer;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 
 pub(super) use file::EventsFile;
 
 /// Sees every event first: writes it to the file, then passes it on.
 pub(super) struct Recorder {
     file: Option<Arc<EventsFile>>,
-    /// Rings when a task became ready.
-    ready: Arc<Notify>,
     events: mpsc::UnboundedSender<Vec<Event>>,
 }
 
 impl Recorder {
     /// A recorder, and where it passes events on to: as many as there are, since they are
     /// read all the time.
-    pub fn new(
-        file: Option<Arc<EventsFile>>,
-        ready: Arc<Notify>,
-    ) -> (Self, mpsc::UnboundedReceiver<Vec<Event>>) {
+    pub fn new(file: Option<Arc<EventsFile>>) -> (Self, mpsc::UnboundedReceiver<Vec<Event>>) {
         let (events, receiver) = mpsc::unbounded_channel();
-        let recorder = Self {
-            file,
-            ready,
-            events,
-        };
-        (recorder, receiver)
+        (Self { file, events }, receiver)
     }
 }
 
@@ -42,9 +32,6 @@ impl Observer for Recorder {
         let events = in_order(events);
         if let Some(file) = &self.file {
             file.write(&events);
-        }
-        if events.iter().any(|event| event.kind == EventKind::Queued) {
-            self.ready.notify_one();
         }
         // At the end of a run nobody reads any more.
         let _ = self.events.send(events);

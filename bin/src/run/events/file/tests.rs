@@ -1,6 +1,7 @@
 use std::path::Path;
 
-use russet_core::{ErrorKind, QueueName, Status, TaskType, Timestamp};
+use russet_backends::conformance::fixtures;
+use russet_core::{ErrorKind, Status, Timestamp};
 
 use super::*;
 
@@ -19,67 +20,23 @@ fn tasks(plan: &Plan) -> Vec<Arc<Task>> {
     let at = |after| Some(Timestamp::from_millis(START + after));
     let ended = |position: usize, start, end| {
         let new = &submit.tasks[position];
-        let mut task = blank(new.id);
-        task.status = Status::Succeeded;
-        task.attempt = 1;
-        task.started_at = at(start);
-        task.completed_at = at(end);
-        Arc::new(task)
+        Arc::new(Task {
+            status: Status::Succeeded,
+            attempt: 1,
+            ready_at: None,
+            started_at: at(start),
+            completed_at: at(end),
+            ..fixtures::queued(new.id, Timestamp::from_millis(START))
+        })
     };
     vec![ended(0, 10, 20), ended(1, 5, 10)]
 }
 
-fn blank(id: russet_core::TaskId) -> Task {
-    let at = Timestamp::from_millis(START);
-    Task {
-        id,
-        kind: TaskType::new("sleep").expect("a name"),
-        queue: QueueName::new("run").expect("a name"),
-        payload: Vec::new().into(),
-        status: Status::Queued,
-        priority: 4,
-        rank: None,
-        retry_count: 0,
-        retry: Default::default(),
-        attempt: 0,
-        created_at: at,
-        updated_at: at,
-        scheduled_at: None,
-        ready_at: None,
-        score: 0,
-        started_at: None,
-        completed_at: None,
-        expires_at: None,
-        due_at: None,
-        purge_at: None,
-        lease_duration: Default::default(),
-        timeout: None,
-        retention: None,
-        lease: None,
-        dependencies: Default::default(),
-        if_unsatisfied: Default::default(),
-        dependents: Default::default(),
-        resources: Default::default(),
-        idempotency: None,
-        partition_key: None,
-        workflow: None,
-        metadata: Default::default(),
-        result: None,
-        last_error: None,
-        progress: None,
-        cancel_requested: false,
-        unsent: false,
-        sends: 0,
-        redriven_by: None,
-    }
-}
-
 fn event(plan: &Plan, position: usize, kind: EventKind, after: u64) -> Event {
-    let task = blank(plan.task_id(position));
     Event {
         at: Timestamp::from_millis(START + after),
-        task: task.id,
-        queue: task.queue,
+        task: plan.task_id(position),
+        queue: Plan::queue(),
         workflow: None,
         attempt: u64::from(kind != EventKind::Submitted),
         kind,

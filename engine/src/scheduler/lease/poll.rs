@@ -1,0 +1,80 @@
+use std::pin::Pin;
+use std::time::Duration;
+
+use russet_core::{Lane, Timestamp, policy};
+
+use super::{LeaseRequest, Node};
+use crate::{Delivery, EngineError, limits};
+
+/// Looks once for ready tasks, and waits a while for them; `None` when that is `enough`.
+pub(super) async fn poll(
+    node: &Node,
+    request: &LeaseRequest,
+    until: Timestamp,
+    enough: Pin<&mut impl Future<Output = ()>>,
+) -> Result<Option<Vec<Delivery>>, EngineError> {
+    let queue = &node.backend.queue;
+    let (epoch, mut room) = (queue.lanes_epoch(), node.room.subscribe());
+    let open = open(node, request).await?;
+    let wait = Duration::from(until.since(node.clock.now())).min(open.refresh);
+    let stopped = node.stopped.notified();
+    let receive = async {
+        if open.lanes.is_empty() {
+            node.clock.sleep(wait).await;
+            return Ok(Vec::new());
+        }
+        let hidden = limits::DELIVERY_HIDDEN;
+        queue.receive(&open.lanes, open.most, hidden, wait).await
+    };
+    tokio::select! {
+        biased;
+        deliveries = receive => Ok(Some(deliveries?)),
+        () = queue.lanes_changed(epoch) => Ok(Some(Vec::new())),
+        // The node holds the sender: waiting cannot fail.
+        _ = room.changed(), if open.is_full => Ok(Some(Vec::new())),
+        () = stopped => Ok(Some(Vec::new())),
+        () = enough => Ok(None),
+    }
+}
+
+/// Where a worker can be given tasks now.
+struct Open {
+    /// Lanes that it can hold a task of, of queues that may start one.
+    lanes: Vec<Lane>,
+    /// Most tasks to take.
+    most: usize,
+    /// A queue was left out: it is paused, or its concurrency limit is reached.
+    is_full: bool,
+    /// How soon to look again.
+    refresh: Duration,
+}
+
+async fn open(node: &Node, request: &LeaseRequest) -> Result<Open, EngineError> {
+    let mut lanes = Vec::new();
+    let (mut free, mut is_full) = (Some(0u64), false);
+    for queue in &request.queues {
+        let slots = node.free_slots(queue).await?;
+        if slots == Some(0) {
+            is_full = true;
+            continue;
+        }
+        free = free.zip(slots).map(|(sum, slots)| sum + slots);
+        let known = node.backend.queue.lanes(queue).await?;
+        let capacity = request.capacity.as_ref();
+        lanes.extend(
+            known
+                .into_iter()
+                .filter(|lane| policy::fits(&lane.resources, capacity)),
+        );
+    }
+    let most = free.and_then(|free| usize::try_from(free).ok());
+    Ok(Open {
+        lanes,
+        most: most.map_or(request.max, |free| request.max.min(free)),
+        is_full,
+        refresh: match is_full {
+            true => limits::SLOTS_REFRESH,
+            false => limits::LANES_REFRESH,
+        },
+    })
+}
