@@ -1,6 +1,7 @@
 //! Processes that end with the test that started them.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -120,10 +121,11 @@ impl Process {
         i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
     }
 
-    /// Kills it, and waits until it is gone.
-    pub fn kill(&mut self) {
+    /// Kills it, and waits until it is gone; whether that was what ended it.
+    pub fn kill(&mut self) -> bool {
         let _ = self.child.kill();
-        let _ = self.child.wait();
+        let status = self.child.wait();
+        status.is_ok_and(|status| status.signal() == Some(Signal::KILL.as_raw()))
     }
 
     /// Waits for its end.

@@ -17,6 +17,12 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
 }
 
+/// So many items.
+pub(super) fn count(text: &str) -> Result<usize, String> {
+    let number = text.parse();
+    number.map_err(|_| "write a whole number, such as 100".to_owned())
+}
+
 /// One resource, such as `cpu=2`.
 pub(super) fn amount(text: &str) -> Result<(String, u64), String> {
     let form = "write NAME=AMOUNT, such as cpu=2 or memory_mb=512";

@@ -48,7 +48,13 @@ pub struct Configure {
     pub queue: String,
     /// Most tasks that run at once, in each partition; `none` lifts the limit. Tasks that are
     /// already running when a limit is set, where there was none, are not counted.
-    #[arg(long, group = "change", value_parser = limit, value_name = "N|none")]
+    #[arg(
+        long,
+        group = "change",
+        value_parser = limit,
+        value_name = "N|none",
+        allow_negative_numbers = true
+    )]
     pub concurrency: Option<Limit>,
     /// How long a task waits to catch up with one that is one priority more urgent.
     #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION")]

@@ -5,13 +5,14 @@ use clap::Args;
 
 use super::{CliError, Global, input};
 use crate::log::{self, LogFormat};
-use crate::run::{Display, Options, run};
+use crate::run::{Display, Options, limits, run};
 
 /// `russet run FILE`
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub struct Run {
-    /// A Russet workflow (YAML or JSON), or a WfFormat 1.5 instance.
+    /// A Russet workflow (YAML or JSON), or a WfFormat 1.5 instance; - for standard input, with
+    /// --data-dir.
     pub file: PathBuf,
     /// Where the run keeps its state; the same command goes on where it was. When absent:
     /// FILE's name with `.russet-data` for its extension, in the current directory.
@@ -19,13 +20,18 @@ pub struct Run {
     pub data_dir: Option<PathBuf>,
     /// Most tasks that run at once. When absent: the number of processors, or 64 when no task
     /// runs a command, since sleeping takes no processor.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = concurrency, allow_negative_numbers = true)]
     pub concurrency: Option<usize>,
     /// Divides the time of every task that sleeps, as all tasks of a WfFormat instance do.
-    #[arg(long, value_name = "X", default_value_t = 1.0)]
+    #[arg(
+        long,
+        value_name = "X",
+        default_value_t = 1.0,
+        allow_negative_numbers = true
+    )]
     pub speedup: f64,
     /// What the tasks that run at once may use together, such as cpu=8,memory_mb=16384; a
-    /// resource that is not named is not limited. When absent, resources are not counted.
+    /// resource that is not named is not limited. When absent, no resource is.
     #[arg(long, value_name = "NAME=AMOUNT,…", value_parser = input::amounts)]
     pub capacity: Option<std::vec::Vec<(String, u64)>>,
     /// Write one JSON object for each event to this file, over all sessions of the run.
@@ -34,12 +40,23 @@ pub struct Run {
     /// Forget what an earlier run of the file did, and start anew.
     #[arg(long)]
     pub fresh: bool,
+    /// Run once more what did not succeed, and keep what did. The file may have changed
+    /// meanwhile, but for the tasks that succeeded.
+    #[arg(long, conflicts_with = "fresh")]
+    pub retry_failed: bool,
+}
+
+/// A number that [`run`] checks, or why it is none.
+fn concurrency(text: &str) -> Result<usize, String> {
+    let number = text.parse();
+    number.map_err(|_| format!("it is not a number from 1 to {}", limits::CONCURRENCY))
 }
 
 const AFTER_HELP: &str = "\
 Stopped or killed at any moment, the same command goes on where it was: no task that succeeded \
 runs again, and one that was running is started anew. Ctrl-C waits for running tasks, a second \
-one ends them.
+one ends them. When tasks failed, --retry-failed runs them and what was cancelled because of them \
+once more.
 
 A command runs with `sh -c` in the current directory, with RUSSET_TASK and RUSSET_ATTEMPT, \
 without input; its output is in DIR/logs/TASK.log. Unless the file says otherwise a task that \
@@ -65,6 +82,7 @@ impl Run {
             events: self.events,
             json: global.json,
             fresh: self.fresh,
+            retry_failed: self.retry_failed,
             display: if global.quiet {
                 Display::Silent
             } else {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use clap::Args;
 use russet::Client;
 use russet::wire::{DependsOn, SubmitTask};
+use russet_core::limits::RETRIES_MAX;
 use russet_core::{Status, TaskId};
 
 use super::tasks::{FOR_EVER, outcome};
@@ -31,13 +32,18 @@ pub struct Submit {
     #[arg(long, value_name = "JSON|@FILE|-")]
     pub payload: Option<String>,
     /// 0 to 9, 9 most urgent; 4 when absent.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=9))]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=9), allow_negative_numbers = true)]
     pub priority: Option<u8>,
     /// How long to wait before it may start, such as 30s or 5m.
     #[arg(long, value_parser = input::duration, value_name = "DURATION")]
     pub delay: Option<Duration>,
     /// Most further tries after a first failure; 10 when absent.
-    #[arg(long, value_name = "N")]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(0..=i64::from(RETRIES_MAX)),
+        allow_negative_numbers = true
+    )]
     pub max_retries: Option<u32>,
     /// How long one attempt may take.
     #[arg(long, value_parser = input::duration, value_name = "DURATION")]

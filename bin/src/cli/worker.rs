@@ -50,7 +50,12 @@ pub struct Work {
     #[arg(long = "type", value_name = "TYPE")]
     pub types: Vec<String>,
     /// Most tasks that run at once; as many as there are processors when absent.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=CONCURRENCY as i64))]
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=CONCURRENCY as i64),
+        allow_negative_numbers = true
+    )]
     pub concurrency: Option<u32>,
     /// The resources of this worker, such as cpu=4,memory_mb=8192,gpu=1: it takes only tasks
     /// that fit into what is free. Without them it takes every task.

@@ -9,7 +9,7 @@ use russet::wire::{ListTasks, Problem, SubmitWorkflow, WorkflowStatus, WorkflowV
 use russet_core::{Rejection, WorkflowId};
 
 use super::{CliError, Global, input, report};
-use crate::text::{Align, Table, relative};
+use crate::text::{Align, Table, counted, relative};
 
 /// How often a workflow that is waited for is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -39,7 +39,7 @@ pub struct Get {
     /// The workflow.
     pub id: WorkflowId,
     /// Most tasks to show.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = input::count, allow_negative_numbers = true)]
     pub limit: usize,
 }
 
@@ -79,7 +79,10 @@ impl Submit {
                 } else {
                     "submitted"
                 };
-                let said = |_: &_| format!("{id} {again}, {} tasks\n", submitted.tasks.len());
+                let said = |_: &_| {
+                    let tasks = counted(submitted.tasks.len() as u64, "task");
+                    format!("{id} {again}, {tasks}\n")
+                };
                 report::either(global, &submitted, said)?;
             }
             return Ok(ExitCode::SUCCESS);

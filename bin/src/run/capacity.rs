@@ -1,5 +1,7 @@
 //! What the tasks that run at once may use together.
 
+use std::collections::BTreeSet;
+
 use russet_core::{NameError, ResourceName, Resources};
 
 use super::RunError;
@@ -54,6 +56,24 @@ pub(super) fn capacity(
     Ok(amounts.into_iter().collect())
 }
 
+/// What is to be said of amounts that limit nothing, one by one.
+pub(super) fn unneeded(limits: &[(String, u64)], workflow: &Workflow) -> Vec<String> {
+    let needs = workflow.tasks.iter().flat_map(|task| task.resources.keys());
+    let needs: BTreeSet<&str> = needs.map(String::as_str).collect();
+    let needed = match needs.is_empty() {
+        true => "they need nothing".to_owned(),
+        false => {
+            let names: Vec<_> = needs.iter().copied().collect();
+            format!("they need {}", names.join(", "))
+        }
+    };
+    let names = limits.iter().map(|(name, _)| name.as_str());
+    names
+        .filter(|name| !needs.contains(name))
+        .map(|name| format!("no task needs {name}; {needed}"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -83,6 +103,15 @@ mod tests {
         assert!(
             text.starts_with("--capacity: task \"a\" needs cpu=4"),
             "{text}"
+        );
+    }
+
+    #[test]
+    fn what_no_task_needs_is_told() {
+        let limits = [("cpus".to_owned(), 4), ("gpu".to_owned(), 4)];
+        assert_eq!(
+            unneeded(&limits, &workflow()),
+            ["no task needs cpus; they need cpu, gpu"]
         );
     }
 

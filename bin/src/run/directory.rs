@@ -10,6 +10,10 @@ use super::{RunError, limits};
 
 const LOCK: &str = "run.lock";
 const STORE: &str = "store";
+/// What the store keeps its records in.
+const RECORDS: &str = "russet.redb";
+/// Is there while what was done is being forgotten.
+const FORGET: &str = "run.forget";
 const LOGS: &str = "logs";
 /// What the name of a data directory ends with unless the user chooses another.
 const SUFFIX: &str = ".russet-data";
@@ -31,11 +35,11 @@ impl Directory {
     }
 
     /// Makes the directory if it is missing, and locks it. Waits a little for a session that
-    /// is just ending.
+    /// is just ending, and tells so by `waits`, which gets that session's process.
     ///
     /// # Errors
     /// It is in use, it belongs to something else, or it cannot be made.
-    pub fn lock(path: &Path) -> Result<Self, RunError> {
+    pub fn lock(path: &Path, waits: impl FnOnce(Option<u32>)) -> Result<Self, RunError> {
         let unusable = |why| RunError::Directory {
             dir: path.to_owned(),
             why,
@@ -45,21 +49,11 @@ impl Directory {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         let mut lock = options.open(path.join(LOCK)).map_err(unusable)?;
-        let start = Instant::now();
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if start.elapsed() < limits::LOCK_WAIT => {
-                    std::thread::sleep(limits::LOCK_PAUSE);
-                }
-                Err(TryLockError::WouldBlock) => {
-                    return Err(RunError::Locked {
-                        dir: path.to_owned(),
-                        holder: holder(&lock),
-                    });
-                }
-                Err(TryLockError::Error(error)) => return Err(unusable(error)),
-            }
+        if !wait_for(&lock, waits).map_err(unusable)? {
+            return Err(RunError::Locked {
+                dir: path.to_owned(),
+                holder: holder(&lock),
+            });
         }
         // Only for the message that others get.
         let _ = sign(&mut lock);
@@ -92,26 +86,69 @@ impl Directory {
         self.lock.try_clone()
     }
 
-    /// The workflow that the directory belongs to; `None` when no run has begun in it. What is
-    /// in it then is left from one that was killed before, and is to be cleared.
+    /// The workflow that the directory belongs to; `None` when no run has begun in it.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It cannot be read, or its records are gone.
     pub fn identity(&self) -> Result<Option<Identity>, RunError> {
-        Identity::read(&self.path).map_err(|error| match error.kind() {
+        if self.path.join(FORGET).exists() {
+            return Ok(None);
+        }
+        let identity = Identity::read(&self.path).map_err(|error| match error.kind() {
             io::ErrorKind::InvalidData => self.damaged(error),
             _ => RunError::path("read", &self.path)(error),
-        })
+        })?;
+        if identity.is_some() && !self.has_records()? {
+            let why = format!("{STORE}/{RECORDS}, which says what was done, is missing or empty");
+            return Err(self.damaged(why));
+        }
+        Ok(identity)
     }
 
-    /// Forgets what was done: first whose it was, so that nothing that is left of it counts.
+    /// Makes the directory, or keeps it, a workflow's.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep(&self, identity: &Identity) -> Result<(), RunError> {
+        let written = identity.write(&self.path);
+        written.map_err(RunError::path("write to", &self.path))
+    }
+
+    /// Whether records are there that may be of tasks; those that are being forgotten are not.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn has_records(&self) -> Result<bool, RunError> {
+        if self.path.join(FORGET).exists() {
+            return Ok(false);
+        }
+        let file = self.store().join(RECORDS);
+        match file.metadata() {
+            Ok(known) => Ok(known.len() > 0),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(RunError::path("read", &file)(error)),
+        }
+    }
+
+    /// Forgets what was done. Whoever is killed meanwhile leaves a mark that says so, by which
+    /// what is left counts as forgotten and not as damaged.
     ///
     /// # Errors
     /// What the system says.
     pub fn clear(&self) -> Result<(), RunError> {
+        let mark = self.path.join(FORGET);
+        let parts = [self.store(), self.logs()];
+        if Identity::is_absent(&self.path)
+            && !mark.exists()
+            && !parts.iter().any(|part| part.exists())
+        {
+            return Ok(());
+        }
+        let marked = File::create(&mark).and_then(|_| self.sync());
+        marked.map_err(RunError::path("write to", &self.path))?;
         let forget = Identity::remove(&self.path);
         forget.map_err(RunError::path("write to", &self.path))?;
-        for part in [self.store(), self.logs()] {
+        for part in parts {
             match fs::remove_dir_all(&part) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(RunError::path("remove", &part)(error));
@@ -119,7 +156,12 @@ impl Directory {
                 _ => {}
             }
         }
-        Ok(())
+        let unmarked = fs::remove_file(&mark).and_then(|()| self.sync());
+        unmarked.map_err(RunError::path("write to", &self.path))
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        File::open(&self.path)?.sync_all()
     }
 
     /// The error that says what is wrong with the directory.
@@ -148,67 +190,38 @@ fn refuse_foreign(path: &Path) -> Result<(), RunError> {
     })
 }
 
+/// Takes the lock, if it becomes free in time; whether it did.
+fn wait_for(lock: &File, waits: impl FnOnce(Option<u32>)) -> io::Result<bool> {
+    let start = Instant::now();
+    let mut waits = Some(waits);
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if start.elapsed() >= limits::LOCK_WAIT => {
+                return Ok(false);
+            }
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if let Some(waits) = waits.take() {
+            waits(holder(lock));
+        }
+        std::thread::sleep(limits::LOCK_PAUSE);
+    }
+}
+
 fn sign(lock: &mut File) -> io::Result<()> {
     lock.set_len(0)?;
     lock.rewind()?;
     writeln!(lock, "{}", std::process::id())
 }
 
-fn holder(lock: &File) -> Option<u32> {
+fn holder(mut lock: &File) -> Option<u32> {
     let mut text = String::new();
+    lock.rewind().ok()?;
     lock.take(32).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }
 
 #[cfg(test)]
-mod tests {
-    use russet_core::WorkflowId;
-
-    use super::*;
-
-    #[test]
-    fn a_directory_is_named_after_the_file() {
-        let path = Directory::default_path(Path::new("a/b/report.v2.yaml"));
-        assert_eq!(path, Path::new("report.v2.russet-data"));
-    }
-
-    #[test]
-    fn an_identity_is_kept_and_clearing_removes_what_was_done() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let directory = Directory::lock(&dir.path().join("new")).expect("locks");
-        assert_eq!(directory.identity().expect("reads"), None);
-        let id = WorkflowId::from_u128(7 << 80);
-        let identity = Identity::new(id, "w", Path::new("w.yaml"), "f".into(), true);
-        identity.write(directory.path()).expect("writes");
-        fs::create_dir(directory.store()).expect("makes");
-        assert_eq!(directory.identity().expect("reads"), Some(identity));
-        directory.clear().expect("clears");
-        assert!(!directory.store().exists());
-        assert_eq!(directory.identity().expect("reads"), None);
-        drop(directory);
-        Directory::lock(&dir.path().join("new")).expect("is still ours");
-    }
-
-    #[test]
-    fn what_belongs_to_something_else_is_left_alone() {
-        let dir = tempfile::tempdir().expect("a directory");
-        fs::create_dir(dir.path().join(STORE)).expect("makes");
-        let refused = Directory::lock(dir.path()).expect_err("is refused");
-        assert!(refused.to_string().contains("it holds store"), "{refused}");
-        let entries = fs::read_dir(dir.path()).expect("reads").count();
-        assert_eq!(entries, 1, "nothing was added");
-    }
-
-    #[test]
-    fn an_identity_that_cannot_be_read_is_damage() {
-        let dir = tempfile::tempdir().expect("a directory");
-        let directory = Directory::lock(dir.path()).expect("locks");
-        fs::write(dir.path().join("run.json"), "{").expect("writes");
-        let text = directory.identity().expect_err("is damaged").to_string();
-        assert!(
-            text.contains("is damaged: run.json cannot be read"),
-            "{text}"
-        );
-        directory.clear().expect("can be cleared");
-    }
-}
+mod tests;

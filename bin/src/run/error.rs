@@ -7,6 +7,8 @@ use russet_backends::embedded::OpenError;
 use russet_core::NameError;
 use russet_engine::{EngineError, StoreError};
 
+use super::limits;
+use crate::text::on_one_line;
 use crate::workflow::WorkflowError;
 
 /// Why a workflow was not run to its end. Tasks that fail are no such reason.
@@ -35,19 +37,32 @@ pub enum RunError {
         /// The process, as far as it is known.
         holder: Option<u32>,
     },
-    /// The data directory belongs to another workflow.
-    #[error("{} does not hold this workflow: {} has changed since it was started there, or is another file; --fresh forgets what was done and starts over, --data-dir names another directory", dir.display(), file.display())]
+    /// The workflow has changed since it was started.
+    #[error("{} holds {} as it was when it was started there, and it has changed since: --retry-failed keeps what succeeded and runs the rest as the file now says, --fresh forgets what was done and starts over, --data-dir names another directory", dir.display(), file.display())]
     Changed {
         /// The data directory.
         dir: PathBuf,
         /// The workflow file.
         file: PathBuf,
     },
-    /// Resources are to be counted that were left out when the workflow was started.
-    #[error(
-        "--capacity: this workflow was started without it, so its tasks' resources are not counted: go on without --capacity, or start over with --fresh"
-    )]
-    Uncounted,
+    /// The data directory belongs to another workflow.
+    #[error("{} belongs to {owner}, which is not {}: name another directory with --data-dir; --fresh would forget what was done for {owner}", dir.display(), file.display())]
+    Owned {
+        /// The data directory.
+        dir: PathBuf,
+        /// The workflow file that it was made for.
+        owner: String,
+        /// The workflow file.
+        file: PathBuf,
+    },
+    /// Tasks have changed that have succeeded.
+    #[error("--retry-failed keeps what succeeded, but {} now says otherwise about {}: put it back as it was, or start over with --fresh", file.display(), names(tasks))]
+    Kept {
+        /// The workflow file.
+        file: PathBuf,
+        /// The tasks.
+        tasks: Vec<String>,
+    },
     /// The data directory holds something that is not of a run.
     #[error("{} is not the data directory of a `russet run`: it holds {entry}; name another directory with --data-dir", dir.display())]
     Foreign {
@@ -112,11 +127,11 @@ impl RunError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Workflow(_) | Self::Name(_) => "invalid_workflow",
-            Self::Option { .. } | Self::Uncounted => "invalid",
+            Self::Option { .. } => "invalid",
             Self::Directory { .. } => "unusable",
             Self::Locked { .. } => "locked",
-            Self::Changed { .. } => "changed",
-            Self::Foreign { .. } | Self::Events { .. } => "foreign",
+            Self::Changed { .. } | Self::Kept { .. } => "changed",
+            Self::Owned { .. } | Self::Foreign { .. } | Self::Events { .. } => "foreign",
             Self::Damaged { .. } | Self::Open(_) => "damaged",
             Self::System { .. } | Self::Engine(_) | Self::Worker(_) => "failed",
         }
@@ -144,6 +159,19 @@ fn why(error: &russet::Error) -> String {
     problem.map_or_else(|| error.to_string(), |problem| problem.detail.clone())
 }
 
-fn by(holder: Option<u32>) -> String {
+/// The process that holds a lock, in words.
+pub(super) fn by(holder: Option<u32>) -> String {
     holder.map_or_else(String::new, |pid| format!(" (process {pid})"))
+}
+
+/// A few tasks by name, and how many others there are.
+fn names(tasks: &[String]) -> String {
+    let shown = tasks.iter().take(limits::PATH_NAMES);
+    let shown: Vec<_> = shown
+        .map(|name| on_one_line(name, limits::SHOWN_CHARS))
+        .collect();
+    match tasks.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }

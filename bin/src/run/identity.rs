@@ -7,46 +7,68 @@ use std::path::Path;
 use russet_core::WorkflowId;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::Conditions;
 use super::limits;
 
 const FILE: &str = "run.json";
 const NEXT: &str = "run.json.next";
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// The content of `run.json`. It is written when the store has been made and before anything
-/// is submitted, so that a store that was cut off does not count, and a submission that was cut
-/// off is repeated under the same identity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// is submitted, so that a submission that was cut off is repeated under the same identity, and
+/// a store that holds tasks has an identity beside it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Identity {
     format: u32,
     /// The workflow's name, for people to read.
     pub workflow: String,
-    /// Where its file was, for people to read.
+    /// Where its file was.
     pub file: String,
     /// What the file says.
     pub fingerprint: String,
-    /// Its identity in the store.
+    /// What was submitted: the whole workflow first, then what was to run once more.
+    pub rounds: Vec<Round>,
+    /// The most that any session had.
+    pub conditions: Conditions,
+}
+
+/// One submission.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Round {
+    /// Its identity in the store, which those of its tasks follow.
     pub id: WorkflowId,
-    /// The tasks name the resources that they need.
-    pub counted: bool,
+    /// How many tasks the file had.
+    pub tasks: usize,
 }
 
 impl Identity {
     pub fn new(
-        id: WorkflowId,
+        round: Round,
         workflow: &str,
         file: &Path,
         fingerprint: String,
-        counted: bool,
+        conditions: Conditions,
     ) -> Self {
         Self {
             format: FORMAT,
             workflow: workflow.to_owned(),
             file: file.display().to_string(),
             fingerprint,
-            id,
-            counted,
+            rounds: vec![round],
+            conditions,
         }
+    }
+
+    /// The newest submission.
+    pub fn newest(&self) -> Round {
+        *self.rounds.last().expect("checked when it was read")
+    }
+
+    /// Whether it is the identity of this workflow file, wherever that is seen from.
+    pub fn is_of(&self, file: &Path) -> bool {
+        let known = Path::new(&self.file);
+        let same = || Some(known.canonicalize().ok()? == file.canonicalize().ok()?);
+        known == file || same() == Some(true)
     }
 
     /// The identity in a directory; `None` when there is none.
@@ -68,7 +90,15 @@ impl Identity {
             let why = format!("{FILE} has format {}, not {FORMAT}", identity.format);
             return Err(refused(why));
         }
+        if identity.rounds.is_empty() {
+            return Err(refused(format!("{FILE} names no submission")));
+        }
         Ok(Some(identity))
+    }
+
+    /// Whether a directory has none.
+    pub fn is_absent(dir: &Path) -> bool {
+        !dir.join(FILE).exists()
     }
 
     /// Removes the identity of a directory, durably.

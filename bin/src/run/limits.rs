@@ -34,6 +34,8 @@ pub const OUTPUT_BYTES: u64 = 2 * 1024;
 pub const LOCK_WAIT: Duration = Duration::from_secs(3);
 /// How often the lock is tried meanwhile.
 pub const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// How often what did not succeed can be submitted once more.
+pub const ROUNDS: usize = 500;
 /// Size of the file that says which workflow a data directory belongs to.
 pub const IDENTITY_BYTES: u64 = 64 * 1024;
 /// Most leases that are given back in one transaction.
@@ -46,7 +48,15 @@ pub const FAILURES: usize = 100;
 pub const PATH_NAMES: usize = 8;
 /// Longest name or message on one line of the display, in characters.
 pub const SHOWN_CHARS: usize = 100;
+/// Longest bar of the display, in characters.
+pub const BAR_CHARS: usize = 30;
+/// Shortest bar that tells anything, in characters.
+pub const BAR_CHARS_LEAST: usize = 5;
+/// Columns and lines of a terminal that does not say how many it has.
+pub const TERMINAL: (usize, usize) = (80, 24);
 /// How often bars move although nothing happens.
 pub const REDRAW: Duration = Duration::from_millis(100);
+/// How long bars stay as they are at least, however much happens.
+pub const REDRAW_PAUSE: Duration = Duration::from_millis(50);
 /// Tasks on one page when an earlier run is looked through.
 pub const PAGE: usize = 1_000;

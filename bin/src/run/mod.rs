@@ -4,13 +4,17 @@
 //! at any moment, the same command goes on where it was: what was recorded as finished is never
 //! done again, and what was running is taken back and started anew.
 
+mod again;
+mod batch;
 mod capacity;
+mod conditions;
 mod conductor;
 mod directory;
 mod error;
 mod events;
 mod fingerprint;
 mod identity;
+mod known;
 pub mod limits;
 mod observed;
 mod plan;
@@ -33,7 +37,7 @@ pub use session::run;
 /// What to run, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The workflow file.
+    /// The workflow file; `-` for standard input.
     pub file: PathBuf,
     /// Where the run keeps its state; `None`: beside the current directory's other content,
     /// named after the file.
@@ -44,7 +48,7 @@ pub struct Options {
     /// What sleeps are divided by.
     pub speedup: f64,
     /// What the tasks that run at once may use together; what is not named is not limited.
-    /// `None`: resources are not counted.
+    /// `None`: nothing is.
     pub capacity: Option<Vec<(String, u64)>>,
     /// Where to write one JSON object for each event.
     pub events: Option<PathBuf>,
@@ -52,8 +56,17 @@ pub struct Options {
     pub json: bool,
     /// Forget what an earlier run did.
     pub fresh: bool,
+    /// Run once more what did not succeed, as the file now says.
+    pub retry_failed: bool,
     /// What to show meanwhile and at the end.
     pub display: Display,
+}
+
+impl Options {
+    /// Whether the workflow comes from standard input.
+    pub fn is_stdin(&self) -> bool {
+        self.file.as_os_str() == "-"
+    }
 }
 
 /// How a run ended.

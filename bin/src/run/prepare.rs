@@ -5,13 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use russet_backends::embedded::{Embedded, EmbeddedOptions, OpenError};
-use russet_core::{Millis, QueueConfig, Record, RecordKey, Status, Task, View};
-use russet_engine::{Backend, Clock, Entropy, Store};
+use russet_core::{QueueConfig, Status, Task};
+use russet_engine::{Backend, Clock, Entropy, Listing, Store};
 
+use super::again::Again;
+use super::conditions::Conditions;
 use super::directory::Directory;
 use super::events::EventsFile;
 use super::fingerprint::fingerprint;
-use super::identity::Identity;
+use super::identity::{Identity, Round};
+use super::known::Known;
 use super::observed::{expect, observed};
 use super::plan::Plan;
 use super::{Options, RunError, limits, takeover};
@@ -24,8 +27,17 @@ pub(super) struct Prepared {
     pub events: Option<Arc<EventsFile>>,
     /// All tasks in the order of the file; empty when nothing was submitted yet.
     pub tasks: Vec<Arc<Task>>,
-    /// Whether the tasks name the resources that they need.
-    pub counted: bool,
+    /// The most that this session and those before it had.
+    pub conditions: Conditions,
+    /// Whether some tasks were submitted once more.
+    pub is_retried: bool,
+}
+
+impl Prepared {
+    /// Whether anything is left to do.
+    pub fn has_work(&self) -> bool {
+        has_work(&self.tasks)
+    }
 }
 
 /// The clock and the randomness of a session.
@@ -46,7 +58,8 @@ pub(super) fn queue_config() -> QueueConfig {
     }
 }
 
-/// Opens the data directory for `workflow`, and takes back what a killed session had leased.
+/// Opens the data directory for `workflow`, takes back what a killed session had leased, and
+/// submits once more what did not succeed, if that is asked for.
 ///
 /// # Errors
 /// The directory is of another workflow, or cannot be used.
@@ -54,45 +67,62 @@ pub(super) async fn prepare(
     options: &Options,
     directory: &Directory,
     mut workflow: Workflow,
+    conditions: Conditions,
     seams: &Seams,
 ) -> Result<Prepared, RunError> {
     let fingerprint = fingerprint(&workflow);
-    let known = known(options, directory, &fingerprint)?;
-    if known.is_none() {
+    let identity = known(options, directory, &fingerprint)?;
+    if identity.is_none() {
+        if !options.fresh {
+            refuse_orphans(directory, seams.clock.clone()).await?;
+        }
         let observed = observed(directory, seams.clock.clone()).await;
         directory.clear()?;
         expect(&mut workflow, &observed);
     }
     let store = open(directory, seams.clock.clone())?;
-    let identity = match known {
+    let mut identity = match identity {
         Some(known) => known,
-        None => begin(options, directory, &workflow, fingerprint, seams)?,
-    };
-    let plan = Arc::new(Plan::new(identity.id, workflow));
-    let mut tasks = stored(&plan, store.as_ref(), directory).await?;
-    let path = options.events.as_deref();
-    let events = path.map(|path| open_events(path, &plan, &tasks));
-    let events = events.transpose()?.map(Arc::new);
-    let held = |task: &&Arc<Task>| task.status == Status::Running;
-    let running: Vec<_> = tasks.iter().filter(held).cloned().collect();
-    if !running.is_empty() {
-        let (clock, entropy) = (seams.clock.as_ref(), seams.entropy.as_ref());
-        let view = view(&plan);
-        let released = takeover::release(store.as_ref(), &view, &running, clock, entropy).await?;
-        if let Some(events) = &events {
-            events.write(&released);
-            events.check()?;
+        None => {
+            let id = Plan::identity(seams.clock.now(), seams.entropy.next_u64());
+            let tasks = workflow.tasks.len();
+            let (name, file) = (&workflow.name, &options.file);
+            let round = Round { id, tasks };
+            let identity = Identity::new(round, name, file, fingerprint.clone(), conditions);
+            directory.keep(&identity)?;
+            identity
         }
-        tasks = stored(&plan, store.as_ref(), directory).await?;
+    };
+    let again = Again {
+        options,
+        directory,
+        store: &store,
+        seams,
+        workflow: &workflow,
+        fingerprint: &fingerprint,
+    };
+    let known = known_tasks(&again, &mut identity).await?;
+    let plan = Arc::new(plan(&identity, &known, workflow));
+    let tasks = in_order(&plan, &known, directory)?;
+    if has_work(&tasks) && identity.conditions.widen(conditions) {
+        directory.keep(&identity)?;
     }
+    let first = identity.rounds[0];
+    let path = options.events.as_deref();
+    let events = path.map(|path| open_events(path, &plan, first, &tasks));
     let queue = store.clone();
     Ok(Prepared {
         plan,
         backend: Backend { store, queue },
-        events,
+        events: events.transpose()?.map(Arc::new),
         tasks,
-        counted: identity.counted,
+        conditions: identity.conditions,
+        is_retried: identity.rounds.len() > 1,
     })
+}
+
+fn has_work(tasks: &[Arc<Task>]) -> bool {
+    tasks.is_empty() || tasks.iter().any(|task| !task.status.is_terminal())
 }
 
 /// The run that is to go on; `None` when one is to begin.
@@ -105,34 +135,36 @@ fn known(
         return Ok(None);
     }
     let known = directory.identity()?;
-    if let Some(known) = &known {
-        if known.fingerprint != fingerprint {
-            return Err(RunError::Changed {
-                dir: directory.path().to_owned(),
-                file: options.file.clone(),
-            });
-        }
-        if options.capacity.is_some() && !known.counted {
-            return Err(RunError::Uncounted);
-        }
+    let other = known.as_ref();
+    let Some(other) = other.filter(|known| known.fingerprint != fingerprint) else {
+        return Ok(known);
+    };
+    let (dir, file) = (directory.path().to_owned(), options.file.clone());
+    if !other.is_of(&file) {
+        let owner = other.file.clone();
+        return Err(RunError::Owned { dir, owner, file });
     }
-    Ok(known)
+    match options.retry_failed {
+        true => Ok(known),
+        false => Err(RunError::Changed { dir, file }),
+    }
 }
 
-/// Makes the directory this workflow's.
-fn begin(
-    options: &Options,
-    directory: &Directory,
-    workflow: &Workflow,
-    fingerprint: String,
-    seams: &Seams,
-) -> Result<Identity, RunError> {
-    let id = Plan::identity(seams.clock.now(), seams.entropy.next_u64());
-    let (name, counted) = (&workflow.name, options.capacity.is_some());
-    let identity = Identity::new(id, name, &options.file, fingerprint, counted);
-    let write = identity.write(directory.path());
-    write.map_err(RunError::path("write to", directory.path()))?;
-    Ok(identity)
+/// Tasks that nothing says whose they are must not be taken for the remains of a run that never
+/// began.
+async fn refuse_orphans(directory: &Directory, clock: Arc<dyn Clock>) -> Result<(), RunError> {
+    if !directory.has_records()? {
+        return Ok(());
+    }
+    let store = open(directory, clock)?;
+    let any = Listing {
+        limit: 1,
+        ..Listing::default()
+    };
+    if store.list(&any).await?.items.is_empty() {
+        return Ok(());
+    }
+    Err(directory.damaged("run.json, which says whose tasks these are, is missing"))
 }
 
 fn open(directory: &Directory, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, RunError> {
@@ -147,43 +179,54 @@ fn open(directory: &Directory, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, R
     })
 }
 
-/// All tasks of the run, or none when they were never submitted.
-async fn stored(
-    plan: &Plan,
-    store: &dyn Store,
-    directory: &Directory,
-) -> Result<Vec<Arc<Task>>, RunError> {
-    let partition = plan.id.partition();
-    let workflow = store
-        .get(partition, &[RecordKey::Workflow(plan.id)])
-        .await?;
-    let submitted = workflow.iter().flatten();
-    let mut submitted = submitted.filter(|found| matches!(found.record, Record::Workflow(_)));
-    if submitted.next().is_none() {
-        return Ok(Vec::new());
+/// What is known of the tasks once nobody holds any of them, and once what is to run again has
+/// been submitted again.
+async fn known_tasks(again: &Again<'_>, identity: &mut Identity) -> Result<Known, RunError> {
+    let Again { store, seams, .. } = again;
+    let mut known = Known::read(*store, &identity.rounds).await?;
+    let running = known.those(|status| status == Status::Running);
+    if !running.is_empty() {
+        let (clock, entropy) = (seams.clock.as_ref(), seams.entropy.as_ref());
+        takeover::release(*store, &running, clock, entropy).await?;
+        known = Known::read(*store, &identity.rounds).await?;
     }
-    let tasks = takeover::tasks(store, partition, plan.task_ids()).await?;
-    let each = tasks.into_iter().enumerate();
-    each.map(|(position, task)| {
-        let missing = || directory.damaged(format!("task {:?} is missing", plan.name(position)));
-        task.ok_or_else(missing)
-    })
-    .collect()
+    if again.submit(identity, &known).await? {
+        known = Known::read(*store, &identity.rounds).await?;
+    }
+    Ok(known)
 }
 
-fn open_events(path: &Path, plan: &Arc<Plan>, tasks: &[Arc<Task>]) -> Result<EventsFile, RunError> {
+fn plan(identity: &Identity, known: &Known, workflow: Workflow) -> Plan {
+    let id = identity.newest().id;
+    if known.is_empty() {
+        return Plan::new(id, workflow);
+    }
+    let specs = workflow.tasks.iter().enumerate();
+    let kept = specs.map(|(position, spec)| {
+        let task = known.get(&spec.name)?.id;
+        (task != Plan::numbered(id, position)).then_some(task)
+    });
+    let kept: Vec<_> = kept.collect();
+    Plan::keeping(id, workflow, &kept)
+}
+
+/// All tasks of the run, or none when they were never submitted.
+fn in_order(plan: &Plan, known: &Known, directory: &Directory) -> Result<Vec<Arc<Task>>, RunError> {
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let tasks = known.tasks(&plan.workflow);
+    tasks.map_err(|name| directory.damaged(format!("task {name:?} is missing")))
+}
+
+fn open_events(
+    path: &Path,
+    plan: &Arc<Plan>,
+    first: Round,
+    tasks: &[Arc<Task>],
+) -> Result<EventsFile, RunError> {
     if tasks.is_empty() {
         return EventsFile::start(path, plan.clone());
     }
-    EventsFile::resume(path, plan.clone(), tasks)
-}
-
-fn view(plan: &Plan) -> View {
-    View {
-        partition: plan.id.partition(),
-        split: false,
-        max_clock_skew: Millis::ZERO,
-        queue_defaults: queue_config(),
-        ..View::default()
-    }
+    EventsFile::resume(path, plan.clone(), first.id, tasks)
 }

@@ -1,36 +1,54 @@
 //! One session of a run, from the command line to the summary.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use russet_core::{Resources, Status};
 use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 
-use super::capacity::capacity;
+use super::capacity::{capacity, unneeded};
+use super::conditions::{Conditions, conditions, runs_commands};
 use super::conductor::{Conductor, Finish};
 use super::directory::Directory;
+use super::error::by;
 use super::events::Recorder;
 use super::prepare::{Prepared, Seams, prepare, queue_config};
 use super::progress::{Board, Progress};
 use super::stop::Signals;
-use super::summary::{Conditions, Summary};
-use super::worker::{Setup, Shell, Working, log_path};
+use super::summary::Summary;
+use super::worker::{Setup, Shell, Working};
 use super::{Display, Ended, Options, RunError, limits, takeover};
-use crate::workflow::{self, Work, Workflow};
+use crate::text::{counted, lasting};
+use crate::workflow::{self, Workflow};
 
 /// Runs a workflow file to its end, or goes on with it.
 ///
 /// # Errors
 /// [`RunError`]; a task that fails is no error.
 pub fn run(options: &Options) -> Result<Ended, RunError> {
-    let workflow = workflow::read(&options.file)?;
+    let path = data_dir(options)?;
+    let workflow = match options.is_stdin() {
+        true => workflow::read_stdin()?,
+        false => workflow::read(&options.file)?,
+    };
     let conditions = conditions(options, &workflow)?;
     let limited = options.capacity.as_deref();
     let limited = limited.map(|amounts| capacity(amounts, &workflow));
     let capacity = limited.transpose()?;
-    let path = options.data_dir.clone();
-    let path = path.unwrap_or_else(|| Directory::default_path(&options.file));
-    let directory = Directory::lock(&path)?;
+    let tells = options.display != Display::Silent;
+    for unknown in unneeded(options.capacity.as_deref().unwrap_or_default(), &workflow) {
+        if tells {
+            eprintln!("warning: --capacity: {unknown}");
+        }
+    }
+    let directory = Directory::lock(&path, |holder| {
+        if tells {
+            let (dir, by) = (path.display(), by(holder));
+            let wait = lasting(limits::LOCK_WAIT);
+            eprintln!("{dir} is in use by another `russet run`{by}: waiting up to {wait}");
+        }
+    })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -44,44 +62,16 @@ pub fn run(options: &Options) -> Result<Ended, RunError> {
     runtime.block_on(session.run(workflow))
 }
 
-/// # Errors
-/// A number that cannot be.
-fn conditions(options: &Options, workflow: &Workflow) -> Result<Conditions, RunError> {
-    let refused = |option, why| Err(RunError::Option { option, why });
-    let most = limits::CONCURRENCY;
-    let concurrency = options
-        .concurrency
-        .unwrap_or_else(|| default_concurrency(workflow));
-    if !(1..=most).contains(&concurrency) {
-        return refused(
-            "concurrency",
-            format!("{concurrency} is not a number from 1 to {most}"),
-        );
+/// Where the run keeps its state.
+fn data_dir(options: &Options) -> Result<PathBuf, RunError> {
+    match &options.data_dir {
+        Some(path) => Ok(path.clone()),
+        None if options.is_stdin() => Err(RunError::Option {
+            option: "data-dir",
+            why: "name a directory for the workflow that comes from standard input, which has no file's name to go by".to_owned(),
+        }),
+        None => Ok(Directory::default_path(&options.file)),
     }
-    let speedup = options.speedup;
-    if !limits::SPEEDUP.contains(&speedup) {
-        let (least, most) = (limits::SPEEDUP.start(), limits::SPEEDUP.end());
-        return refused(
-            "speedup",
-            format!("{speedup} is not a number from {least} to {most}"),
-        );
-    }
-    Ok(Conditions {
-        concurrency,
-        speedup,
-    })
-}
-
-fn default_concurrency(workflow: &Workflow) -> usize {
-    if runs_commands(workflow) {
-        return std::thread::available_parallelism().map_or(1, usize::from);
-    }
-    limits::SLEEPERS
-}
-
-fn runs_commands(workflow: &Workflow) -> bool {
-    let mut works = workflow.tasks.iter().map(|task| &task.work);
-    works.any(|work| matches!(work, Work::Run(_)))
 }
 
 struct Session<'a> {
@@ -98,23 +88,56 @@ impl Session<'_> {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy::new()),
         };
-        let mut prepared = prepare(self.options, self.directory, workflow, &seams).await?;
+        let (options, directory) = (self.options, self.directory);
+        let conditions = self.conditions;
+        let mut prepared = prepare(options, directory, workflow, conditions, &seams).await?;
+        let had_work = prepared.has_work();
         let mut finish = Finish::Done;
-        let live = |task: &Arc<russet_core::Task>| !task.status.is_terminal();
-        if prepared.tasks.is_empty() || prepared.tasks.iter().any(live) {
+        if had_work {
             finish = self.work(&prepared, signals, seams).await?;
             prepared.tasks = self.tasks(&prepared).await?;
-        } else if self.options.display != Display::Silent {
-            eprintln!(
-                "{}: already done in {}; --fresh starts over",
-                prepared.plan.workflow.name,
-                self.directory.path().display()
-            );
         }
         if let Some(events) = &prepared.events {
             events.finish()?;
         }
-        self.report(&prepared, finish)
+        let summary = self.summary(&prepared);
+        if !had_work {
+            self.tell_that_it_had_ended(&prepared, &summary);
+        }
+        self.report(&summary)?;
+        if finish == Finish::Stopped {
+            eprintln!("stopped; to go on: {}", command(None));
+            return Ok(Ended::Interrupted);
+        }
+        if summary.is_success() {
+            return Ok(Ended::Successfully);
+        }
+        if had_work && self.tells() {
+            let again = command(Some("--retry-failed"));
+            eprintln!("to run what did not succeed once more, when the cause is gone: {again}");
+        }
+        Ok(Ended::Unsuccessfully)
+    }
+
+    fn tells(&self) -> bool {
+        self.options.display != Display::Silent
+    }
+
+    fn tell_that_it_had_ended(&self, prepared: &Prepared, summary: &Summary) {
+        if !self.tells() {
+            return;
+        }
+        let (name, dir) = (
+            &prepared.plan.workflow.name,
+            self.directory.path().display(),
+        );
+        if summary.is_success() {
+            return eprintln!("{name}: already done in {dir}; --fresh starts over");
+        }
+        eprintln!(
+            "{name}: already ended in {dir}: {}; fix the cause and run again with --retry-failed (finished tasks are kept), or --fresh to start over",
+            summary.unsuccessful()
+        );
     }
 
     /// Works until every task has ended, or the user has stopped it.
@@ -134,7 +157,7 @@ impl Session<'_> {
         let progress = Progress::new(self.options.display, &plan.workflow.name, &board);
         self.greet(prepared, &progress, &board);
         if prepared.tasks.is_empty() {
-            scheduler.submit(plan.submission(prepared.counted)?).await?;
+            scheduler.submit(plan.submission()?).await?;
         }
         let succeeded = prepared
             .tasks
@@ -171,15 +194,17 @@ impl Session<'_> {
     }
 
     fn greet(&self, prepared: &Prepared, progress: &Progress, board: &Board) {
-        let tasks = board.total();
+        let tasks = counted(board.total() as u64, "task");
         let (ended, at_once) = (board.ended(), self.conditions.concurrency);
         let (name, dir) = (
             &prepared.plan.workflow.name,
             self.directory.path().display(),
         );
         progress.say(&match ended {
-            0 => format!("{name}: {tasks} tasks, {at_once} at once, data in {dir}"),
-            _ => format!("{name}: going on with {ended} of {tasks} tasks done, {at_once} at once, data in {dir}"),
+            0 => format!("{name}: {tasks}, {at_once} at once, data in {dir}"),
+            _ => format!(
+                "{name}: going on with {ended} of {tasks} done, {at_once} at once, data in {dir}"
+            ),
         });
     }
 
@@ -191,29 +216,25 @@ impl Session<'_> {
         all.ok_or_else(|| self.directory.damaged("a task is missing"))
     }
 
-    fn report(&self, prepared: &Prepared, finish: Finish) -> Result<Ended, RunError> {
+    fn summary(&self, prepared: &Prepared) -> Summary {
+        // A makespan that spans what led to another try says nothing about the order of tasks.
+        let conditions = (!prepared.is_retried).then_some(prepared.conditions);
         let logs = self.directory.logs();
-        let log = |task: &str| log_path(&logs, task).display().to_string();
-        let summary = Summary::new(&prepared.plan, &prepared.tasks, self.conditions, log);
-        let silent = self.options.display == Display::Silent;
-        match (self.options.json, silent) {
-            (false, false) => print(summary.to_string())?,
-            (false, true) => {}
-            (true, _) => {
-                if !silent {
+        Summary::new(&prepared.plan, &prepared.tasks, conditions, &logs)
+    }
+
+    fn report(&self, summary: &Summary) -> Result<(), RunError> {
+        match (self.options.json, self.tells()) {
+            (false, true) => print(summary.to_string())?,
+            (false, false) => {}
+            (true, tells) => {
+                if tells {
                     eprint!("{summary}");
                 }
                 print(format!("{}\n", summary.json()))?;
             }
         }
-        if finish == Finish::Stopped {
-            eprintln!("stopped; to go on: {}", same_command());
-            return Ok(Ended::Interrupted);
-        }
-        Ok(match summary.is_success() {
-            true => Ended::Successfully,
-            false => Ended::Unsuccessfully,
-        })
+        Ok(())
     }
 }
 
@@ -244,10 +265,11 @@ fn print(text: String) -> Result<(), RunError> {
     }
 }
 
-/// The command line that goes on with this run.
-fn same_command() -> String {
+/// The command line that goes on with this run, with one more option if need be.
+fn command(more: Option<&str>) -> String {
     let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    let words: Vec<_> = words.filter(|word| word != "--fresh").collect();
-    let quoted = shlex::try_join(words.iter().map(String::as_str));
-    quoted.unwrap_or_else(|_| "the same command".to_owned())
+    let once = |word: &String| word == "--fresh" || word == "--retry-failed";
+    let words: Vec<_> = words.filter(|word| !once(word)).collect();
+    let words = words.iter().map(String::as_str).chain(more);
+    shlex::try_join(words).unwrap_or_else(|_| "the same command".to_owned())
 }

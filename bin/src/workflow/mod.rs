@@ -27,5 +27,5 @@ mod testing;
 pub use duration::{DurationError, parse_duration};
 pub use error::{Problem, WorkflowError};
 pub use graph::{CriticalPath, cycles};
-pub use read::{parse, read};
+pub use read::{parse, read, read_stdin};
 pub use spec::{Dependency, Format, IfUnsatisfied, On, TaskSpec, Work, Workflow};

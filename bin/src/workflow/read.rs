@@ -10,16 +10,25 @@ use super::{Workflow, WorkflowError, limits, russet, wfformat};
 ///
 /// `.json` is read as JSON, `.yaml` and `.yml` as YAML; otherwise what begins with `{` is JSON.
 pub fn read(file: &Path) -> Result<Workflow, WorkflowError> {
-    let unreadable = |reason| WorkflowError::Unreadable {
+    let opened = File::open(file).map_err(|reason| WorkflowError::Unreadable {
         file: file.to_owned(),
         reason,
-    };
+    })?;
+    read_from(file, opened)
+}
+
+/// Reads and checks a workflow that comes from standard input.
+pub fn read_stdin() -> Result<Workflow, WorkflowError> {
+    read_from(Path::new("stdin"), std::io::stdin())
+}
+
+fn read_from(file: &Path, from: impl Read) -> Result<Workflow, WorkflowError> {
     let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(unreadable)?;
-    opened
-        .take(limits::FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    let read = from.take(limits::FILE_BYTES + 1).read_to_end(&mut bytes);
+    read.map_err(|reason| WorkflowError::Unreadable {
+        file: file.to_owned(),
+        reason,
+    })?;
     parse(file, &bytes)
 }
 

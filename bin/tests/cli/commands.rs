@@ -51,3 +51,24 @@ fn an_unknown_command_is_bad_input() {
     assert!(run(&["taks"]).error(2).contains("tasks"));
     assert_eq!(run(&["--json", "taks"]).problem()["code"], "usage");
 }
+
+#[test]
+fn a_negative_number_is_told_what_it_may_be() {
+    let cases: [(&[&str], &str); 6] = [
+        (&["run", "w.yaml", "--concurrency", "-1"], "1 to 10000"),
+        (&["submit", "-t", "x", "--max-retries", "-1"], "0..=10000"),
+        (&["submit", "-t", "x", "--priority", "-1"], "0..=9"),
+        (&["worker", "--exec", "x", "--concurrency", "-1"], "1..="),
+        (&["tasks", "list", "--limit", "-1"], "a whole number"),
+        (
+            &["queues", "configure", "q", "--concurrency", "-1"],
+            "a number of tasks",
+        ),
+    ];
+    for (arguments, range) in cases {
+        let ran = run(arguments);
+        let said = ran.error(2);
+        assert!(said.contains("invalid value '-1'"), "{said}");
+        assert!(said.contains(range), "{said}");
+    }
+}

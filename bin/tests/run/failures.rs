@@ -77,7 +77,7 @@ fn what_is_not_needed_is_no_failure() {
   after: {run: exit 1, depends_on: [alarm]}",
     );
     let ran = world.run(&["w.yaml"]).ended(0);
-    let said = "w: 1 of 3 tasks succeeded, 2 cancelled (2 not needed); 1 attempts\n";
+    let said = "w: 1 of 3 tasks succeeded, 2 cancelled (2 not needed); 1 attempt\n";
     assert!(ran.stdout.starts_with(said), "{}", ran.stdout);
 }
 

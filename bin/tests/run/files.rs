@@ -99,12 +99,13 @@ fn a_finished_run_is_not_run_again() {
         .run(&["w.yaml", "--json", "--events", "late"])
         .ended(1);
     assert_eq!(first.totals(), second.totals());
-    let said = "w: already done in w.russet-data; --fresh starts over\n";
+    let said = "w: already ended in w.russet-data: 1 dead; fix the cause and run again with --retry-failed (finished tasks are kept), or --fresh to start over\n";
     assert!(second.stderr.starts_with(said), "{}", second.stderr);
     let summary = |stderr: &str| {
         stderr
             .lines()
             .skip_while(|line| !line.starts_with("w: 1 of 2"))
+            .take_while(|line| !line.starts_with("to run what did not succeed"))
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
@@ -133,4 +134,50 @@ fn the_json_line_is_as_documented() {
         (quiet.stdout.trim_end(), quiet.stderr.as_str()),
         (line.as_str(), "")
     );
+}
+
+#[test]
+fn the_bound_is_that_of_what_was_run() {
+    let world = World::with("tasks: {a: {sleep: 300ms}, b: {sleep: 300ms, depends_on: [a]}}");
+    let first = world.run(&["w.yaml", "--speedup", "3"]).ended(0);
+    assert!(
+        first
+            .stdout
+            .contains(" times the bound 0.200 s; longest path 0.200 s: a, then b\n"),
+        "{}",
+        first.stdout
+    );
+    for more in [
+        &["w.yaml"][..],
+        &["w.yaml", "--speedup", "30", "--concurrency", "1"],
+    ] {
+        let again = world.run(more).ended(0);
+        assert_eq!(again.stdout, first.stdout);
+        assert_eq!(
+            again.stderr,
+            "w: already done in w.russet-data; --fresh starts over\n"
+        );
+    }
+}
+
+#[test]
+fn a_failed_run_is_compared_with_no_bound() {
+    let world = World::with("tasks: {a: {sleep: 10ms}, b: {run: 'false', max_retries: 0}}");
+    let ran = world.run(&["w.yaml"]).ended(1);
+    assert!(!ran.stdout.contains("bound"), "{}", ran.stdout);
+    let said = "\noutput of the commands: w.russet-data/logs/*.log\n";
+    assert!(ran.stdout.contains(said), "{}", ran.stdout);
+}
+
+#[test]
+fn one_task_is_no_plural() {
+    let world = World::with("tasks: {a: {sleep: 0}}");
+    let ran = world.run(&["w.yaml"]).ended(0);
+    assert!(
+        ran.stderr.starts_with("w: 1 task, 64 at once"),
+        "{}",
+        ran.stderr
+    );
+    let said = "w: 1 of 1 task succeeded; 1 attempt\n";
+    assert!(ran.stdout.starts_with(said), "{}", ran.stdout);
 }

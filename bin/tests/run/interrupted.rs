@@ -24,7 +24,7 @@ fn the_first_interrupt_lets_running_tasks_end_and_starts_no_more() {
     assert_eq!((totals.tasks, totals.succeeded, totals.attempts), (2, 1, 1));
     assert!(
         ran.stderr
-            .contains("w: 1 of 2 tasks succeeded, 1 not ended; 1 attempts\n")
+            .contains("w: 1 of 2 tasks succeeded, 1 not ended; 1 attempt\n")
     );
     assert!(ran.stderr.contains("stopped; to go on: "), "{}", ran.stderr);
     assert!(
@@ -79,7 +79,7 @@ fn no_command_outlives_a_run_that_is_killed() {
     let run = world.start(&["w.yaml"]);
     let pid = world.await_file("up");
     assert!(is_running(&pid));
-    run.kill();
+    assert!(run.kill());
     eventually("the end of a process", || (!is_running(&pid)).then_some(()));
     world.write("go", "");
     let totals = world.run(&["w.yaml", "--json"]).ended(0).totals();

@@ -7,4 +7,5 @@ mod interrupted;
 mod killed;
 mod refused;
 mod resources;
+mod retried;
 mod support;

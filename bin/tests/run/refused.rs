@@ -42,9 +42,15 @@ fn numbers_that_cannot_be() {
         world.run(&["w.yaml", option, value]).refused(message);
     }
     world
-        .run(&["w.yaml", "--speedup=-1"])
+        .run(&["w.yaml", "--speedup", "-1"])
         .refused("--speedup: -1 is not a number from 0.001 to 1000000000");
-    world.run(&["w.yaml", "--concurrency", "many"]).ended(2);
+    for number in ["many", "-1"] {
+        let ran = world.run(&["w.yaml", "--concurrency", number]).ended(2);
+        let said = format!(
+            "error: invalid value '{number}' for '--concurrency <N>': it is not a number from 1 to 10000\n"
+        );
+        assert!(ran.stderr.starts_with(&said), "{}", ran.stderr);
+    }
 }
 
 #[test]
@@ -53,7 +59,7 @@ fn a_workflow_that_has_changed() {
     world.run(&["w.yaml"]).ended(0);
     world.write("w.yaml", "tasks: {a: {run: 'echo b >> ran'}}");
     world.run(&["w.yaml"]).refused(
-        "w.russet-data does not hold this workflow: w.yaml has changed since it was started there, or is another file; --fresh forgets what was done and starts over, --data-dir names another directory",
+        "w.russet-data holds w.yaml as it was when it was started there, and it has changed since: --retry-failed keeps what succeeded and runs the rest as the file now says, --fresh forgets what was done and starts over, --data-dir names another directory",
     );
     // How it is written and run does not matter, only what it says.
     world.write(
@@ -78,10 +84,17 @@ fn a_data_directory_that_is_in_use() {
     let first = world.start(&["w.yaml"]);
     world.await_file("up");
     for more in [&["w.yaml"][..], &["w.yaml", "--fresh"]] {
-        world.run(more).refused(&format!(
-            "w.russet-data is in use by another `russet run` (process {}): wait until it ends, or name another directory with --data-dir",
+        let ran = world.run(more).ended(2);
+        let used = format!(
+            "w.russet-data is in use by another `russet run` (process {})",
             first.id()
-        ));
+        );
+        assert_eq!(
+            ran.stderr,
+            format!(
+                "{used}: waiting up to 3s\nerror: {used}: wait until it ends, or name another directory with --data-dir\n"
+            )
+        );
     }
     world.write("go", "");
     first.end().ended(0);
@@ -90,37 +103,84 @@ fn a_data_directory_that_is_in_use() {
 #[test]
 fn a_data_directory_that_is_damaged() {
     let world = World::with(ONE);
-    let store = "w.russet-data/store/russet.redb";
+    let store = world.path("w.russet-data/store/russet.redb");
     world.run(&["w.yaml"]).ended(0);
-    let whole = std::fs::read(world.path(store)).expect("reads");
+    let whole = std::fs::read(&store).expect("reads");
     let garbage = vec![0xa5; whole.len()];
     for content in [&garbage[..], b"", &whole[..whole.len() / 2]] {
-        std::fs::write(world.path(store), content).expect("writes");
-        let ran = world.run(&["w.yaml"]);
-        if content.is_empty() {
-            // Nothing is left: that is where a run begins.
-            ran.ended(0);
-            continue;
-        }
-        let ran = ran.ended(2);
-        assert!(
-            ran.stderr.starts_with("error: w.russet-data is damaged: "),
-            "{}",
-            ran.stderr
-        );
-        assert!(
-            ran.stderr.ends_with("; --fresh forgets what was done and starts over, --data-dir names another directory\n"),
-            "{}",
-            ran.stderr
+        std::fs::write(&store, content).expect("writes");
+        is_damaged(&world, "");
+    }
+    std::fs::remove_file(&store).expect("removes");
+    is_damaged(
+        &world,
+        "store/russet.redb, which says what was done, is missing or empty",
+    );
+    assert!(!store.exists());
+    world.write("w.russet-data/run.json", "{");
+    is_damaged(&world, "run.json cannot be read");
+    assert_eq!(world.read("ran"), "a\n", "nothing was done again");
+    world.run(&["w.yaml", "--fresh"]).ended(0);
+    assert_eq!(world.read("ran"), "a\na\n");
+}
+
+#[test]
+fn tasks_that_nothing_says_whose_they_are() {
+    let world = World::with(ONE);
+    world.run(&["w.yaml"]).ended(0);
+    std::fs::remove_file(world.path("w.russet-data/run.json")).expect("removes");
+    let why = "run.json, which says whose tasks these are, is missing";
+    is_damaged(&world, why);
+    is_damaged(&world, why);
+    assert_eq!(world.read("ran"), "a\n");
+    world.run(&["w.yaml", "--fresh"]).ended(0);
+    assert_eq!(world.read("ran"), "a\na\n");
+}
+
+#[track_caller]
+fn is_damaged(world: &World, why: &str) {
+    let ran = world.run(&["w.yaml"]).ended(2);
+    let said = format!("error: w.russet-data is damaged: {why}");
+    assert!(ran.stderr.starts_with(&said), "{}", ran.stderr);
+    let rest =
+        "; --fresh forgets what was done and starts over, --data-dir names another directory\n";
+    assert!(ran.stderr.ends_with(rest), "{}", ran.stderr);
+}
+
+#[test]
+fn a_data_directory_of_another_file() {
+    let world = World::with(ONE);
+    world.run(&["w.yaml"]).ended(0);
+    world.write("w.json", r#"{"tasks": {"b": {"run": "true"}}}"#);
+    for more in [&["w.json"][..], &["w.json", "--retry-failed"]] {
+        world.run(more).refused(
+            "w.russet-data belongs to w.yaml, which is not w.json: name another directory with --data-dir; --fresh would forget what was done for w.yaml",
         );
     }
-    std::fs::write(world.path("w.russet-data/run.json"), "{").expect("writes");
-    let ran = world.run(&["w.yaml"]).ended(2);
+    world.run(&["w.json", "--data-dir", "w2"]).ended(0);
+    let here = world.path("w.yaml");
+    let here = here.to_str().expect("text");
+    world.run(&[here, "--data-dir", "w.russet-data"]).ended(0);
+    assert_eq!(world.read("ran"), "a\n");
+}
+
+#[test]
+fn a_workflow_from_standard_input_without_a_directory() {
+    let world = World::new();
+    let ran = world.run_with(ONE, &["-"]);
+    ran.refused("--data-dir: name a directory for the workflow that comes from standard input, which has no file's name to go by");
+    for _ in 0..2 {
+        world.run_with(ONE, &["-", "--data-dir", "here"]).ended(0);
+    }
+    assert_eq!(world.read("ran"), "a\n");
+    let ran = world
+        .run_with("tasks:\n  - [", &["-", "--data-dir", "here"])
+        .ended(2);
     assert!(
+        ran.stderr.starts_with("error: stdin: line "),
+        "{}",
         ran.stderr
-            .starts_with("error: w.russet-data is damaged: run.json cannot be read")
     );
-    world.run(&["w.yaml", "--fresh"]).ended(0);
 }
 
 #[test]
@@ -168,19 +228,4 @@ fn problems_are_json_for_who_asks_for_json() {
     assert_eq!(ran.stdout, "");
     let problem: serde_json::Value = serde_json::from_str(&ran.stderr).expect("is JSON");
     assert_eq!(problem["code"], "invalid_workflow");
-}
-
-#[test]
-fn resources_that_were_left_out_at_the_start() {
-    let world = World::with(
-        "tasks: {a: {run: 'echo up > up; test -e go || sleep 60', resources: {cpu: 1}}}",
-    );
-    let first = world.start(&["w.yaml"]);
-    world.await_file("up");
-    first.kill();
-    world.run(&["w.yaml", "--capacity", "cpu=2"]).refused(
-        "--capacity: this workflow was started without it, so its tasks' resources are not counted: go on without --capacity, or start over with --fresh",
-    );
-    world.write("go", "");
-    world.run(&["w.yaml"]).ended(0);
 }

@@ -6,7 +6,7 @@ fn most_at_once(events: &[Event]) -> usize {
     for event in events {
         if event.event == "leased" {
             now += 1;
-        } else if is_terminal(event) && event.attempt > 0 {
+        } else if event.event == "released" || is_terminal(event) && event.attempt > 0 {
             now -= 1;
         }
         most = most.max(now);
@@ -111,4 +111,41 @@ fn what_was_observed_decides_what_goes_first_the_next_time() {
         "the longer path, as far as is known"
     );
     assert_eq!(order(&["--fresh"])[0], "slow");
+}
+
+#[test]
+fn resources_can_be_counted_from_any_session_on() {
+    let world = World::with(
+        "defaults: {resources: {cpu: 2}}
+tasks:
+  first: {run: 'echo up > up; until test -e go || ! test -e w.yaml; do sleep 0.01; done'}
+  a: {run: sleep 0.05, depends_on: [first]}
+  b: {run: sleep 0.05, depends_on: [first]}
+  c: {run: sleep 0.05, depends_on: [first]}",
+    );
+    let run = world.start(&["w.yaml"]);
+    world.await_file("up");
+    assert!(run.kill());
+    world.write("go", "");
+    let more = [
+        "--capacity",
+        "cpu=3",
+        "--concurrency",
+        "3",
+        "--events",
+        "events",
+    ];
+    world.run(&[&["w.yaml"][..], &more].concat()).ended(0);
+    assert_eq!(most_at_once(&world.events("events")), 1);
+}
+
+#[test]
+fn a_capacity_that_no_task_needs_is_told() {
+    let world = World::with(FOUR);
+    let ran = world
+        .run(&["w.yaml", "--capacity", "cpus=4,gpu=5"])
+        .ended(0);
+    let said = "warning: --capacity: no task needs cpus; they need cpu, gpu\n";
+    assert!(ran.stderr.starts_with(said), "{}", ran.stderr);
+    assert_eq!(ran.stderr.matches("warning").count(), 1);
 }

@@ -3,6 +3,7 @@
 mod check;
 mod process;
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -78,6 +79,19 @@ impl World {
     /// `russet run`, to its end.
     pub fn run(&self, arguments: &[&str]) -> Ran {
         Ran::from(self.command(arguments).output().expect("runs"))
+    }
+
+    /// `russet run` with this on its standard input, to its end.
+    pub fn run_with(&self, input: &str, arguments: &[&str]) -> Ran {
+        let mut command = self.command(arguments);
+        let mut child = command.stdin(Stdio::piped()).spawn().expect("starts");
+        // Who refuses the command line does not read.
+        let _ = child
+            .stdin
+            .take()
+            .expect("an input")
+            .write_all(input.as_bytes());
+        Ran::from(child.wait_with_output().expect("runs"))
     }
 
     /// `russet run`, while the test goes on.

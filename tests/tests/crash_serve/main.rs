@@ -19,12 +19,14 @@ use russet_tests::{Address, Chance, Process, Serve, Settings, eventually, listen
 use serde_json::{Value, json};
 use world::{Caller, World};
 
-/// Kills under load; some servers are killed again before they are up.
-const KILLS: u64 = 36;
+/// Kills under load, each of a server that is up; some are killed again before they are up.
+const KILLS: u64 = 50;
+/// How long a server lives at least, and how much longer at most, in milliseconds.
+const LIFE_MS: (u64, u64) = (50, 250);
 const PRODUCERS: usize = 4;
 const WORKERS: usize = 6;
 /// Tasks that may be submitted in one life of the server.
-const TASKS_PER_LIFE: u64 = 90;
+const TASKS_PER_LIFE: u64 = 65;
 /// How many tasks of the limited queue may run at once.
 const LIMIT: usize = 2;
 
@@ -58,7 +60,7 @@ fn no_loss_and_no_ghost_and_one_holder_and_stale_refused_and_bounded_retry_and_d
         killed
     });
     let killed_after = start.elapsed();
-    assert!(kills >= 30, "only {kills} kills");
+    assert!(kills >= KILLS, "only {kills} kills");
 
     let tasks = everything(&mut world.caller());
     {
@@ -108,17 +110,20 @@ fn guarded<T>(world: &Arc<World>, part: impl FnOnce() -> T) -> T {
 /// Kills and restarts; returns the last server and how many servers were killed.
 fn kill_over_and_over(world: &World, settings: &Settings, first: Serve, seed: u64) -> (Serve, u64) {
     let mut chance = Chance::part(seed, 1_000);
-    let (mut server, mut kills) = (first, KILLS);
+    let (mut server, mut kills) = (first, 0);
     for life in 0..KILLS {
         world.allowed.fetch_add(TASKS_PER_LIFE, Ordering::SeqCst);
-        thread::sleep(Duration::from_millis(50 + chance.below(450)));
-        kill(&mut server.process);
+        thread::sleep(Duration::from_millis(LIFE_MS.0 + chance.below(LIFE_MS.1)));
+        assert!(
+            kill(&mut server.process),
+            "the server of life {life} ended by itself"
+        );
+        kills += 1;
         // Some are killed again before they are up.
         while chance.happens(20) {
             let mut process = settings.spawn();
             thread::sleep(Duration::from_millis(chance.below(120)));
-            kill(&mut process);
-            kills += 1;
+            kills += u64::from(kill(&mut process));
         }
         assert!(
             !world.over.load(Ordering::SeqCst),
@@ -129,10 +134,12 @@ fn kill_over_and_over(world: &World, settings: &Settings, first: Serve, seed: u6
     (server, kills)
 }
 
-fn kill(process: &mut Process) {
-    process.kill();
+/// Whether the server was alive until then.
+fn kill(process: &mut Process) -> bool {
+    let killed = process.kill();
     let said = process.said();
     assert!(!said.contains("panicked"), "the server panicked:\n{said}");
+    killed
 }
 
 /// Starts a server in the place of one that is gone.

@@ -214,6 +214,7 @@ impl<'a> Lines<'a> {
     fn refuse(&self, why: &str, submitted: u64) -> CliError {
         let sent = match submitted {
             0 => "nothing was submitted".to_owned(),
+            1 => "1 task of an earlier line was submitted".to_owned(),
             sent => format!("{sent} tasks of earlier lines were submitted"),
         };
         CliError::input(

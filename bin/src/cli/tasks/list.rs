@@ -5,8 +5,8 @@ use russet::Client;
 use russet::wire::{ListTasks, TaskView};
 use russet_core::{Status, TaskId, WorkflowId};
 
-use crate::cli::{CliError, Global, report};
-use crate::text::{Align, Table, relative};
+use crate::cli::{CliError, Global, input, report};
+use crate::text::{Align, Table, counted, relative};
 
 /// Most tasks asked for at once.
 const PAGE: usize = russet::limits::PAGE_TASKS_MAX;
@@ -24,7 +24,13 @@ pub struct List {
     #[arg(long, value_name = "ID")]
     pub workflow: Option<WorkflowId>,
     /// Most tasks to list.
-    #[arg(long, default_value_t = 50, conflicts_with = "all")]
+    #[arg(
+        long,
+        default_value_t = 50,
+        conflicts_with = "all",
+        value_parser = input::count,
+        allow_negative_numbers = true
+    )]
     pub limit: usize,
     /// List all tasks, however many there are.
     #[arg(long)]
@@ -150,7 +156,10 @@ fn note(task: &TaskView, now: u64) -> String {
             )
         }
         Status::Scheduled => format!("starts {}", due.unwrap_or_default()),
-        Status::Blocked => format!("depends on {} tasks", task.dependencies.len()),
+        Status::Blocked => format!(
+            "depends on {}",
+            counted(task.dependencies.len() as u64, "task")
+        ),
         Status::Dead | Status::Cancelled => error.unwrap_or_default(),
         _ => task.name().unwrap_or_default(),
     }

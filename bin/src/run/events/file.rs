@@ -3,7 +3,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use russet_core::{Event, EventKind, Task};
+use russet_core::{Event, EventKind, Task, WorkflowId};
 
 use super::line::Line;
 use super::missing::{Reached, missing};
@@ -31,11 +31,17 @@ impl EventsFile {
 
     /// Goes on with the file of an earlier session, and adds what was committed and not
     /// written when that session was killed. `tasks` are all tasks of the run, in the order
-    /// of the file.
+    /// of the file; the lives of those that did not come with the `first` submission are told
+    /// behind earlier ones.
     ///
     /// # Errors
     /// What the system says, or the file is of something else.
-    pub fn resume(path: &Path, plan: Arc<Plan>, tasks: &[Arc<Task>]) -> Result<Self, RunError> {
+    pub fn resume(
+        path: &Path,
+        plan: Arc<Plan>,
+        first: WorkflowId,
+        tasks: &[Arc<Task>],
+    ) -> Result<Self, RunError> {
         if path.metadata().is_ok_and(|known| !known.is_file()) {
             // A pipe or a terminal remembers nothing.
             let this = Self::start(path, plan)?;
@@ -48,7 +54,7 @@ impl EventsFile {
         file.read_to_end(&mut bytes).map_err(unwritable(path))?;
         let whole = bytes.iter().rposition(|byte| *byte == b'\n');
         bytes.truncate(whole.map_or(0, |at| at + 1));
-        let reached = read(&bytes, &plan, tasks).map_err(|why| RunError::Events {
+        let reached = read(&bytes, &plan, first, tasks).map_err(|why| RunError::Events {
             file: path.to_owned(),
             why,
         })?;
@@ -127,24 +133,42 @@ fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> RunError {
 }
 
 /// How far each task's history goes in the file.
-fn read(bytes: &[u8], plan: &Plan, tasks: &[Arc<Task>]) -> Result<Vec<Reached>, String> {
+fn read(
+    bytes: &[u8],
+    plan: &Plan,
+    first: WorkflowId,
+    tasks: &[Arc<Task>],
+) -> Result<Vec<Reached>, String> {
     let names = plan.workflow.tasks.iter().enumerate();
     let positions: std::collections::HashMap<&str, usize> = names
         .map(|(position, spec)| (spec.name.as_str(), position))
         .collect();
+    let is_again = |task: &Task| Plan::submission_of(task.id) != first;
+    let any_again = tasks.iter().any(|task| is_again(task));
     let mut reached = vec![Reached::NOTHING; tasks.len()];
     for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
         let of_another_run = || format!("is of another run (line {})", number + 1);
         let line: Line<'_> = serde_json::from_slice(line)
             .map_err(|_| format!("holds something else (line {})", number + 1))?;
         let position = positions.get(line.task.as_ref()).copied();
-        let position = position.ok_or_else(of_another_run)?;
-        let Some(task) = tasks.get(position) else {
+        let Some((position, task)) = position.and_then(|at| Some((at, tasks.get(at)?))) else {
+            // The file may have named more tasks before some were submitted once more.
+            if any_again {
+                continue;
+            }
             return Err(of_another_run());
         };
+        let is_first = line.event == EventKind::Submitted;
         let created = task.created_at.as_millis();
-        let first = line.event == EventKind::Submitted;
-        if line.at_ms < created || first && line.at_ms != created || line.attempt > task.attempt {
+        let begins = is_first && line.at_ms == created;
+        if is_again(task) {
+            // What comes before is of an earlier life.
+            if begins || reached[position] > Reached::NOTHING {
+                reached[position] = reached[position].max(Reached::by(line.event, line.attempt));
+            }
+            continue;
+        }
+        if line.at_ms < created || is_first && !begins || line.attempt > task.attempt {
             return Err(of_another_run());
         }
         reached[position] = reached[position].max(Reached::by(line.event, line.attempt));

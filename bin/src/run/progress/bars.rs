@@ -1,60 +1,122 @@
-use indicatif::{ProgressBar, ProgressStyle};
+use std::cell::RefCell;
+use std::io::{Write, stderr};
+use std::time::{Duration, Instant};
+
 use russet_engine::{Clock, SystemClock};
+use rustix::termios::tcgetwinsize;
 
 use super::Board;
+use super::frame::{Frame, Row};
 use crate::run::limits;
 use crate::run::plan::Plan;
-use crate::text::{lasting, on_one_line};
 
-const TEMPLATE: &str = "{prefix} [{bar:30}] {pos}/{len}, {elapsed} elapsed, {eta} left, {msg}";
+/// A bar for the whole, and below it a row for each of the tasks that have run longest. The
+/// cursor waits below them, where the echo of a Ctrl-C does no harm.
+pub(super) struct Bars {
+    workflow: String,
+    start: Instant,
+    /// How many tasks had ended before: that says nothing about how fast this session is.
+    before: usize,
+    shown: RefCell<Shown>,
+}
 
-/// A bar for the whole, and below it a row for each of the tasks that have run longest.
-pub(super) struct Bars(ProgressBar);
+/// What is on the terminal.
+#[derive(Default)]
+struct Shown {
+    frame: String,
+    at: Option<Instant>,
+}
 
 impl Bars {
     pub fn new(workflow: &str, board: &Board) -> Self {
-        let style = ProgressStyle::with_template(TEMPLATE).expect("a template");
-        let bar = ProgressBar::new(board.total() as u64).with_style(style.progress_chars("=> "));
-        bar.set_prefix(on_one_line(workflow, limits::SHOWN_CHARS));
-        bar.set_position(board.ended() as u64);
-        // What earlier sessions did says nothing about how fast this one is.
-        bar.reset_eta();
-        Self(bar)
+        Self {
+            workflow: workflow.to_owned(),
+            start: Instant::now(),
+            before: board.ended(),
+            shown: RefCell::default(),
+        }
     }
 
     pub fn show(&self, lines: &str, plan: &Plan, board: &Board) {
-        for line in lines.lines() {
-            self.print(line);
+        let is_early = |at: Instant| at.elapsed() < limits::REDRAW_PAUSE;
+        if lines.is_empty() && self.shown.borrow().at.is_some_and(is_early) {
+            return;
         }
-        self.0.set_position(board.ended() as u64);
-        self.0.set_message(message(plan, board));
+        let (columns, height) = size();
+        let mut oldest: Vec<_> = board.running().collect();
+        oldest.sort_unstable_by_key(|(position, since)| (*since, *position));
+        let now = SystemClock.now();
+        let rows = oldest
+            .iter()
+            .take(limits::ROWS.min(height.saturating_sub(3)));
+        let frame = Frame {
+            workflow: &self.workflow,
+            ended: board.ended(),
+            before: self.before,
+            total: board.total(),
+            unsuccessful: board.unsuccessful(),
+            running: oldest.len(),
+            elapsed: self.start.elapsed(),
+            rows: rows
+                .map(|(position, since)| Row {
+                    task: plan.name(*position),
+                    time: Duration::from(now.since(*since)),
+                })
+                .collect(),
+        };
+        self.draw(lines, frame.draw(columns));
     }
 
     /// Prints a line above the bar.
     pub fn print(&self, line: &str) {
-        self.0.println(line);
+        let frame = self.shown.borrow().frame.clone();
+        self.draw(&format!("{line}\n"), frame);
     }
 
     pub fn finish(self) {
-        self.0.finish_and_clear();
+        self.draw("", String::new());
+    }
+
+    fn draw(&self, lines: &str, frame: String) {
+        let mut shown = self.shown.borrow_mut();
+        let text = replacing(&shown.frame, lines, &frame);
+        // Without an output there is nobody to tell.
+        let _ = stderr().lock().write_all(text.as_bytes());
+        *shown = Shown {
+            frame,
+            at: Some(Instant::now()),
+        };
     }
 }
 
-fn message(plan: &Plan, board: &Board) -> String {
-    let mut oldest: Vec<_> = board.running().collect();
-    let mut message = format!("{} running", oldest.len());
-    if board.unsuccessful() > 0 {
-        message.push_str(&format!(", {} not succeeded", board.unsuccessful()));
+/// What puts `lines`, and below them the frame `next`, in the place of the frame `last`.
+fn replacing(last: &str, lines: &str, next: &str) -> String {
+    let up = match last.lines().count() {
+        0 => String::new(),
+        count => format!("\r\x1b[{count}A\x1b[J"),
+    };
+    format!("{up}{lines}{next}")
+}
+
+/// How many columns and lines the terminal has.
+fn size() -> (usize, usize) {
+    let size = tcgetwinsize(stderr());
+    let size = size.map_or((0, 0), |size| (size.ws_col, size.ws_row));
+    match size {
+        (0, _) | (_, 0) => limits::TERMINAL,
+        (columns, lines) => (columns.into(), lines.into()),
     }
-    oldest.sort_unstable_by_key(|(position, since)| (*since, *position));
-    let now = SystemClock.now();
-    for (position, since) in oldest.iter().take(limits::ROWS) {
-        let name = on_one_line(plan.name(*position), limits::SHOWN_CHARS);
-        let time = lasting(now.since(*since).into());
-        message.push_str(&format!("\n  {name}  {time}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_takes_the_place_of_the_last_one_and_lines_go_above() {
+        assert_eq!(replacing("", "", "bar\n"), "bar\n");
+        let again = replacing("bar\n  a  1s\n", "b: failed\n", "bar\n");
+        assert_eq!(again, "\r\x1b[2A\x1b[Jb: failed\nbar\n");
+        assert_eq!(replacing("bar\n", "", ""), "\r\x1b[1A\x1b[J");
     }
-    if let Some(more @ 1..) = oldest.len().checked_sub(limits::ROWS) {
-        message.push_str(&format!("\n  and {more} more"));
-    }
-    message
 }

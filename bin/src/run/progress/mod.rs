@@ -2,6 +2,7 @@
 
 mod bars;
 mod board;
+mod frame;
 
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Instant;
@@ -40,7 +41,7 @@ impl Progress {
     pub fn new(display: Display, workflow: &str, board: &Board) -> Self {
         let shown = match display {
             Display::Silent => Shown::Nothing,
-            Display::Automatic if stderr().is_terminal() => Shown::Bars(Bars::new(workflow, board)),
+            Display::Automatic if can_move() => Shown::Bars(Bars::new(workflow, board)),
             Display::Automatic => Shown::Lines,
         };
         Self {
@@ -118,6 +119,11 @@ impl Progress {
             bars.finish();
         }
     }
+}
+
+/// Whether standard error is a terminal whose lines can be replaced.
+fn can_move() -> bool {
+    stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
 fn write(text: &str) {

@@ -3,7 +3,8 @@ use std::time::Duration;
 
 use russet_core::Task;
 
-use super::{Conditions, run_time};
+use super::run_time;
+use crate::run::conditions::Conditions;
 use crate::run::limits;
 use crate::run::plan::Plan;
 use crate::run::work::sped_up;
@@ -63,7 +64,7 @@ impl Bound {
     }
 
     fn names(&self) -> String {
-        let arrow = " -> ";
+        let arrow = ", then ";
         if self.path.len() <= limits::PATH_NAMES {
             return self.path.join(arrow);
         }

@@ -5,18 +5,21 @@ mod verdict;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use russet_core::{ErrorKind, Millis, Status, Task, Timestamp};
 use serde::Serialize;
 
+use super::conditions::Conditions;
 use super::limits;
 use super::plan::Plan;
 use super::progress::brief;
 use super::unmet::explain;
-use crate::text::on_one_line;
-use crate::workflow::Work;
+use super::worker::log_path;
+use crate::text::{counted, on_one_line};
+use crate::workflow::{Work, Workflow};
 use bound::Bound;
 use verdict::Verdict;
 
@@ -27,9 +30,12 @@ pub(super) struct Summary {
     not_needed: usize,
     failures: Vec<Failure>,
     cancelled: Vec<String>,
-    bound: Bound,
+    /// Of a run that did all that was needed, at one go.
+    bound: Option<Bound>,
     sessions: usize,
     live: usize,
+    /// Where the output of commands is, if any ran.
+    logs: Option<PathBuf>,
 }
 
 /// The numbers that `--json` prints.
@@ -50,24 +56,25 @@ struct Failure {
     task: String,
     attempts: u64,
     error: String,
-    log: Option<String>,
+    log: Option<PathBuf>,
 }
 
-/// How the sleeps and the room of a run are, for the bound on its makespan.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Conditions {
-    pub concurrency: usize,
-    pub speedup: f64,
+/// Whether a task that was needed failed, or was cancelled.
+pub(super) fn needs_another_run(workflow: &Workflow, tasks: &[Arc<Task>]) -> bool {
+    let verdicts = verdict::verdicts(workflow, tasks);
+    verdicts
+        .iter()
+        .any(|verdict| matches!(verdict, Verdict::Failed | Verdict::Cancelled))
 }
 
 impl Summary {
-    /// Sums up `tasks`, all tasks of the plan in its order. `log` names the log of a task that
-    /// runs a command.
+    /// Sums up `tasks`, all tasks of the plan in its order. Without `conditions` there is no
+    /// bound; the logs of commands are in `logs`.
     pub fn new(
         plan: &Plan,
         tasks: &[Arc<Task>],
-        conditions: Conditions,
-        log: impl Fn(&str) -> String,
+        conditions: Option<Conditions>,
+        logs: &Path,
     ) -> Self {
         let verdicts = verdict::verdicts(&plan.workflow, tasks);
         let count = |wanted| tasks.iter().filter(|task| task.status == wanted).count();
@@ -76,15 +83,23 @@ impl Summary {
             each.filter(move |(_, known)| **known == verdict)
                 .map(|(position, _)| position)
         };
+        let has_log = |position: usize| {
+            let work = &plan.workflow.tasks[position].work;
+            matches!(work, Work::Run(_)) && tasks[position].attempt > 0
+        };
         let failure = |position: usize| Failure {
             task: plan.name(position).to_owned(),
             attempts: tasks[position].attempt,
             error: why(plan, tasks, position),
-            log: match &plan.workflow.tasks[position].work {
-                Work::Run(_) if tasks[position].attempt > 0 => Some(log(plan.name(position))),
-                _ => None,
-            },
+            log: has_log(position).then(|| log_path(logs, plan.name(position))),
         };
+        let is_success = !verdicts.iter().any(|verdict| {
+            matches!(
+                verdict,
+                Verdict::Failed | Verdict::Cancelled | Verdict::Live
+            )
+        });
+        let conditions = conditions.filter(|_| is_success);
         let workers = tasks.iter().filter_map(|task| task.lease.as_ref());
         let sessions: BTreeSet<_> = workers.map(|lease| &lease.worker).collect();
         Self {
@@ -102,15 +117,29 @@ impl Summary {
             cancelled: named(Verdict::Cancelled)
                 .map(|position| plan.name(position).to_owned())
                 .collect(),
-            bound: Bound::new(plan, tasks, conditions),
+            bound: conditions.map(|conditions| Bound::new(plan, tasks, conditions)),
             sessions: sessions.len(),
             live: named(Verdict::Live).count(),
+            logs: (0..tasks.len()).any(has_log).then(|| logs.to_owned()),
         }
     }
 
     /// Whether every task that was needed succeeded.
     pub fn is_success(&self) -> bool {
         self.live == 0 && self.failures.is_empty() && self.cancelled.is_empty()
+    }
+
+    /// How many tasks failed, and how many were cancelled because of that or by a user.
+    pub fn unsuccessful(&self) -> String {
+        let counts = [
+            (self.failures.len(), "dead"),
+            (self.cancelled.len(), "cancelled"),
+        ];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let counts: Vec<_> = counts
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        counts.join(", ")
     }
 
     /// The one line that `--json` prints.
@@ -168,7 +197,8 @@ impl fmt::Display for Summary {
             attempts,
             makespan_ms,
         } = &self.totals;
-        write!(f, "{workflow}: {succeeded} of {tasks} tasks succeeded")?;
+        let tasks = counted(*tasks as u64, "task");
+        write!(f, "{workflow}: {succeeded} of {tasks} succeeded")?;
         for (count, what) in [
             (dead, "dead"),
             (cancelled, "cancelled"),
@@ -181,17 +211,22 @@ impl fmt::Display for Summary {
         if self.not_needed > 0 {
             write!(f, " ({} not needed)", self.not_needed)?;
         }
-        write!(f, "; {attempts} attempts")?;
+        write!(f, "; {}", counted(*attempts, "attempt"))?;
         if self.sessions > 1 {
             write!(f, " in {} sessions", self.sessions)?;
         }
         writeln!(f)?;
         if self.live == 0 {
             let makespan = *makespan_ms as f64 / 1_000.0;
+            let bound = self.bound.as_ref().map(|bound| bound.beside(makespan));
+            let bound = bound.map_or_else(String::new, |bound| format!(", {bound}"));
+            writeln!(f, "makespan {makespan:.3} s{bound}")?;
+        }
+        if let Some(logs) = &self.logs {
             writeln!(
                 f,
-                "makespan {makespan:.3} s, {}",
-                self.bound.beside(makespan)
+                "output of the commands: {}",
+                logs.join("*.log").display()
             )?;
         }
         self.failures(f)
@@ -202,18 +237,10 @@ impl Summary {
     fn failures(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for failure in self.failures.iter().take(limits::FAILURES) {
             let task = on_one_line(&failure.task, limits::SHOWN_CHARS);
-            let times = if failure.attempts == 1 {
-                "attempt"
-            } else {
-                "attempts"
-            };
-            writeln!(
-                f,
-                "failed: {task} ({} {times}): {}",
-                failure.attempts, failure.error
-            )?;
+            let attempts = counted(failure.attempts, "attempt");
+            writeln!(f, "failed: {task} ({attempts}): {}", failure.error)?;
             if let Some(log) = &failure.log {
-                writeln!(f, "    log: {log}")?;
+                writeln!(f, "    log: {}", log.display())?;
             }
         }
         if let Some(more @ 1..) = self.failures.len().checked_sub(limits::FAILURES) {

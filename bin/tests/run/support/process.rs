@@ -1,4 +1,5 @@
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStderr, Output};
 
 use serde::Deserialize;
@@ -94,10 +95,11 @@ impl Running {
         self.child.0.try_wait().expect("waits").is_some()
     }
 
-    /// Ends it at once.
-    pub fn kill(mut self) {
+    /// Ends it at once; whether that was what ended it.
+    pub fn kill(mut self) -> bool {
         self.child.0.kill().expect("is killed");
-        self.child.0.wait().expect("waits");
+        let status = self.child.0.wait().expect("waits");
+        status.signal() == Some(rustix::process::Signal::KILL.as_raw())
     }
 
     /// Reads standard error up to a line that holds this.

@@ -16,7 +16,7 @@ fn plan() -> Arc<Plan> {
 
 /// Both tasks have succeeded, `a` at the time at which `b` became ready.
 fn tasks(plan: &Plan) -> Vec<Arc<Task>> {
-    let submit = plan.submission(false).expect("can be submitted");
+    let submit = plan.submission().expect("can be submitted");
     let at = |after| Some(Timestamp::from_millis(START + after));
     let ended = |position: usize, start, end| {
         let new = &submit.tasks[position];
@@ -58,7 +58,7 @@ fn what_is_missing_is_added_in_an_order_that_can_have_been() {
     let dir = tempfile::tempdir().expect("a directory");
     let path = dir.path().join("events");
     let plan = plan();
-    EventsFile::resume(&path, plan.clone(), &tasks(&plan)).expect("resumes");
+    EventsFile::resume(&path, plan.clone(), plan.id, &tasks(&plan)).expect("resumes");
     use EventKind::{Leased, Queued, Submitted, Succeeded};
     let kinds = [
         ("a", Submitted),
@@ -72,7 +72,7 @@ fn what_is_missing_is_added_in_an_order_that_can_have_been() {
     ];
     let expected = kinds.map(|(name, kind)| (name.to_owned(), kind));
     assert_eq!(names(&path), expected);
-    EventsFile::resume(&path, plan.clone(), &tasks(&plan)).expect("resumes");
+    EventsFile::resume(&path, plan.clone(), plan.id, &tasks(&plan)).expect("resumes");
     assert_eq!(names(&path), expected, "a second look adds nothing");
 }
 
@@ -90,7 +90,7 @@ fn a_line_that_was_cut_off_is_written_again() {
     let mut bytes = std::fs::read(&path).expect("reads");
     bytes.truncate(bytes.len() - 9);
     std::fs::write(&path, bytes).expect("writes");
-    EventsFile::resume(&path, plan.clone(), &tasks(&plan)).expect("resumes");
+    EventsFile::resume(&path, plan.clone(), plan.id, &tasks(&plan)).expect("resumes");
     let names = names(&path);
     let submitted = names
         .iter()
@@ -115,7 +115,7 @@ fn a_file_of_something_else_is_refused_and_left_alone() {
         (format!("{unknown}\n"), "is of another run (line 1)"),
     ] {
         std::fs::write(&path, &content).expect("writes");
-        let error = EventsFile::resume(&path, plan.clone(), &tasks(&plan));
+        let error = EventsFile::resume(&path, plan.clone(), plan.id, &tasks(&plan));
         let text = error.expect_err("is refused").to_string();
         assert_eq!(
             text,

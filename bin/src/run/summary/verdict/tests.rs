@@ -32,7 +32,7 @@ fn verdicts_of(text: &str, ends: &[(Status, Option<ErrorKind>)]) -> Vec<Verdict>
 
 /// A task as it is stored, by itself.
 fn submitted(plan: &Plan, id: russet_core::TaskId) -> Task {
-    let submit = plan.submission(false).expect("can be submitted");
+    let submit = plan.submission().expect("can be submitted");
     let mut new = submit
         .tasks
         .into_iter()
