@@ -3,11 +3,15 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The variable that says what is logged, such as `info` or `russet_engine=debug,warn`.
 pub const FILTER: &str = "RUSSET_LOG";
+
+/// What is logged from `info` on even where everything else is logged.
+const QUIET: &str = "hyper=info,hyper_util=info";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,20 +38,29 @@ pub enum LogError {
     },
 }
 
+/// What [`FILTER`] asks for. Below `info` the HTTP library tells of every byte: it does so only
+/// where the filter names it.
+fn filter(value: &str) -> Result<EnvFilter, LogError> {
+    let wrong = |error: ParseError| LogError::Filter {
+        value: value.to_owned(),
+        why: error.to_string(),
+    };
+    let asked: EnvFilter = value.parse().map_err(wrong)?;
+    let mut directives = value.split(',').map(str::trim);
+    let is_deep = |level: &str| ["debug", "trace"].contains(&level.to_ascii_lowercase().as_str());
+    if !directives.any(is_deep) {
+        return Ok(asked);
+    }
+    format!("{QUIET},{value}").parse().map_err(wrong)
+}
+
 /// Starts logging: what [`FILTER`] says, or `otherwise`, when it says nothing.
 ///
 /// # Errors
 /// A filter that cannot be read.
 pub fn start(format: LogFormat, otherwise: &str) -> Result<(), LogError> {
     let filter = match std::env::var(FILTER) {
-        Ok(value) if !value.trim().is_empty() => {
-            value
-                .parse::<EnvFilter>()
-                .map_err(|error| LogError::Filter {
-                    why: error.to_string(),
-                    value,
-                })?
-        }
+        Ok(value) if !value.trim().is_empty() => filter(&value)?,
         _ => EnvFilter::new(otherwise),
     };
     let registry = tracing_subscriber::registry().with(filter);
@@ -60,4 +73,20 @@ pub fn start(format: LogFormat, otherwise: &str) -> Result<(), LogError> {
         LogFormat::Json => registry.with(lines.json()).try_init(),
     };
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_http_library_is_quiet_unless_it_is_named() {
+        let filter = |value| filter(value).expect("is a filter").to_string();
+        for value in ["debug", "russet=info,TRACE"] {
+            let text = filter(value);
+            assert!(text.contains("hyper=info"), "{value}: {text}");
+        }
+        assert!(!filter("debug,hyper=trace").contains("hyper=info"));
+        assert!(!filter("warn").contains("hyper"));
+    }
 }

@@ -165,7 +165,8 @@ pub trait Store: Send + Sync + 'static {
     /// One page of the tasks of all partitions, by keyset and never by a full scan.
     async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError>;
 
-    /// What the store holds, from counters and never by counting.
+    /// What the store holds, from counters and never by counting. Queues that were configured
+    /// and hold nothing are among them where the store can name them without a scan.
     async fn stats(&self) -> Result<Stats, StoreError>;
 }
 

@@ -32,7 +32,7 @@ async fn count_words(context: TaskContext, task: CountWords) -> Result<usize, Ta
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // With a server: `Client::http("http://127.0.0.1:7300")?`
+    // With a server: `Client::http("http://127.0.0.1:7718")?`
     let client = Client::in_memory();
     let worker = Worker::new(client.clone()).register(count_words);
 

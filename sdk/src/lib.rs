@@ -20,7 +20,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), russet::Error> {
-//! // Or `Client::http("http://127.0.0.1:7300")?`.
+//! // Or `Client::http("http://127.0.0.1:7718")?`.
 //! let client = Client::in_memory();
 //! let name = "Ada".to_owned();
 //! let greeting = client.submit(SubmitTask::of(&Greet { name })?).await?.task;

@@ -52,10 +52,13 @@ pub const UNREPORTED_FACTOR: usize = 2;
 /// Most reports of ended attempts that a worker has on their way to a scheduler in its own
 /// process.
 pub const REPORTS_HERE: usize = 1_024;
-/// How long a worker asks the server to wait for a task. Over HTTP it is also how long a
-/// worker that has nothing to do may take to stop, and how long freed resources may go
-/// unnoticed.
+/// How long a worker asks the server to wait for a task. Over HTTP it is also how long freed
+/// resources may go unnoticed.
 pub const POLL_WAIT: Duration = Duration::from_secs(2);
+/// How long a worker that holds nothing any more waits for the answer to its poll before it
+/// stops: tasks that are on their way by then are given back. Without an answer the server sees
+/// that the worker is gone.
+pub const POLL_LEAVE: Duration = Duration::from_millis(100);
 /// The pause after an answer without tasks that came at once.
 pub const POLL_PAUSE: Duration = Duration::from_millis(50);
 /// The first pause after a failed poll or report; later ones are twice as long, with jitter.
@@ -68,6 +71,8 @@ pub const BEATS_PER_LEASE: u32 = 3;
 pub const BEAT_SLACK: u32 = 4;
 /// Shortest time for which a heartbeat is waited for.
 pub const BEAT_TIMEOUT_MIN: Duration = Duration::from_millis(100);
+/// Longest line of an error in a worker's log, in characters.
+pub const LOGGED_ERROR_CHARS: usize = 300;
 /// How long handlers may go on when a worker stops.
 pub const DRAIN: Duration = Duration::from_secs(25);
 /// How long a worker that stops tries to report what is left.

@@ -230,7 +230,10 @@ fn rebuild(shared: &Shared) -> Result<u64, DiskError> {
             let Some((id, key)) = key::read(place) else {
                 return Err(DiskError::Damaged(format!("{place:02x?} is not a key")));
             };
-            if !matches!(key, RecordKey::Task(_) | RecordKey::Outbox(_)) {
+            if !matches!(
+                key,
+                RecordKey::Task(_) | RecordKey::Outbox(_) | RecordKey::Queue(_)
+            ) {
                 disk::verify(place, value.value())?;
                 continue;
             }

@@ -8,7 +8,11 @@ mod merge;
 pub(crate) mod sorted;
 mod timers;
 
-use russet_core::{Entries, Ready, Record, RecordKey, TaskId, TimerKey, Timestamp, entries};
+use std::collections::BTreeSet;
+
+use russet_core::{
+    Entries, QueueName, Ready, Record, RecordKey, Status, TaskId, TimerKey, Timestamp, entries,
+};
 use russet_engine::{Due, Listing};
 
 use self::listings::Listings;
@@ -20,6 +24,7 @@ use self::timers::Timers;
 pub(crate) struct Index {
     timers: Timers,
     listings: Listings,
+    configured: BTreeSet<QueueName>,
 }
 
 /// The place of one task among the ready ones, before and after a commit.
@@ -38,6 +43,12 @@ impl Index {
         before: Option<&Record>,
         after: Option<&Record>,
     ) -> Option<Moved> {
+        if let RecordKey::Queue(queue) = key {
+            match after {
+                Some(_) => self.configured.insert(queue.clone()),
+                None => self.configured.remove(queue),
+            };
+        }
         let before = before.map(entries).unwrap_or_default();
         let after = after.map(entries).unwrap_or_default();
         self.replace_timer(key, &before, &after);
@@ -91,8 +102,12 @@ impl Index {
         pages.add(|limit, bound| self.listings.page(listing, limit, bound));
     }
 
-    /// Adds this partition's counters.
+    /// Adds this partition's counters, also those of queues that were configured and hold
+    /// nothing.
     pub(crate) fn count(&self, sum: &mut StatsSum) {
+        for queue in &self.configured {
+            sum.add(queue, &[0; Status::ALL.len()]);
+        }
         for (queue, counts) in self.listings.counts() {
             sum.add(queue, &counts);
         }

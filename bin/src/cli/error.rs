@@ -171,6 +171,11 @@ impl From<russet::Error> for CliError {
         match error {
             russet::Error::Refused(problem) => Self::Refused(problem),
             russet::Error::Unreachable { server, why } => Self::Unreachable { server, why },
+            russet::Error::Setting { what, why } => match what {
+                "the address" => Self::input("--url", why),
+                "the token" => Self::input("--token", why),
+                _ => Self::Client(russet::Error::Setting { what, why }),
+            },
             other => Self::Client(other),
         }
     }

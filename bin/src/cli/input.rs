@@ -1,9 +1,10 @@
 //! Values that people write on the command line.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::time::Duration;
 
-use russet::wire::{Json, from_json};
+use russet::wire::{Json, Time, TimeError, from_json};
 use russet_core::limits::{PAYLOAD_BYTES, TASK_RESOURCES};
 
 use super::CliError;
@@ -17,10 +18,22 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text).map_err(|error| error.to_string())
 }
 
-/// So many items.
-pub(super) fn count(text: &str) -> Result<usize, String> {
-    let number = text.parse();
-    number.map_err(|_| "write a whole number, such as 100".to_owned())
+/// A duration that is longer than zero.
+pub(super) fn some_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be longer than zero, and at most 365 days".to_owned()),
+        some => Ok(some),
+    }
+}
+
+/// A duration as the API counts it.
+pub(super) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A point in time, such as `2026-01-31T08:00:00Z`.
+pub(super) fn time(text: &str) -> Result<Time, String> {
+    text.parse().map_err(|error: TimeError| error.to_string())
 }
 
 /// One resource, such as `cpu=2`.
@@ -35,10 +48,20 @@ pub(super) fn amount(text: &str) -> Result<(String, u64), String> {
 pub(super) fn amounts(text: &str) -> Result<Vec<(String, u64)>, String> {
     let amounts: Result<Vec<_>, _> = text.split(',').map(amount).collect();
     let amounts = amounts?;
+    distinct(&amounts)?;
     if amounts.len() > TASK_RESOURCES {
         return Err(format!("names more than {TASK_RESOURCES} resources"));
     }
     Ok(amounts)
+}
+
+/// Refuses a resource that is named twice.
+pub(super) fn distinct(amounts: &[(String, u64)]) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    match amounts.iter().find(|(name, _)| !names.insert(name)) {
+        Some((name, _)) => Err(format!("{name} is named twice: name each resource once")),
+        None => Ok(()),
+    }
 }
 
 /// JSON as it is written, from a file (`@FILE`) or from standard input (`-`).
@@ -87,6 +110,7 @@ mod tests {
 
     #[test]
     fn resources_are_written_as_names_and_amounts() {
+        assert!(amounts("cpu=1,cpu=2").is_err());
         let both = vec![("cpu".to_owned(), 4), ("gpu".to_owned(), 1)];
         assert_eq!(amounts("cpu=4,gpu=1"), Ok(both));
         assert!(amount("cpu").is_err() && amount("cpu=lots").is_err() && amount("cpu=-1").is_err());

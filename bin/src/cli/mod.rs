@@ -3,6 +3,7 @@
 mod bench;
 mod completions;
 mod error;
+mod events;
 mod input;
 mod queues;
 mod report;
@@ -28,8 +29,7 @@ use crate::exec::guard;
     name = "russet",
     version,
     about = "A durable task queue, scheduler and worker pool in one binary",
-    after_help = "Exit status: 0 it worked, 1 it failed, 2 the command line or its input cannot be.",
-    propagate_version = true
+    after_help = "Exit status: 0 it worked, 1 it failed, 2 the command line or its input cannot be."
 )]
 pub struct Cli {
     /// Options of every command.
@@ -90,6 +90,8 @@ pub enum Command {
     /// Submit workflows, and look at them.
     #[command(subcommand)]
     Workflows(workflows::Workflows),
+    /// Follow what happens on the server, as it happens.
+    Events(events::Events),
     /// Measure this machine and this build.
     Bench(bench::Bench),
     /// Print a script that completes russet's command lines in a shell.
@@ -122,6 +124,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Tasks(tasks) => session::block_on(tasks.run(&global)),
         Command::Queues(queues) => session::block_on(queues.run(&global)),
         Command::Workflows(workflows) => session::block_on(workflows.run(&global)),
+        Command::Events(events) => session::block_on(events.run(&global)),
         Command::Bench(bench) => bench.run(&global),
         Command::Completions(completions) => completions.run(),
         Command::Guard => {

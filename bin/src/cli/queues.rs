@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
-use russet::wire::{ConfigureQueue, QueueConfigView, QueueView};
+use russet::wire::{ConfigureQueue, QueueConfigView, QueueView, StatusCounts};
 
 use super::{CliError, Global, input, report};
 use crate::text::{Align, Table, lasting};
@@ -13,7 +13,7 @@ use crate::text::{Align, Table, lasting};
 /// `russet queues …`
 #[derive(Debug, Subcommand)]
 pub enum Queues {
-    /// List all queues that have tasks.
+    /// List all queues that have tasks or settings.
     List,
     /// Show one queue.
     Inspect(OneQueue),
@@ -89,6 +89,13 @@ impl Queues {
             Self::Inspect(one) => {
                 let queue = client.queue(&one.queue).await?;
                 report::either(global, &queue, inspect)?;
+                if queue.counts == StatusCounts::default() && queue.lanes.is_empty() {
+                    let name = &queue.name;
+                    hint(
+                        global,
+                        &format!("queue {name} holds no task: check the name, or submit one"),
+                    );
+                }
             }
             Self::Pause(some) => {
                 for queue in &some.queues {
@@ -127,6 +134,12 @@ impl From<&Configure> for ConfigureQueue {
     }
 }
 
+fn hint(global: &Global, text: &str) {
+    if !global.json && !global.quiet {
+        eprintln!("{text}");
+    }
+}
+
 fn list(queues: &[QueueView], global: &Global) -> Result<(), CliError> {
     if global.json {
         return queues.iter().try_for_each(report::json);
@@ -137,7 +150,7 @@ fn list(queues: &[QueueView], global: &Global) -> Result<(), CliError> {
             .try_for_each(|queue| report::line(&queue.name));
     }
     if queues.is_empty() {
-        return report::line("no queues: they come with their first task");
+        return report::line("no queues: they come with their first task or setting");
     }
     let right = Align::Right;
     let mut table = Table::new([

@@ -44,6 +44,17 @@ pub(super) fn warnings(warnings: &[String]) {
     }
 }
 
+/// Says what is submitted and waited for, before the wait: whoever stops waiting can still find
+/// it.
+pub(super) fn waiting_for(global: &Global, id: impl std::fmt::Display) -> Result<(), CliError> {
+    match (global.json, global.quiet) {
+        (true, _) => {}
+        (false, true) => line(id)?,
+        (false, false) => eprintln!("{id} submitted, waiting for its end"),
+    }
+    Ok(())
+}
+
 /// The time by which relative times are said.
 pub(super) fn now_ms() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)

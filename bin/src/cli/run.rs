@@ -58,8 +58,8 @@ runs again, and one that was running is started anew. Ctrl-C waits for running t
 one ends them. When tasks failed, --retry-failed runs them and what was cancelled because of them \
 once more.
 
-A command runs with `sh -c` in the current directory, with RUSSET_TASK and RUSSET_ATTEMPT, \
-without input; its output is in DIR/logs/TASK.log. Unless the file says otherwise a task that \
+A command runs with `sh -c` in the current directory, with RUSSET_TASK and RUSSET_ATTEMPT but \
+no other RUSSET_ variable, without input; its output is in DIR/logs/TASK.log. Unless the file says otherwise a task that \
 fails is tried 3 times more, after 1 s, 2 s and 4 s.
 
 With --json the only line on standard output is, at the end:

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::process::ExitCode;
 
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::header::AUTHORIZATION;
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::rt::TokioExecutor;
@@ -42,6 +42,12 @@ impl Global {
 
     /// What the server has at `path`, for what the client does not know.
     pub(super) async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        let body = whole(self.get(path).await?, &self.url).await?;
+        Ok(serde_json::from_slice(&body).map_err(|error| unreadable(&self.url, &error))?)
+    }
+
+    /// What the server answers at `path`, as it comes.
+    pub(super) async fn get(&self, path: &str) -> Result<Incoming, CliError> {
         let server = self.url.trim_end_matches('/').to_owned();
         let mut request = hyper::Request::get(format!("{server}{path}"));
         if let Some(token) = &self.token {
@@ -61,24 +67,25 @@ impl Global {
                 server: server.clone(),
                 why: error.to_string(),
             })?;
-        let good = answer.status().is_success();
-        let unreadable = |why: String| Error::Unreadable {
-            server: server.clone(),
-            why,
-        };
-        let body = Limited::new(answer.into_body(), ANSWER_BYTES)
-            .collect()
-            .await;
-        let body = body
-            .map_err(|error| unreadable(error.to_string()))?
-            .to_bytes();
-        if good {
-            return Ok(
-                serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?
-            );
+        if answer.status().is_success() {
+            return Ok(answer.into_body());
         }
+        let body = whole(answer.into_body(), &server).await?;
         let problem: Problem =
-            serde_json::from_slice(&body).map_err(|error| unreadable(error.to_string()))?;
+            serde_json::from_slice(&body).map_err(|error| unreadable(&server, &error))?;
         Err(problem.into())
+    }
+}
+
+async fn whole(body: Incoming, server: &str) -> Result<Bytes, Error> {
+    let body = Limited::new(body, ANSWER_BYTES).collect().await;
+    let body = body.map_err(|error| unreadable(server, &error))?;
+    Ok(body.to_bytes())
+}
+
+fn unreadable(server: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::Unreadable {
+        server: server.to_owned(),
+        why: error.to_string(),
     }
 }

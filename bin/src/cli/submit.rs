@@ -1,15 +1,16 @@
 //! `russet submit`
 
 mod bulk;
+mod options;
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
 use russet::Client;
-use russet::wire::{DependsOn, SubmitTask};
+use russet::wire::{DependsOn, RetryView, SubmitTask, Time, WindowView};
 use russet_core::limits::RETRIES_MAX;
-use russet_core::{Status, TaskId};
+use russet_core::{IfUnsatisfied, Status, TaskId};
 
 use super::tasks::{FOR_EVER, outcome};
 use super::{CliError, Global, input, report};
@@ -32,31 +33,56 @@ pub struct Submit {
     #[arg(long, value_name = "JSON|@FILE|-")]
     pub payload: Option<String>,
     /// 0 to 9, 9 most urgent; 4 when absent.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=9), allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u8).range(0..=9))]
     pub priority: Option<u8>,
     /// How long to wait before it may start, such as 30s or 5m.
-    #[arg(long, value_parser = input::duration, value_name = "DURATION")]
+    #[arg(long, value_parser = input::duration, value_name = "DURATION",
+        allow_negative_numbers = true)]
     pub delay: Option<Duration>,
-    /// Most further tries after a first failure; 10 when absent.
-    #[arg(
-        long,
-        value_name = "N",
-        value_parser = clap::value_parser!(u32).range(0..=i64::from(RETRIES_MAX)),
-        allow_negative_numbers = true
-    )]
+    /// When it may start, such as 2026-01-31T08:00:00Z; instead of --delay.
+    #[arg(long, value_parser = input::time, value_name = "TIME", conflicts_with = "delay")]
+    pub scheduled_at: Option<Time>,
+    /// It is dead-lettered when nobody started it within this time.
+    #[arg(long, value_parser = input::some_duration, value_name = "DURATION",
+        allow_negative_numbers = true)]
+    pub expires_in: Option<Duration>,
+    /// Most further tries after a first failure, 0 to 10,000; 10 when absent.
+    #[arg(long, value_name = "N", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u32).range(0..=RETRIES_MAX as i64))]
     pub max_retries: Option<u32>,
+    /// How long the first backoff is, 1s when absent; each later one is twice as long.
+    #[arg(long, value_parser = input::duration, value_name = "DURATION",
+        allow_negative_numbers = true)]
+    pub retry_delay: Option<Duration>,
     /// How long one attempt may take.
-    #[arg(long, value_parser = input::duration, value_name = "DURATION")]
+    #[arg(long, value_parser = input::some_duration, value_name = "DURATION",
+        allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
     /// An idempotency key: the same submission under it again names the same task.
     #[arg(long)]
     pub key: Option<String>,
-    /// Tasks that it waits for.
-    #[arg(long, value_name = "ID", num_args = 1..)]
-    pub depends_on: Vec<TaskId>,
+    /// How long the key names the task: a duration, or while_live; a day when absent.
+    #[arg(long, value_name = "DURATION|while_live", value_parser = options::window,
+        requires = "key")]
+    pub key_window: Option<WindowView>,
+    /// Tasks that it waits for: ID for their success, ID:completion or ID:failure for another
+    /// end.
+    #[arg(long, value_name = "ID[:END]", num_args = 1.., value_parser = options::dependency)]
+    pub depends_on: Vec<DependsOn>,
+    /// What becomes of it when a dependency cannot be satisfied: cancel (when absent), dead or
+    /// run.
+    #[arg(long, value_name = "WHAT", value_parser = options::if_unsatisfied)]
+    pub if_unsatisfied: Option<IfUnsatisfied>,
     /// What a worker must have free, such as cpu=2; may be repeated.
     #[arg(long = "need", value_name = "NAME=AMOUNT", value_parser = input::amount)]
     pub needs: Vec<(String, u64)>,
+    /// What to keep beside it: a JSON object, @FILE, or - for standard input.
+    #[arg(long, value_name = "JSON|@FILE|-")]
+    pub metadata: Option<String>,
+    /// A text that chooses the partition: tasks with equal ones share it.
+    #[arg(long, value_name = "TEXT")]
+    pub partition_key: Option<String>,
     /// Wait until it has ended; fails unless it succeeded.
     #[arg(long)]
     pub wait: bool,
@@ -65,8 +91,9 @@ pub struct Submit {
         long,
         short = 'f',
         value_name = "FILE|-",
-        conflicts_with_all = ["kind", "queue", "payload", "priority", "delay", "max_retries",
-            "timeout", "key", "depends_on", "needs", "wait"]
+        conflicts_with_all = ["kind", "queue", "payload", "priority", "delay", "scheduled_at",
+            "expires_in", "max_retries", "retry_delay", "timeout", "key", "key_window",
+            "depends_on", "if_unsatisfied", "needs", "metadata", "partition_key", "wait"]
     )]
     pub file: Option<String>,
 }
@@ -82,6 +109,7 @@ impl Submit {
             report::warnings(&submitted.warnings);
         }
         if self.wait {
+            report::waiting_for(global, submitted.task)?;
             return wait(&client, submitted.task, global).await;
         }
         if global.quiet && !global.json {
@@ -96,26 +124,33 @@ impl Submit {
     }
 
     fn task(&self) -> Result<SubmitTask, CliError> {
-        let ms = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        let payload = self
-            .payload
-            .as_deref()
-            .map(|text| input::json("--payload", text));
+        input::distinct(&self.needs).map_err(|why| CliError::input("--need", why))?;
+        let json = |option: &str, text: &Option<String>| {
+            let text = text.as_deref();
+            text.map(|text| input::json(option, text)).transpose()
+        };
+        let retry = self.retry_delay.map(|delay| RetryView {
+            backoff_ms: Some(input::ms(delay)),
+            ..RetryView::default()
+        });
         Ok(SubmitTask {
             kind: self.kind.clone().unwrap_or_default(),
             queue: self.queue.clone(),
-            payload: payload.transpose()?,
+            payload: json("--payload", &self.payload)?,
             priority: self.priority,
-            delay_ms: self.delay.map(ms),
+            delay_ms: self.delay.map(input::ms),
+            scheduled_at: self.scheduled_at,
+            expires_in_ms: self.expires_in.map(input::ms),
             max_retries: self.max_retries,
-            timeout_ms: self.timeout.map(ms),
+            retry,
+            timeout_ms: self.timeout.map(input::ms),
             idempotency_key: self.key.clone(),
-            dependencies: self
-                .depends_on
-                .iter()
-                .map(|id| DependsOn::from(*id))
-                .collect(),
+            idempotency_window_ms: self.key_window,
+            dependencies: self.depends_on.clone(),
+            if_unsatisfied: self.if_unsatisfied,
             resource_requirements: self.needs.iter().cloned().collect(),
+            metadata: json("--metadata", &self.metadata)?,
+            partition_key: self.partition_key.clone(),
             ..SubmitTask::default()
         })
     }

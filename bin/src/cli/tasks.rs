@@ -1,5 +1,6 @@
 //! `russet tasks …`
 
+mod leases;
 mod list;
 mod view;
 
@@ -13,6 +14,7 @@ use russet_core::{Rejection, Status, TaskId};
 
 use super::{CliError, Global, input, report};
 use crate::serve::Explanation;
+use crate::text::indented;
 
 /// How long is waited when no time is given: for ever, as good as.
 pub(super) const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
@@ -34,6 +36,16 @@ pub enum Tasks {
     Purge(Purge),
     /// Say why a task is not running.
     Explain(Explain),
+    /// Take ready tasks, as a worker does; fails when there is none.
+    Lease(leases::Lease),
+    /// Keep a lease alive, and report progress.
+    Extend(leases::Extend),
+    /// Finish a leased task well.
+    Complete(leases::Complete),
+    /// Report that the attempt of a leased task failed.
+    Fail(leases::Fail),
+    /// Give a leased task back without using a retry.
+    Release(leases::Release),
 }
 
 /// `russet tasks get`
@@ -104,17 +116,26 @@ impl Tasks {
             Self::Wait(wait) => wait.run(&client, global).await,
             Self::Cancel(cancel) => {
                 let reason = cancel.reason.as_deref();
-                each(global, &cancel.ids, async |id| {
-                    client.cancel(id, reason).await
-                })
-                .await
+                let cancel_one = async |id| client.cancel(id, reason).await;
+                each(global, &cancel.ids, cancel_one, view::now).await
             }
             Self::Redrive(redrive) if redrive.all => redrive.all(&client, global).await,
             Self::Redrive(redrive) => {
-                each(global, &redrive.ids, async |id| client.redrive(id).await).await
+                let redrive_one = async |id| client.redrive(id).await;
+                each(global, &redrive.ids, redrive_one, view::now).await
             }
-            Self::Purge(purge) => each(global, &purge.ids, async |id| client.purge(id).await).await,
+            Self::Purge(purge) => {
+                let purge_one = async |id| client.purge(id).await;
+                let purged =
+                    |was: &TaskNowView| format!("{} purged, it was {}\n", was.task, was.status);
+                each(global, &purge.ids, purge_one, purged).await
+            }
             Self::Explain(explain) => explain.run(global).await,
+            Self::Lease(lease) => lease.run(&client, global).await,
+            Self::Extend(extend) => extend.run(&client, global).await,
+            Self::Complete(complete) => complete.run(&client, global).await,
+            Self::Fail(fail) => fail.run(&client, global).await,
+            Self::Release(release) => release.run(&client, global).await,
         }
     }
 }
@@ -175,7 +196,7 @@ impl Explain {
         report::either(global, &explained, |explained| {
             let mut text = format!("{} is {}\n", explained.task, explained.status);
             for reason in &explained.reasons {
-                text.push_str(&format!("  {}\n", reason.detail));
+                text.push_str(&indented(&reason.detail, 2));
             }
             text
         })?;
@@ -188,11 +209,12 @@ async fn each(
     global: &Global,
     ids: &[TaskId],
     command: impl AsyncFn(TaskId) -> Result<TaskNowView, russet::Error>,
+    said: impl Fn(&TaskNowView) -> String,
 ) -> Result<ExitCode, CliError> {
     let mut last = None;
     for id in ids {
         match command(*id).await {
-            Ok(now) => report::either(global, &now, view::now)?,
+            Ok(now) => report::either(global, &now, &said)?,
             Err(error) => {
                 if let Some(error) = last.replace(CliError::from(error)) {
                     error.report(global);

@@ -18,8 +18,9 @@ const CONCURRENCY: usize = 10_000;
 
 const AFTER_HELP: &str = "\
 The command gets the task's payload (JSON) on its standard input. Its exit status decides:
-  0       the task succeeded; standard output, up to 1 MiB, is its result: as it is when it
-          is JSON, as a text otherwise
+  0       the task succeeded; standard output is its result: as it is when it is JSON, as a
+          text otherwise. A result of more than 1 MiB fails for good: write it to a file or a
+          store, and print its name
   65      it failed for good (EX_DATAERR): it is dead-lettered without another try
   75      it is too early (EX_TEMPFAIL): it is tried again after --snooze, which uses no retry
   other   the attempt failed; it is tried again while there are retries. The end of standard
@@ -27,7 +28,8 @@ The command gets the task's payload (JSON) on its standard input. Its exit statu
 
 Its environment has RUSSET_TASK_ID, RUSSET_ATTEMPT, RUSSET_TYPE, RUSSET_QUEUE, RUSSET_PRIORITY,
 RUSSET_RETRY_COUNT, RUSSET_MAX_RETRIES and, where the task has one, RUSSET_DEADLINE (RFC 3339),
-RUSSET_WORKFLOW_ID, RUSSET_TASK_NAME and RUSSET_CHECKPOINT.
+RUSSET_WORKFLOW_ID, RUSSET_TASK_NAME and RUSSET_CHECKPOINT. RUSSET_GUARD is a mark by which it is
+found again. No other RUSSET_ variable of the worker is passed on, its token least of all.
 
 It runs in a process group of its own. When the task is cancelled, takes too long or is no longer
 this worker's, the group gets SIGTERM, and SIGKILL after --grace. Processes that it leaves behind

@@ -1,23 +1,27 @@
 //! `russet workflows …`
 
+mod file;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use russet::Client;
-use russet::wire::{ListTasks, Problem, SubmitWorkflow, WorkflowStatus, WorkflowView, from_json};
-use russet_core::{Rejection, WorkflowId};
+use russet::wire::{ListTasks, Problem, TaskView, WorkflowStatus, WorkflowView};
+use russet_core::{Rejection, Status, WorkflowId};
 
-use super::{CliError, Global, input, report};
-use crate::text::{Align, Table, counted, relative};
+use super::{CliError, Global, report};
+use crate::text::{Align, Table, counted, gist, relative};
 
 /// How often a workflow that is waited for is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// Most failed tasks that are named when a workflow failed.
+const FAILED_TASKS: usize = 10;
 
 /// `russet workflows …`
 #[derive(Debug, Subcommand)]
 pub enum Workflows {
-    /// Submit a workflow: JSON as `POST /v1/workflows` takes it.
+    /// Submit a workflow: JSON or YAML of the shape that `POST /v1/workflows` takes.
     Submit(Submit),
     /// Show a workflow and its tasks.
     Get(Get),
@@ -38,9 +42,10 @@ pub struct Submit {
 pub struct Get {
     /// The workflow.
     pub id: WorkflowId,
-    /// Most tasks to show.
-    #[arg(long, default_value_t = 100, value_parser = input::count, allow_negative_numbers = true)]
-    pub limit: usize,
+    /// Most tasks to show, 1 to 1,000.
+    #[arg(long, default_value_t = 100, allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    pub limit: u16,
 }
 
 impl Workflows {
@@ -49,7 +54,7 @@ impl Workflows {
         match self {
             Self::Submit(submit) => submit.run(&client, global).await,
             Self::Get(get) => {
-                let workflow = fetch(&client, get.id, get.limit).await?;
+                let workflow = fetch(&client, get.id, get.limit.into()).await?;
                 report::either(global, &workflow, |workflow| {
                     whole(workflow, report::now_ms())
                 })?;
@@ -61,11 +66,7 @@ impl Workflows {
 
 impl Submit {
     async fn run(&self, client: &Client, global: &Global) -> Result<ExitCode, CliError> {
-        let bytes = input::bytes(&self.file)?;
-        let workflow: SubmitWorkflow = from_json(&bytes).map_err(|problem| {
-            CliError::input(&self.file, problem.detail.replacen("the body", "it", 1))
-        })?;
-        let submitted = client.submit_workflow(workflow).await?;
+        let submitted = client.submit_workflow(file::read(&self.file)?).await?;
         let id = submitted.workflow;
         if !global.json || self.wait {
             report::warnings(&submitted.warnings);
@@ -79,28 +80,64 @@ impl Submit {
                 } else {
                     "submitted"
                 };
-                let said = |_: &_| {
-                    let tasks = counted(submitted.tasks.len() as u64, "task");
-                    format!("{id} {again}, {tasks}\n")
-                };
+                let tasks = counted(submitted.tasks.len() as u64, "task");
+                let said = |_: &_| format!("{id} {again}, {tasks}\n");
                 report::either(global, &submitted, said)?;
             }
             return Ok(ExitCode::SUCCESS);
         }
-        loop {
-            let workflow = fetch(client, id, 1).await?;
-            if workflow.status != WorkflowStatus::Running {
-                report::either(global, &workflow, |workflow| {
-                    format!("{}\n", summary(workflow))
-                })?;
-                return Ok(match workflow.status {
-                    WorkflowStatus::Succeeded => ExitCode::SUCCESS,
-                    _ => ExitCode::FAILURE,
-                });
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
+        report::waiting_for(global, id)?;
+        wait(client, id, global).await
     }
+}
+
+async fn wait(client: &Client, id: WorkflowId, global: &Global) -> Result<ExitCode, CliError> {
+    let workflow = loop {
+        let workflow = fetch(client, id, 1).await?;
+        if workflow.status != WorkflowStatus::Running {
+            break workflow;
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    };
+    let failed = match workflow.counts.dead {
+        1.. if !global.json && !global.quiet => dead_tasks(client, id).await?,
+        _ => Vec::new(),
+    };
+    report::either(global, &workflow, |workflow| {
+        let mut text = format!("{}\n", summary(workflow));
+        for task in &failed {
+            text.push_str(&failure(task));
+        }
+        let more = u64::from(workflow.counts.dead).saturating_sub(failed.len() as u64);
+        if more > 0 {
+            let list = format!("`russet tasks list --workflow {id} --status dead`");
+            text.push_str(&format!("  and {more} more: {list}\n"));
+        }
+        text
+    })?;
+    Ok(match workflow.status {
+        WorkflowStatus::Succeeded => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    })
+}
+
+/// The first tasks of a workflow that failed for good.
+async fn dead_tasks(client: &Client, id: WorkflowId) -> Result<Vec<TaskView>, CliError> {
+    let request = ListTasks {
+        workflow_id: Some(id.to_string()),
+        status: Some(Status::Dead.as_str().to_owned()),
+        limit: Some(FAILED_TASKS),
+        ..ListTasks::default()
+    };
+    Ok(client.list(request).await?.items)
+}
+
+/// A failed task in a line: what it is called, and how its last attempt ended.
+fn failure(task: &TaskView) -> String {
+    let name = task.name().unwrap_or_else(|| task.kind.to_string());
+    let error = task.last_error.as_ref();
+    let error = error.map_or_else(|| "no reason was given".into(), |e| gist(&e.message));
+    format!("  {name} ({}): {error}\n", task.id)
 }
 
 async fn fetch(client: &Client, id: WorkflowId, limit: usize) -> Result<WorkflowView, CliError> {
@@ -126,8 +163,13 @@ fn summary(workflow: &WorkflowView) -> String {
         .unwrap_or_default();
     let counts = &workflow.counts;
     format!(
-        "{}{name} {status}: {} tasks, {} succeeded, {} dead, {} cancelled, {} not ended",
-        workflow.id, counts.total, counts.succeeded, counts.dead, counts.cancelled, counts.live
+        "{}{name} {status}: {}, {} succeeded, {} dead, {} cancelled, {} not ended",
+        workflow.id,
+        counted(counts.total.into(), "task"),
+        counts.succeeded,
+        counts.dead,
+        counts.cancelled,
+        counts.live
     )
 }
 
@@ -145,7 +187,7 @@ fn whole(workflow: &WorkflowView, now: u64) -> String {
             .completed_at
             .or(task.started_at)
             .unwrap_or(task.created_at);
-        let error = task.last_error.as_ref().map(|error| error.message.clone());
+        let error = task.last_error.as_ref().map(|error| gist(&error.message));
         table.row([
             task.id.to_string(),
             task.name().unwrap_or_default(),
@@ -162,5 +204,6 @@ fn whole(workflow: &WorkflowView, now: u64) -> String {
         ),
         None => String::new(),
     };
+    let table = table.fitted();
     format!("{}\n\n{table}{more}", summary(workflow))
 }

@@ -12,5 +12,5 @@ mod tests;
 
 pub use guard::Guard;
 pub use output::end_of;
-pub use program::{Program, ProgramError};
+pub use program::{Program, ProgramError, keep_own_variables};
 pub use run::{Job, Ran, run, run_apart};

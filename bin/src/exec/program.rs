@@ -10,6 +10,8 @@ use tokio::process::Command;
 const GATE: &str = "read -r _ || exit 125; ";
 /// What opens the gate, before the command's own input.
 const OPEN: &[u8] = b"\n";
+/// How the names of this program's own variables begin.
+const OWN_VARIABLES: &str = "RUSSET_";
 
 /// A command line, split into words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +101,21 @@ impl Program {
     pub(super) fn command(&self) -> Command {
         let mut command = Command::new(&self.name);
         command.args(&self.arguments);
+        keep_own_variables(&mut command);
         command
+    }
+}
+
+/// Keeps what this process was told by its own variables, its tokens among them, from a command
+/// of a task. What the command is to know is set afterwards.
+pub fn keep_own_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if name
+            .as_encoded_bytes()
+            .starts_with(OWN_VARIABLES.as_bytes())
+        {
+            command.env_remove(name);
+        }
     }
 }
 

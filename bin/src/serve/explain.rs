@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::input::Named;
 use super::refusal::Refusal;
 use super::{App, limits};
-use crate::text::{lasting, relative};
+use crate::text::{counted, lasting, relative};
 
 /// Why a task is where it is, for people to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -32,7 +32,8 @@ pub struct Reason {
     /// `queue_paused`, `concurrency_limit`, `no_worker`, `no_resources`, `waiting`, `running`,
     /// `cancel_requested`, `succeeded`, `dead` or `cancelled`.
     pub code: String,
-    /// What it is, in a sentence, and what to do about it where something can be done.
+    /// What it is, and what to do about it where something can be done. An error of several
+    /// lines keeps them; what to do then stands on the last line.
     pub detail: String,
 }
 
@@ -74,6 +75,15 @@ fn reason(code: &str, detail: String) -> Reason {
 fn seen(at: Timestamp, now: Timestamp) -> String {
     let relative = relative(at.as_millis(), now.as_millis());
     format!("{relative} ({})", Time::from(at))
+}
+
+/// As [`seen`], of what has happened.
+fn past(at: Option<Timestamp>, now: Timestamp) -> String {
+    let seen = seen(at.unwrap_or(now), now);
+    match seen.strip_prefix("now ") {
+        Some(at) => format!("just now {at}"),
+        None => seen,
+    }
 }
 
 /// The parents that have not ended.
@@ -119,7 +129,7 @@ fn scheduled(task: &Task, now: Timestamp) -> Reason {
         Some(error) if retries > 0 => {
             let message = &error.message;
             let detail = format!(
-                "it failed and is tried again {due}, retry {retries} of {most}; the error was: {message}"
+                "it failed and is tried again {due}, retry {retries} of {most}; the error was:\n{message}"
             );
             reason("backoff", detail)
         }
@@ -144,8 +154,8 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
     if let Some(limit) = view.config.concurrency
         && running >= u64::from(limit)
     {
-        let detail =
-            format!("queue {queue} runs {running} tasks, and its concurrency limit is {limit}");
+        let running = counted(running, "task");
+        let detail = format!("queue {queue} runs {running}, and its concurrency limit is {limit}");
         reasons.push(reason("concurrency_limit", detail));
     }
     reasons.extend(nobody(app, task));
@@ -156,9 +166,14 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
         let others = view.stats.count(Status::Queued).saturating_sub(1);
         let asked = app.scheduler().workers().last_asked(queue);
         let asked = asked.map(|at| relative(at.as_millis(), now.as_millis()));
+        let others = match others {
+            0 => format!("no other task of queue {queue} is"),
+            1 => format!("1 other task of queue {queue} is"),
+            _ => format!("{others} other tasks of queue {queue} are"),
+        };
         let detail = format!(
-            "it is ready since {since} and waits for a worker to be free; {others} other tasks of \
-             queue {queue} are ready too, and a worker last asked for one {}",
+            "it is ready since {since} and waits for a worker to be free; {others} \
+             ready too, and a worker last asked for one {}",
             asked.unwrap_or_else(|| "never".to_owned())
         );
         reasons.push(reason("waiting", detail));
@@ -199,9 +214,7 @@ fn running(task: &Task, now: Timestamp) -> Vec<Reason> {
     let Some(lease) = &task.lease else {
         return Vec::new();
     };
-    let started = task
-        .started_at
-        .map_or_else(|| "now".to_owned(), |at| seen(at, now));
+    let started = past(task.started_at, now);
     let (worker, attempt) = (&lease.worker.0, task.attempt);
     let expires = seen(lease.expires_at, now);
     let detail = format!(
@@ -217,19 +230,17 @@ fn running(task: &Task, now: Timestamp) -> Vec<Reason> {
 }
 
 fn ended(task: &Task, now: Timestamp) -> Reason {
-    let at = task
-        .completed_at
-        .map_or_else(|| "now".to_owned(), |at| seen(at, now));
+    let at = past(task.completed_at, now);
     let error = task.last_error.as_ref();
     let error = error
-        .map(|error| format!(": {}", error.message))
+        .map(|error| format!(": {}", error.message.trim_end()))
         .unwrap_or_default();
     match task.status {
         Status::Succeeded => reason("succeeded", format!("it succeeded {at}")),
         Status::Dead => {
             let id = task.id;
             let detail = format!(
-                "it failed for good {at}{error}; `russet tasks redrive {id}` gives it a new life"
+                "it failed for good {at}{error}\n`russet tasks redrive {id}` gives it a new life"
             );
             reason("dead", detail)
         }

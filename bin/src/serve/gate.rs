@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, HeaderName, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -52,8 +52,16 @@ fn admit(app: &App, request: &Request, route: &str) -> Result<(), Refusal> {
     }
     let headers = request.headers();
     if !app.tokens.admit(headers) {
-        let detail = "this server wants a token: send `Authorization: Bearer TOKEN` \
-            (russet: --token or RUSSET_TOKEN) with one of its RUSSET_TOKENS";
+        let detail = match headers.contains_key(AUTHORIZATION) {
+            false => {
+                "this server wants a token: send `Authorization: Bearer TOKEN` \
+                (russet: --token or RUSSET_TOKEN) with one of its RUSSET_TOKENS"
+            }
+            true => {
+                "the token is wrong: send `Authorization: Bearer TOKEN` (russet: --token or \
+                RUSSET_TOKEN) with one that this server was started with"
+            }
+        };
         return Err(Problem::new("unauthorized", 401, detail).into());
     }
     if app.tokens.is_empty() && !is_plain_host(headers) {

@@ -64,16 +64,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Filter<T> {
         serde_path_to_error::deserialize(pairs)
             .map(Self)
             .map_err(|error| {
-                let field = error.path().to_string();
-                let inner = error.inner();
-                let unnamed = field == ".";
-                let detail = match unnamed {
-                    true => format!("query: {inner}"),
-                    false => format!("{field}: {inner}"),
-                };
-                let mut problem = Problem::new("invalid", 422, detail);
-                problem.field = Some(field).filter(|_| !unnamed);
-                problem.into()
+                let said = error.inner().to_string();
+                Problem::misfit(&error.path().to_string(), &said).into()
             })
     }
 }

@@ -21,7 +21,45 @@ pub fn document() -> Value {
     // A document is made of texts: it always serialises.
     let mut document = serde_json::to_value(&document).unwrap_or_default();
     let_null_be_anything(&mut document);
+    tidy_texts(&mut document);
     document
+}
+
+/// Comments become texts of one line, without the links that only Rust's documentation follows.
+fn tidy_texts(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(tidy_texts),
+        Value::Object(entries) => {
+            for (key, value) in entries {
+                match value {
+                    Value::String(text) if matches!(key.as_str(), "summary" | "description") => {
+                        *text = tidy(text);
+                    }
+                    other => tidy_texts(other),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// `[`Type::field`]` becomes `field` of `Type`.
+fn tidy(text: &str) -> String {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    while let Some((before, linked)) = rest.split_once("[`") {
+        let Some((name, after)) = linked.split_once("`]") else {
+            break;
+        };
+        out.push_str(before);
+        match name.split_once("::") {
+            Some((kind, field)) => out.push_str(&format!("`{field}` of `{kind}`")),
+            None => out.push_str(&format!("`{name}`")),
+        }
+        rest = after;
+    }
+    out + rest
 }
 
 /// A nullable schema is "null or else this", and any JSON may be null too: whatever fits both

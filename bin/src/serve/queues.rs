@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 
 type Reply<T> = Result<Json<T>, Refusal>;
 
-/// All queues that have tasks.
+/// All queues that have tasks or settings.
 #[utoipa::path(get, path = "/v1/queues", tag = "queues", responses(
     (status = 200, description = "The queues", body = QueuesReply), Refusal))]
 pub(super) async fn list(State(app): State<App>) -> Reply<QueuesReply> {

@@ -1,9 +1,11 @@
-//! Text for people: aligned tables, relative times, counts.
+//! Text for people: aligned tables, relative times, counts, errors of many lines.
 
-mod plural;
+mod error;
+mod number;
 mod table;
 mod when;
 
-pub use plural::counted;
+pub use error::{gist, indented};
+pub use number::{counted, grouped};
 pub use table::{Align, Table, on_one_line};
 pub use when::{lasting, relative};

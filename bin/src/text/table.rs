@@ -1,6 +1,7 @@
 //! Aligned columns for people.
 
 use std::fmt;
+use std::io::stdout;
 
 /// Longest cell, in characters; longer ones are cut.
 const CELL_CHARS: usize = 60;
@@ -21,6 +22,8 @@ pub enum Align {
 pub struct Table<const COLUMNS: usize> {
     header: [(&'static str, Align); COLUMNS],
     rows: Vec<[String; COLUMNS]>,
+    /// Longest line, in characters.
+    width: usize,
 }
 
 impl<const COLUMNS: usize> Table<COLUMNS> {
@@ -29,7 +32,20 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
         Self {
             header,
             rows: Vec::new(),
+            width: usize::MAX,
         }
+    }
+
+    /// The table with its last column cut so that no line is longer than the terminal is wide;
+    /// as it is where standard output is no terminal.
+    #[must_use]
+    pub fn fitted(mut self) -> Self {
+        let size = rustix::termios::tcgetwinsize(stdout());
+        let columns = size.map_or(0, |size| usize::from(size.ws_col));
+        if columns > 0 {
+            self.width = columns;
+        }
+        self
     }
 
     /// Adds a row. Control characters and line breaks become spaces.
@@ -50,6 +66,11 @@ impl<const COLUMNS: usize> Table<COLUMNS> {
                 *width = (*width).max(cell.chars().count());
             }
         }
+        if let Some((last, others)) = widths.split_last_mut() {
+            let taken: usize = others.iter().map(|width| width + GAP.len()).sum();
+            let least = self.header.last().map_or(0, |(title, _)| title.len());
+            *last = (*last).min(self.width.saturating_sub(taken)).max(least);
+        }
         widths
     }
 }
@@ -61,6 +82,7 @@ impl<const COLUMNS: usize> fmt::Display for Table<COLUMNS> {
         for row in std::iter::once(&header).chain(&self.rows) {
             let mut line = String::new();
             for ((cell, width), (_, align)) in row.iter().zip(widths).zip(self.header) {
+                let cell = &on_one_line(cell, width);
                 let padding = " ".repeat(width - cell.chars().count());
                 match align {
                     Align::Left => line.extend([cell, padding.as_str(), GAP]),
@@ -99,6 +121,16 @@ mod tests {
             "reports:nightly  12345",
         ];
         assert_eq!(table.to_string(), lines.join("\n") + "\n");
+    }
+
+    #[test]
+    fn the_last_column_is_cut_to_the_width_of_the_terminal() {
+        let mut table = Table::new([("TASK", Align::Left), ("NOTE", Align::Left)]);
+        table.row(["1".into(), "no space left on the device".into()]);
+        table.width = 16;
+        assert_eq!(table.to_string(), "TASK  NOTE\n1     no space …\n");
+        table.width = 3;
+        assert_eq!(table.to_string(), "TASK  NOTE\n1     no …\n");
     }
 
     #[test]

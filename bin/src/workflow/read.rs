@@ -35,18 +35,7 @@ fn read_from(file: &Path, from: impl Read) -> Result<Workflow, WorkflowError> {
 /// Checks the content of a workflow file. `file` names it in errors, hints at its syntax, and names the workflow
 /// if the content does not; it need not exist.
 pub fn parse(file: &Path, bytes: &[u8]) -> Result<Workflow, WorkflowError> {
-    if bytes.len() as u64 > limits::FILE_BYTES {
-        return Err(WorkflowError::TooLarge {
-            file: file.to_owned(),
-            limit_bytes: limits::FILE_BYTES,
-        });
-    }
-    let root = parse_text(file, bytes).map_err(|flaw| WorkflowError::Syntax {
-        file: file.to_owned(),
-        line: flaw.line.max(1),
-        column: flaw.column.max(1),
-        message: flaw.message,
-    })?;
+    let root = node(file, bytes)?;
     let name = default_name(file);
     let mut problems = Problems::default();
     let workflow = if wfformat::is_wfformat(&root) {
@@ -55,6 +44,22 @@ pub fn parse(file: &Path, bytes: &[u8]) -> Result<Workflow, WorkflowError> {
         russet::check(&root, &name, &mut problems)
     };
     problems.settle(file, workflow)
+}
+
+/// The content of a file, whatever it means.
+pub(super) fn node(file: &Path, bytes: &[u8]) -> Result<Node, WorkflowError> {
+    if bytes.len() as u64 > limits::FILE_BYTES {
+        return Err(WorkflowError::TooLarge {
+            file: file.to_owned(),
+            limit_bytes: limits::FILE_BYTES,
+        });
+    }
+    parse_text(file, bytes).map_err(|flaw| WorkflowError::Syntax {
+        file: file.to_owned(),
+        line: flaw.line.max(1),
+        column: flaw.column.max(1),
+        message: flaw.message,
+    })
 }
 
 struct Flaw {

@@ -21,6 +21,16 @@ pub(super) fn check(root: &Node, default_name: &str, problems: &mut Problems) ->
         format: Format::Russet,
         tasks: Vec::new(),
     };
+    let is_typed = |task: &Node| task.get("type").is_some();
+    if let Some(Node::List(tasks)) = root.get("tasks")
+        && tasks.iter().any(is_typed)
+    {
+        // Its other fields would only be found to be unknown.
+        let message = "must be a mapping of task names to tasks, not a list; a list of tasks with \
+            types is for a server: `russet workflows submit` sends it";
+        problems.add(Place::FILE, "tasks", message);
+        return workflow;
+    }
     let Some(fields) = Fields::of(root, &WORKFLOW, Place::FILE, problems) else {
         return workflow;
     };

@@ -14,6 +14,7 @@ fn every_command_has_a_help() {
         "tasks",
         "queues",
         "workflows",
+        "events",
         "bench",
         "completions",
     ] {

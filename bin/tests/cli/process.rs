@@ -81,6 +81,10 @@ pub struct Process {
 }
 
 impl Process {
+    pub fn spawn(command: &mut Command) -> Self {
+        command.spawn().expect("starts").into()
+    }
+
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -111,6 +115,12 @@ impl Process {
             );
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+}
+
+impl From<Child> for Process {
+    fn from(child: Child) -> Self {
+        Self { child, _rest: None }
     }
 }
 
@@ -198,9 +208,7 @@ impl Site {
     /// Starts a worker.
     pub fn worker(&self, arguments: &[&str]) -> Process {
         let mut command = self.command(&["worker"]);
-        command.args(arguments).stderr(Stdio::null());
-        let child = command.spawn().expect("starts");
-        Process { child, _rest: None }
+        Process::spawn(command.args(arguments).stderr(Stdio::null()))
     }
 
     /// The task as JSON.

@@ -123,3 +123,21 @@ fn a_queue_is_configured() {
             .contains("is not a queue name")
     );
 }
+
+#[test]
+fn a_queue_with_a_setting_and_no_task_is_listed_also_after_a_restart() {
+    let mut site = Site::start();
+    site.run(&["queues", "pause", "lonely"]).good();
+    assert_eq!(site.run(&["-q", "queues", "list"]).good(), "lonely");
+    site.restart("TERM");
+    let table = site.run(&["queues", "list"]);
+    assert!(table.good().ends_with("paused"), "{table:?}");
+}
+
+#[test]
+fn a_queue_that_holds_nothing_is_inspected_with_a_hint() {
+    let site = Site::start();
+    let ran = site.run(&["queues", "inspect", "nosuch"]);
+    let hint = "queue nosuch holds no task: check the name, or submit one";
+    assert_eq!((ran.status, ran.stderr.trim_end()), (0, hint));
+}

@@ -61,6 +61,8 @@ fn a_server_with_tokens_serves_those_who_show_one() {
     });
     let without = site.run(&["tasks", "list"]);
     assert!(without.error(1).contains("RUSSET_TOKEN"), "{without:?}");
+    let wrong = site.run(&["--token", "another-token-altogether", "tasks", "list"]);
+    assert!(wrong.error(1).contains("the token is wrong"), "{wrong:?}");
     assert_eq!(
         site.run(&["--token", token, "tasks", "list"]).good(),
         "no tasks"

@@ -161,7 +161,23 @@ fn bad_input_is_refused_with_the_field_and_exit_status_2() {
         ),
         (
             &["--type", "a", "--timeout", "0s"],
-            "error: timeout_ms: 0 ms is out of range",
+            "error: invalid value '0s' for '--timeout <DURATION>': it must be longer than zero",
+        ),
+        (
+            &["--type", "a", "--max-retries", "-1"],
+            "error: invalid value '-1' for '--max-retries",
+        ),
+        (
+            &["--type", "a", "--need", "cpu=2", "--need", "cpu=3"],
+            "error: --need: cpu is named twice",
+        ),
+        (
+            &["--type", "a", "--need", "cpu=0"],
+            "error: resource_requirements.cpu: 0 is nothing",
+        ),
+        (
+            &["--url", "foo", "--type", "a"],
+            "error: --url: \"foo\" is not of the form",
         ),
         (
             &[],
@@ -189,7 +205,7 @@ fn many_tasks_are_submitted_from_a_file_in_batches() {
         .collect();
     site.file("tasks.jsonl", &lines);
     let ran = site.run(&["submit", "-f", "tasks.jsonl"]);
-    assert_eq!(ran.good(), "2100 submitted, 0 refused");
+    assert_eq!(ran.good(), "2100 submitted, 0 existed, 0 refused");
     let listed = site.run(&["-q", "tasks", "list", "--all"]);
     assert_eq!(listed.good().lines().count(), 2_100);
     let ran = site.feed(
@@ -213,6 +229,8 @@ fn a_line_that_is_no_task_is_named_and_nothing_is_submitted() {
         "{error}"
     );
     assert!(error.ends_with("; nothing was submitted"), "{error}");
+    assert!(error.contains("did you mean `priority`?"), "{error}");
+    assert!(!error.contains("line 1"), "{error}");
     assert_eq!(site.run(&["tasks", "list"]).good(), "no tasks");
 }
 
@@ -224,7 +242,7 @@ fn a_line_that_the_server_refuses_is_told_and_the_others_are_submitted() {
     let ran = site.run(&["submit", "-f", "tasks.jsonl"]);
     assert_eq!(
         (ran.status, ran.stdout.trim_end()),
-        (1, "2 submitted, 1 refused")
+        (1, "2 submitted, 0 existed, 1 refused")
     );
     assert_eq!(
         ran.stderr.trim_end(),
@@ -254,4 +272,81 @@ fn a_server_that_is_not_there_is_said_with_what_to_do() {
         error.contains("russet serve") && error.contains("--url"),
         "{error}"
     );
+}
+
+#[test]
+fn whoever_waits_is_told_the_id_at_once() {
+    let site = Site::start();
+    let _worker = site.worker(&["--exec", "true"]);
+    let ran = site.run(&["submit", "--type", "a", "--wait"]);
+    let id = ran.good().split(' ').next().expect("an id").to_owned();
+    let told = format!("{id} submitted, waiting for its end");
+    assert_eq!(ran.stderr.trim_end(), told);
+    let quiet = site.run(&["-q", "submit", "--type", "a", "--wait"]);
+    assert_eq!((quiet.good().len(), quiet.stderr.as_str()), (26, ""));
+}
+
+#[test]
+fn lines_that_had_been_submitted_before_are_counted_apart() {
+    let site = Site::start();
+    let line = "{\"type\": \"a\", \"idempotency_key\": \"k\"}\n";
+    let ran = site.feed(&["submit", "-f", "-"], &line.repeat(2));
+    assert_eq!(ran.good(), "1 submitted, 1 existed, 0 refused");
+}
+
+#[test]
+fn a_file_with_a_json_list_is_refused_with_what_to_write() {
+    let site = Site::start();
+    site.file("tasks.json", "[{\"type\": \"a\"}]");
+    let ran = site.run(&["submit", "-f", "tasks.json"]);
+    let expected = "error: tasks.json:1: is a JSON list: write one task a line";
+    assert!(ran.error(2).starts_with(expected), "{ran:?}");
+}
+
+#[test]
+fn every_field_of_a_task_has_an_option() {
+    let site = Site::start();
+    let parent = site.submit(&["--type", "a"]);
+    let later = site.task(&parent)["created_at"]
+        .as_str()
+        .expect("a time")
+        .to_owned();
+    let id = site.submit(&[
+        "--type",
+        "b",
+        "--scheduled-at",
+        &later,
+        "--expires-in",
+        "30d",
+        "--metadata",
+        "{\"by\": \"me\"}",
+        "--retry-delay",
+        "5s",
+        "--if-unsatisfied",
+        "run",
+        "--key",
+        "k",
+        "--key-window",
+        "while_live",
+        "--partition-key",
+        "p",
+        "--depends-on",
+        &format!("{parent}:completion"),
+    ]);
+    let task = site.task(&id);
+    assert_eq!(task["metadata"], json!({"by": "me"}));
+    let edge = json!({"task": parent, "on": "completion"});
+    assert_eq!(
+        (&task["dependencies"][0], &task["partition_key"]),
+        (&edge, &json!("p"))
+    );
+    assert!(task["expires_at"].is_string(), "{task}");
+    let wrong = site.run(&[
+        "submit",
+        "--type",
+        "b",
+        "--depends-on",
+        &format!("{parent}:end"),
+    ]);
+    assert!(wrong.error(2).contains("ID:completion"), "{wrong:?}");
 }

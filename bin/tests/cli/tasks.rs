@@ -163,7 +163,8 @@ fn an_ended_task_is_purged() {
             .contains("cancel it first")
     );
     site.run(&["tasks", "cancel", &id]).good();
-    site.run(&["tasks", "purge", &id]).good();
+    let purged = site.run(&["tasks", "purge", &id]);
+    assert_eq!(purged.good(), format!("{id} purged, it was cancelled"));
     assert_eq!(site.run(&["tasks", "get", &id]).status, 1);
 }
 
@@ -179,4 +180,79 @@ fn a_task_that_does_not_run_is_explained() {
     site.run(&["queues", "pause", "default"]).good();
     let explained = site.run(&["--json", "tasks", "explain", &id]).json();
     assert_eq!(explained["reasons"][0]["code"], "queue_paused");
+}
+
+#[test]
+fn the_last_line_of_an_error_stands_in_tables_and_all_of_it_with_the_task() {
+    let site = Site::start();
+    let script = "echo Traceback >&2; echo '  line 3' >&2; echo 'ValueError: 3' >&2; exit 65";
+    let _worker = site.worker(&["--shell", "--exec", script]);
+    let ran = site.run(&["submit", "--type", "a", "--wait"]);
+    assert!(
+        ran.stdout.ends_with(": exit status 65: ValueError: 3\n"),
+        "{ran:?}"
+    );
+    let id = ran.stdout.split(' ').next().expect("an id");
+    let table = site.run(&["tasks", "list"]);
+    assert!(
+        table.good().ends_with("  exit status 65: ValueError: 3"),
+        "{table:?}"
+    );
+    let shown = site.run(&["tasks", "get", id]);
+    let block = "last error    final, attempt 1:\n    exit status 65: Traceback\n      line 3\n    ValueError: 3";
+    assert!(shown.good().ends_with(block), "{shown:?}");
+    let explained = site.run(&["tasks", "explain", id]);
+    let advice = format!("\n  `russet tasks redrive {id}` gives it a new life");
+    assert!(explained.good().ends_with(&advice), "{explained:?}");
+}
+
+#[test]
+fn a_script_works_as_a_worker() {
+    let site = Site::start();
+    let lease = |more: &[&str]| {
+        let ran = site.run(&[&["-q", "tasks", "lease"], more].concat());
+        let (id, lease) = ran.good().split_once(' ').expect("a task and its lease");
+        (id.to_owned(), lease.to_owned())
+    };
+    let id = site.submit(&["--type", "a"]);
+    let (task, held) = lease(&[]);
+    assert_eq!(task, id);
+    let extended = site.run(&[
+        "tasks",
+        "extend",
+        &id,
+        &held,
+        "--percent",
+        "40",
+        "--progress",
+        "on it",
+    ]);
+    assert!(extended.good().contains("lease expires in"), "{extended:?}");
+    assert_eq!(site.task(&id)["progress"]["percent"], 40);
+    site.run(&["tasks", "release", &id, &held]).good();
+    let (_, held) = lease(&["--worker", "me"]);
+    let failed = site.run(&[
+        "tasks",
+        "fail",
+        &id,
+        &held,
+        "--message",
+        "no",
+        "--retry-after",
+        "0",
+    ]);
+    assert!(failed.good().starts_with(&id), "{failed:?}");
+    let (_, last) = lease(&["--wait", "20s", "--for", "1m"]);
+    let stale = site.run(&["tasks", "complete", &id, &held]);
+    assert!(stale.error(1).contains("is stale"), "{stale:?}");
+    let done = site.run(&["tasks", "complete", &id, &last, "--result", "[1]"]);
+    assert_eq!(done.good(), format!("{id} is succeeded"));
+    assert_eq!(site.task(&id)["result"], json!([1]));
+    assert_eq!(site.run(&["tasks", "lease"]).status, 1);
+}
+
+#[test]
+fn a_listing_of_no_tasks_is_refused() {
+    let ran = Site::start().run(&["tasks", "list", "--limit", "0"]);
+    assert!(ran.error(2).contains("from 1 on"), "{ran:?}");
 }

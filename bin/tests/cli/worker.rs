@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::process::{Site, appears, disappears};
+use crate::process::{Process, Site, appears, disappears};
 
 #[test]
 fn a_worker_runs_the_command_and_keeps_its_output() {
@@ -111,6 +111,90 @@ fn the_environment_says_which_task_it_is() {
     has("RUSSET_TYPE=a".into());
     has("RUSSET_QUEUE=q".into());
     assert!(result.contains("RUSSET_DEADLINE=20"), "{result}");
+}
+
+#[test]
+fn a_command_is_told_nothing_that_its_worker_knows_beside_the_task() {
+    let site = Site::start();
+    let mut command = site.command(&["worker", "--shell", "--exec", "env | grep RUSSET_"]);
+    for secret in ["RUSSET_TOKEN", "RUSSET_TOKENS", "RUSSET_SOMETHING_ELSE"] {
+        command.env(secret, "0123456789abcdef-secret");
+    }
+    command.env("RUSSET_LOG", "warn");
+    let _worker = Process::spawn(command.stderr(std::process::Stdio::null()));
+    let task = site
+        .run(&["submit", "--wait", "--json", "--type", "a"])
+        .json();
+    let result = task["result"].as_str().expect("a text");
+    for hidden in ["secret", "RUSSET_LOG", "RUSSET_URL"] {
+        assert!(!result.contains(hidden), "{hidden} in {result}");
+    }
+    assert!(result.contains("RUSSET_TASK_ID="), "{result}");
+}
+
+#[test]
+fn a_result_that_is_too_large_fails_for_good_with_its_size() {
+    let site = Site::start();
+    let _worker = site.worker(&["--exec", "head -c 2000000 /dev/zero"]);
+    let task = site
+        .run(&["submit", "--wait", "--json", "--type", "a"])
+        .json();
+    assert_eq!(
+        (&task["status"], &task["attempt"]),
+        (&json!("dead"), &json!(1))
+    );
+    let error = task["last_error"]["message"].as_str().expect("a text");
+    assert!(
+        error.starts_with("the result is 2,000,000 bytes, and the limit is 1 MiB"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_worker_logs_how_each_attempt_ended_and_what_it_waits_for() {
+    let site = Site::start();
+    let script = "case $RUSSET_TYPE in
+        bad) echo why >&2; echo because >&2; exit 65;;
+        slow) echo $$ > started; until test -e go; do sleep 0.02; done;;
+        esac";
+    let mut command = site.command(&["worker", "--shell", "--exec", script]);
+    let mut worker = Process::spawn(command.stderr(std::process::Stdio::piped()));
+    let log = worker.stderr();
+    assert_eq!(site.run(&["submit", "--wait", "--type", "good"]).status, 0);
+    assert_eq!(site.run(&["submit", "--wait", "--type", "bad"]).status, 1);
+    site.submit(&["--type", "slow"]);
+    appears(&site.folder.path().join("started"));
+    worker.signal("TERM");
+    site.file("go", "");
+    assert_eq!(worker.wait(), 0);
+    let log = std::io::read_to_string(log).expect("text");
+    let has = |words: &[&str]| {
+        let found = log
+            .lines()
+            .any(|line| words.iter().all(|word| line.contains(word)));
+        assert!(found, "no {words:?} in {log}");
+    };
+    has(&["INFO", "kind=good attempt=1", "succeeded took="]);
+    has(&[
+        "WARN",
+        "kind=bad attempt=1",
+        "kind=\"final\" error=\"because\"",
+    ]);
+}
+
+#[test]
+fn a_worker_without_work_stops_at_once() {
+    let site = Site::start();
+    let mut worker = site.worker(&["--shell", "--exec", "true"]);
+    assert_eq!(site.run(&["submit", "--wait", "--type", "a"]).status, 0);
+    let start = std::time::Instant::now();
+    worker.signal("TERM");
+    assert_eq!(worker.wait(), 0);
+    assert!(
+        start.elapsed() < std::time::Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]

@@ -53,6 +53,50 @@ fn waiting_for_a_workflow_fails_unless_all_succeeded() {
             .contains("failed: 2 tasks, 0 succeeded, 1 dead, 1 cancelled"),
         "{ran:?}"
     );
+    let last = ran.stdout.lines().last().unwrap_or_default();
+    assert!(
+        last.starts_with("  first (") && last.ends_with("): exit status 65"),
+        "{ran:?}"
+    );
+}
+
+#[test]
+fn the_example_for_a_server_runs_on_one() {
+    let site = Site::start();
+    let _worker = site.worker(&["--queue", "reports", "--exec", "cat"]);
+    let file = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../examples/server/report.yaml"
+    );
+    let ran = site.run(&["workflows", "submit", file, "--wait"]);
+    let done = "monthly-report succeeded: 4 tasks, 4 succeeded";
+    assert!(ran.good().contains(done), "{ran:?}");
+    let again = site.run(&["workflows", "submit", file]);
+    assert!(
+        again.good().ends_with("had been submitted before, 4 tasks"),
+        "{again:?}"
+    );
+}
+
+#[test]
+fn a_file_for_the_other_kind_of_workflow_is_told_apart() {
+    let site = Site::start();
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    for name in ["hello.yaml", "diamond.json"] {
+        let file = format!("{examples}/{name}");
+        let ran = site.run(&["workflows", "submit", &file]);
+        let error = ran.error(2);
+        assert!(error.contains("is a file for `russet run`"), "{error}");
+    }
+    let ran = site.run(&["run", &format!("{examples}/server/report.yaml")]);
+    let error = ran.error(2);
+    assert!(
+        error.contains("`russet workflows submit` sends it"),
+        "{error}"
+    );
+    site.file("bad.yaml", "tasks:\n  - name: [\n");
+    let ran = site.run(&["workflows", "submit", "bad.yaml"]);
+    assert!(ran.error(2).starts_with("error: bad.yaml:"), "{ran:?}");
 }
 
 #[test]

@@ -143,6 +143,33 @@ fn every_operation_documents_its_answers_and_has_a_tag_and_a_summary() {
     }
 }
 
+#[test]
+fn texts_of_the_document_are_for_readers_of_any_language() {
+    let mut texts = Vec::new();
+    fn collect(value: &Value, texts: &mut Vec<String>) {
+        match value {
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    match value {
+                        Value::String(text) if key == "summary" || key == "description" => {
+                            texts.push(text.clone());
+                        }
+                        other => collect(other, texts),
+                    }
+                }
+            }
+            Value::Array(items) => items.iter().for_each(|item| collect(item, texts)),
+            _ => {}
+        }
+    }
+    collect(&DOCUMENT, &mut texts);
+    for text in texts {
+        assert!(!text.contains("[`") && !text.contains('\n'), "{text:?}");
+    }
+    let submit = &DOCUMENT["components"]["schemas"]["SubmitTask"]["properties"];
+    assert_eq!(submit["priority"]["maximum"], 9);
+}
+
 #[tokio::test]
 async fn the_server_hands_out_its_document() {
     let site = crate::site::Site::start().await;

@@ -64,7 +64,7 @@ impl Client {
         Self::in_process(Scheduler::start(backend, configuration, clock, entropy))
     }
 
-    /// A client of the server at `url`, such as `http://127.0.0.1:7300`. It connects with the
+    /// A client of the server at `url`, such as `http://127.0.0.1:7718`. It connects with the
     /// first call.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ mod schema;
 mod submit;
 mod task;
 mod time;
+mod wording;
 mod workflow;
 
 use serde::de::DeserializeOwned;

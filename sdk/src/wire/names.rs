@@ -66,17 +66,25 @@ fn named(
 
 /// What the writer of `unknown` may have meant.
 fn suggestion<'a>(unknown: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let near = known.map(|name| (distance(unknown, name), name));
-    let mut near: Vec<_> = near
-        .filter(|(changes, _)| *changes <= limits::SUGGESTION_DISTANCE)
-        .collect();
-    near.sort();
-    near.truncate(limits::SUGGESTIONS);
+    let near = nearest(unknown, known.map(String::as_str));
     if near.is_empty() {
         return "the name of another task of the same submission".to_owned();
     }
-    let names: Vec<_> = near.iter().map(|(_, name)| format!("{name:?}")).collect();
+    let names: Vec<_> = near.iter().map(|name| format!("{name:?}")).collect();
     format!("did you mean {}?", names.join(" or "))
+}
+
+/// The names that `unknown` is close to, or the beginning of; the closest first.
+pub(super) fn nearest<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let most = limits::SUGGESTION_DISTANCE.min(unknown.chars().count() / 2);
+    let is_start = |name: &str| unknown.len() >= 3 && name.starts_with(unknown);
+    let near = known.map(|name| (distance(unknown, name), name));
+    let mut near: Vec<_> = near
+        .filter(|(changes, name)| *changes <= most || is_start(name))
+        .collect();
+    near.sort_unstable();
+    let near = near.into_iter().map(|(_, name)| name);
+    near.take(limits::SUGGESTIONS).collect()
 }
 
 /// How many characters to add, remove or replace to turn one text into the other

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use russet_core::command::When;
+use russet_core::limits::RESOURCE_AMOUNT;
 use russet_core::{
     Dependency, Idempotency, IdempotencyKey, Label, Millis, NameError, NewTask, PartitionKey,
     QueueName, Rejection, ResourceName, Resources, RetryPolicy, TaskId, TaskType, Window,
@@ -74,7 +75,7 @@ impl SubmitTask {
         task.retention = self.retention_ms.map(Millis::new);
         task.dependencies = named;
         task.if_unsatisfied = self.if_unsatisfied.unwrap_or_default();
-        task.resources = resources("resource_requirements", self.resource_requirements)?;
+        task.resources = needs(self.resource_requirements)?;
         task.idempotency = idempotency(self.idempotency_key, self.idempotency_window_ms)?;
         task.partition_key = key_of_partition(self.partition_key.as_deref())?;
         task.metadata = metadata(self.metadata, self.name.as_deref())?;
@@ -93,7 +94,12 @@ fn dependency((at, edge): (usize, &DependsOn)) -> Result<Dependency, Rejection> 
 /// A name that cannot be, as a refused field.
 pub(crate) fn refused(field: &str, error: NameError) -> Rejection {
     let NameError { what, text, rule } = error;
-    Rejection::invalid(field, format!("{text:?} is not a {what}"), rule)
+    let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) {
+        "an"
+    } else {
+        "a"
+    };
+    Rejection::invalid(field, format!("{text:?} is not {article} {what}"), rule)
 }
 
 fn bytes(json: Option<Json>) -> Bytes {
@@ -125,6 +131,18 @@ fn when(
         (Some(ms), None) => Ok(Some(When::In(Millis::new(ms)))),
         (None, at) => Ok(at.map(|at| When::At(at.timestamp()))),
     }
+}
+
+/// What a task needs: an amount of nothing would give it a lane of its own for no reason.
+fn needs(amounts: BTreeMap<String, u64>) -> Result<Resources, Rejection> {
+    if let Some((name, _)) = amounts.iter().find(|(_, amount)| **amount == 0) {
+        return Err(Rejection::invalid(
+            format!("resource_requirements.{name}"),
+            "0 is nothing to need",
+            format!("1 to {RESOURCE_AMOUNT}, or leave it out"),
+        ));
+    }
+    resources("resource_requirements", amounts)
 }
 
 pub(super) fn resources(

@@ -5,6 +5,8 @@ use russet_core::{Invalid, Rejection, Status, TaskId};
 use russet_engine::{EngineError, QueueError, StoreError, limits};
 use serde::{Deserialize, Serialize};
 
+use super::wording;
+
 /// Why a request was refused: problem details as of RFC 9457.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -73,20 +75,23 @@ impl Problem {
 
     /// A body that is not JSON, or that is JSON of another shape than the request's.
     pub fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> Self {
-        let path = error.path().to_string();
         let inner = error.inner();
         if inner.classify() != serde_json::error::Category::Data {
             return Self::new("malformed", 400, format!("the body is not JSON: {inner}"));
         }
+        let said = inner.to_string();
+        // The field says where: what is counted in lines may be one line of many.
+        let position = format!(" at line {} column {}", inner.line(), inner.column());
+        let said = said.strip_suffix(&position).unwrap_or(&said);
+        Self::misfit(&error.path().to_string(), said)
+    }
+
+    /// A value that its field does not take: `path` as `serde_path_to_error` writes it, and what
+    /// serde says of the value.
+    pub fn misfit(path: &str, message: &str) -> Self {
         // The path of a field whose name is empty is empty.
-        if path == "." || path.is_empty() {
-            let mut problem = Self::new("invalid", 422, inner.to_string());
-            problem.field = named_field(&inner.to_string());
-            return problem;
-        }
-        let mut problem = Self::new("invalid", 422, format!("{path}: {inner}"));
-        problem.field = Some(path);
-        problem
+        let path = if path == "." { "" } else { path };
+        wording::misfit(path, message)
     }
 
     /// Whether the lease of the request is not the task's current one.
@@ -207,14 +212,6 @@ impl From<EngineError> for Problem {
             EngineError::Stopping => Self::new("stopping", 503, detail).retry_after(soon),
         }
     }
-}
-
-/// The field that serde's message about an unknown, missing or repeated field names.
-fn named_field(message: &str) -> Option<String> {
-    let known = ["unknown field `", "missing field `", "duplicate field `"];
-    let rest = known.iter().find_map(|start| message.strip_prefix(start))?;
-    let (field, _) = rest.split_once('`')?;
-    (!field.is_empty()).then(|| field.to_owned())
 }
 
 #[cfg(test)]

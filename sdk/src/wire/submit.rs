@@ -33,9 +33,11 @@ pub struct SubmitTask {
     pub payload: Option<Json>,
     /// 0 to 9, 9 most urgent. When absent: 4, or by the longest remaining path in a workflow.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 9))]
     pub priority: Option<u8>,
     /// Most further tries after a first failure; 10 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(minimum = 0, maximum = 10_000))]
     pub max_retries: Option<u32>,
     /// How long to wait between tries.
     #[serde(default, skip_serializing_if = "Option::is_none")]

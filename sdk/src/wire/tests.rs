@@ -25,7 +25,12 @@ fn a_wrong_field_is_named_by_its_path() {
     assert_eq!(problem.status, 422);
     assert_eq!(problem.field.as_deref(), Some("tasks[1].priority"));
     let problem = refused::<OneOrMany<SubmitTask>>(r#"{"type": "a", "prio": 9}"#);
-    assert!(problem.detail.contains("unknown field `prio`"), "{problem}");
+    assert!(
+        problem
+            .detail
+            .contains("unknown field `prio` (did you mean `priority`?)"),
+        "{problem}"
+    );
     let problem = refused::<OneOrMany<SubmitTask>>(r#"{"type": "a", "": 9}"#);
     assert!(problem.detail.starts_with("unknown field ``"), "{problem}");
     assert_eq!(problem.field, None);
@@ -106,4 +111,15 @@ fn ids_of_requests_are_checked_where_they_stand() {
     assert_eq!(problem.field.as_deref(), Some("items[0].task"));
     let wrong = id::<russet_core::TaskId>("id", "nothing").map_err(Problem::from);
     assert_eq!(wrong.expect_err("is refused").field.as_deref(), Some("id"));
+}
+
+#[test]
+fn a_refused_value_is_told_without_the_words_of_the_implementation() {
+    let problem = refused::<OneOrMany<SubmitTask>>(r#"{"type": "a", "max_retries": -1}"#);
+    let expected = "max_retries: -1 will not do (a whole number from 0 to 10000)";
+    assert_eq!(problem.detail, expected);
+    let limit = "a whole number from 0 to 10000";
+    assert_eq!(problem.limit.as_deref(), Some(limit));
+    let problem = refused::<OneOrMany<SubmitTask>>(r#"{"tasks": [{"queue": "q"}]}"#);
+    assert_eq!(problem.field.as_deref(), Some("tasks[0].type"));
 }

@@ -63,14 +63,17 @@ pub(super) async fn attempt(crew: Arc<Crew>, hold: Hold) {
     );
     let span =
         tracing::info_span!("task", id = %task.id, kind = %task.kind, attempt = task.attempt);
-    let work = work(&crew, context.clone(), hold.state, hold.phase).instrument(span);
+    let begun = Instant::now();
+    let work = work(&crew, context.clone(), hold.state, hold.phase).instrument(span.clone());
     let end = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(end) => end,
         Err(panic) => End::Panicked(panic_text(panic.as_ref())),
     };
     let news = crew.board.finished(lease);
     let (room, keeps) = context.leave();
-    match settlement(&crew, &context, lease, end, news) {
+    let settlement = settlement(&crew, &context, lease, end, news);
+    span.in_scope(|| tell(settlement.as_ref(), begun.elapsed()));
+    match settlement {
         Some(settlement) => crew.report(Report {
             settlement,
             _room: room.clone().filter(|_| keeps),
@@ -79,6 +82,32 @@ pub(super) async fn attempt(crew: Arc<Crew>, hold: Hold) {
     }
     // The report goes first, so that what is leased into this room comes behind it.
     drop(room);
+}
+
+/// Logs how the attempt ended, as this worker sees it.
+fn tell(settlement: Option<&Settlement>, took: Duration) {
+    let took = Duration::from_millis(took.as_millis() as u64);
+    match settlement {
+        Some(Settlement::Complete(_)) => tracing::info!(?took, "succeeded"),
+        Some(Settlement::Fail(fail)) => {
+            let kind = fail.kind.unwrap_or(ErrorKind::Failed).as_str();
+            let error = last_line(&fail.message);
+            tracing::warn!(?took, kind, error, "failed");
+        }
+        Some(Settlement::Release(release)) => {
+            let delay = release.delay_ms.map(Duration::from_millis);
+            tracing::info!(?took, ?delay, "given back");
+        }
+        None => tracing::warn!(?took, "stopped: its lease is lost"),
+    }
+}
+
+/// The last line of an error that says something, where commands and stack traces name what
+/// went wrong.
+fn last_line(message: &str) -> String {
+    let mut lines = message.lines().map(str::trim);
+    let last = lines.rfind(|line| !line.is_empty()).unwrap_or_default();
+    last.chars().take(limits::LOGGED_ERROR_CHARS).collect()
 }
 
 /// Runs the handler until it ends, or until something else ends the attempt.

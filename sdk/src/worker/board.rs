@@ -265,11 +265,16 @@ impl Board {
         held.next_beat = held.next_beat.min(at);
     }
 
-    /// The lease is no longer the task's current one.
-    pub fn lost(&self, lease: LeaseId) {
-        if let Some(held) = self.lock().by_id.get(&lease) {
-            held.state.send_modify(|state| state.lost = true);
-        }
+    /// The lease is no longer the task's current one; says whether its handler still runs. When
+    /// it does not, the end of the attempt may have been accepted before, and its report says
+    /// what became of it.
+    pub fn lost(&self, lease: LeaseId) -> bool {
+        let all = self.lock();
+        let Some(held) = all.by_id.get(&lease).filter(|held| held.running) else {
+            return false;
+        };
+        held.state.send_modify(|state| state.lost = true);
+        true
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Leases) -> T) -> T {
@@ -294,4 +299,30 @@ fn merge(kept: &mut Option<ProgressReport>, newer: ProgressReport) {
     kept.percent = newer.percent.or(kept.percent);
     kept.message = newer.message.or(kept.message.take());
     kept.checkpoint = newer.checkpoint.or(kept.checkpoint.take());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held() -> (Board, LeaseId, watch::Receiver<LeaseState>) {
+        let (board, task, lease) = (Board::new(), TaskId::from_u128(1), LeaseId::from_u128(2));
+        let state = board.take(task, lease, Duration::from_secs(30), Instant::now());
+        (board, lease, state)
+    }
+
+    #[test]
+    fn a_lease_is_lost_while_its_handler_runs_and_not_after_its_end() {
+        let (board, lease, state) = held();
+        assert!(board.lost(lease) && state.borrow().lost);
+        let (board, lease, _state) = held();
+        board.finished(lease);
+        assert!(!board.lost(lease));
+        assert!(
+            board.valid_until(lease).is_some(),
+            "its end is still reported"
+        );
+        board.forget(lease);
+        assert!(!board.lost(lease));
+    }
 }

@@ -86,7 +86,7 @@ impl Worker {
     }
 
     /// How long to ask the scheduler to wait for a task; [`limits::POLL_WAIT`] when this is
-    /// not called. A worker that has nothing to do may take as long to stop.
+    /// not called.
     #[must_use]
     pub fn poll_wait(mut self, wait: Duration) -> Self {
         let most = Duration::from_millis(limits::LEASE_WAIT_MS);

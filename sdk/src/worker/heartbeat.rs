@@ -85,8 +85,12 @@ fn settle(
         Err(error) => error,
     };
     if error.is_stale_lease() || error.is_not_found() {
-        tracing::warn!(task = %beat.extend.task, %error, "a lease is lost");
-        crew.board.lost(lease);
+        let task = beat.extend.task;
+        if crew.board.lost(lease) {
+            tracing::warn!(%task, %error, "a lease is lost");
+        } else {
+            tracing::debug!(%task, %error, "a heartbeat came after the end of its attempt");
+        }
         return Ok(());
     }
     let pause = crew.board.shortest_interval().unwrap_or_default() / limits::BEAT_SLACK;

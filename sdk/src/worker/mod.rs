@@ -19,6 +19,7 @@ use std::pin::pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use futures::FutureExt;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -117,8 +118,7 @@ impl Worker {
     /// A refusal that no waiting will change, such as a wrong token or queue name; handlers
     /// were finished as at a shutdown.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> Result<Stopped, Error> {
-        self.run_until_either(shutdown, std::future::pending())
-            .await
+        self.run(shutdown, std::future::pending(), "").await
     }
 
     /// Works until `shutdown` as [`Self::run_until`] does, or until `at_once`: then handlers
@@ -131,6 +131,15 @@ impl Worker {
         shutdown: impl Future<Output = ()>,
         at_once: impl Future<Output = ()>,
     ) -> Result<Stopped, Error> {
+        self.run(shutdown, at_once, "").await
+    }
+
+    async fn run(
+        self,
+        shutdown: impl Future<Output = ()>,
+        at_once: impl Future<Output = ()>,
+        advice: &str,
+    ) -> Result<Stopped, Error> {
         let (ended, reports) = mpsc::unbounded_channel();
         let worker = self.fill_in();
         let crew = Arc::new(Crew {
@@ -142,33 +151,91 @@ impl Worker {
         });
         let phase = watch::Sender::new(Phase::Working);
         let begun = OnceLock::new();
+        let at_once = at_once.shared();
+        let hurry = at_once.clone();
         let shutdown = async {
-            shutdown.await;
+            tokio::select! {
+                biased;
+                () = hurry => {}
+                () = shutdown => {}
+            }
             begun.get_or_init(Instant::now);
         };
-        let work = async {
-            let mut at_once = pin!(at_once);
-            let mut shutdown = pin!(shutdown);
-            let (polled, hurried) = tokio::select! {
-                biased;
-                () = at_once.as_mut() => (Ok(()), true),
-                polled = poll::run(&crew, &phase, shutdown.as_mut()) => (polled, false),
-            };
-            let at_once = async {
-                if !hurried {
-                    at_once.await;
-                }
-            };
-            let until = *begun.get_or_init(Instant::now) + crew.settings.drain;
-            let stopped = stop(&crew, &phase, until, at_once).await;
-            polled.map(|()| stopped)
+        let polling = async {
+            let polled = poll::run(&crew, &phase, pin!(shutdown)).await;
+            drain(&phase);
+            polled
         };
+        let stopping = async {
+            // The phase outlives the work.
+            let _ = phase
+                .subscribe()
+                .wait_for(|now| *now != Phase::Working)
+                .await;
+            let until = *begun.get_or_init(Instant::now) + crew.settings.drain;
+            tell_of_drain(&crew, advice);
+            stop(&crew, &phase, until, at_once).await
+        };
+        let work = finish(&crew, polling, stopping);
         tokio::select! {
             biased;
             never = settle::run(&crew, reports) => match never {},
             stopped = work => stopped,
             never = heartbeat::run(&crew) => match never {},
         }
+    }
+}
+
+/// Takes on no more tasks; a worker that is further on stays there.
+fn drain(phase: &watch::Sender<Phase>) {
+    phase.send_if_modified(|now| {
+        let working = *now == Phase::Working;
+        if working {
+            *now = Phase::Draining;
+        }
+        working
+    });
+}
+
+/// Waits until the worker has stopped. A poll that is still on its way is left only when
+/// everything that the worker held is given back: the server might offer it just that.
+async fn finish(
+    crew: &Crew,
+    polling: impl Future<Output = Result<(), Error>>,
+    stopping: impl Future<Output = Stopped>,
+) -> Result<Stopped, Error> {
+    let (mut polling, mut stopping) = (pin!(polling), pin!(stopping));
+    tokio::select! {
+        biased;
+        polled = polling.as_mut() => {
+            let stopped = stopping.await;
+            polled.map(|()| stopped)
+        }
+        stopped = stopping.as_mut() => {
+            let polled = timeout(limits::POLL_LEAVE, polling).await.unwrap_or(Ok(()));
+            let unreported = unreported(crew).await;
+            polled.map(|()| Stopped { unreported, ..stopped })
+        }
+    }
+}
+
+/// Says for what the worker waits before it stops, and what may be done about it.
+fn tell_of_drain(crew: &Crew, advice: &str) {
+    let running = crew.board.counts().borrow().running;
+    if running > 0 {
+        let drain = crew.settings.drain;
+        let tasks = if running == 1 { "task" } else { "tasks" };
+        tracing::info!("waiting up to {drain:?} for {running} {tasks}{advice}");
+    }
+}
+
+/// Waits until everything is reported; how many ends are not in time.
+async fn unreported(crew: &Crew) -> usize {
+    let mut counts = crew.board.counts();
+    let reported = counts.wait_for(|now| now.held == 0);
+    match timeout(limits::REPORT_GRACE, reported).await {
+        Ok(_) => 0,
+        Err(_) => crew.board.counts().borrow().held,
     }
 }
 
@@ -180,7 +247,6 @@ async fn stop(
     until: Instant,
     at_once: impl Future<Output = ()>,
 ) -> Stopped {
-    phase.send_replace(Phase::Draining);
     let mut counts = crew.board.counts();
     tokio::select! {
         biased;
@@ -190,15 +256,10 @@ async fn stop(
     }
     let interrupted = counts.borrow().running;
     phase.send_replace(Phase::Stopping);
-    let reported = counts.wait_for(|now| now.held == 0);
-    let unreported = match timeout(limits::REPORT_GRACE, reported).await {
-        Ok(_) => 0,
-        Err(_) => crew.board.counts().borrow().held,
-    };
     // Handlers that do not let themselves be dropped are not waited for.
     let _ = counts.wait_for(|now| now.placed <= now.running).await;
     Stopped {
         interrupted,
-        unreported,
+        unreported: unreported(crew).await,
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::attempt::{self, Hold};
 use super::settle::{Report, Settlement};
@@ -49,9 +49,8 @@ pub(super) async fn run(
             biased;
             answer = &mut poll => (answer, false),
             () = shutdown.as_mut() => {
-                phase.send_replace(Phase::Draining);
-                let rest = timeout(crew.settings.drain, poll).await;
-                (rest.unwrap_or_else(|_| Ok(Vec::new())), true)
+                super::drain(phase);
+                (poll.await, true)
             }
         };
         if over {

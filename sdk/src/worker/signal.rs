@@ -45,6 +45,6 @@ impl Worker {
             second.next().await;
             second.next().await;
         };
-        self.run_until_either(drain, at_once).await
+        self.run(drain, at_once, "; again to stop now").await
     }
 }

@@ -101,6 +101,16 @@ async fn handlers_end_at_once_when_that_is_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_without_work_stops_at_once() {
+    let client = client();
+    let running = Running::start(Worker::new(client.clone()).poll_wait(MINUTE));
+    sleep(MINUTE).await;
+    let start = Instant::now();
+    assert_eq!(running.stop().await, Stopped::default());
+    assert!(start.elapsed() <= russet::limits::POLL_LEAVE);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_that_was_dropped_leaves_its_tasks_to_others() {
     let client = client();
     let handler = |context: TaskContext, _: Work| async move {

@@ -195,7 +195,7 @@ fn a_report_that_cannot_be_is_refused_and_the_lease_stays() {
                 report(json!({})).to_string(),
                 (422, "invalid"),
             )
-            .says(&["missing field `message`"]),
+            .says(&["message: is missing"]),
             invalid(
                 release,
                 report(json!({"delay_ms": u64::MAX})),

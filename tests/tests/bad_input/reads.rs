@@ -20,7 +20,11 @@ fn a_query_that_cannot_be_is_refused_with_what_can() {
         vec![
             unreadable("/v1/tasks?limit=0", "limit", &["1 to 1000"]),
             unreadable("/v1/tasks?limit=1001", "limit", &["1 to 1000"]),
-            unreadable("/v1/tasks?limit=many", "limit", &["invalid digit"]),
+            unreadable(
+                "/v1/tasks?limit=many",
+                "limit",
+                &["a whole number from 1 to 1000"],
+            ),
             unreadable(
                 "/v1/tasks?status=lost",
                 "status",

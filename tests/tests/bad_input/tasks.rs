@@ -88,7 +88,7 @@ fn what_is_no_task_at_all_is_refused_with_why() {
             refused("POST", PATH, "[]", (422, "invalid")),
             refused("POST", PATH, "7", (422, "invalid")),
             refused("POST", PATH, "null", (422, "invalid")),
-            refused("POST", PATH, "{}", (422, "invalid")).says(&["missing field `type`"]),
+            refused("POST", PATH, "{}", (422, "invalid")).says(&["type: is missing"]),
             refused("POST", PATH, r#"{"type": 7}"#, (422, "invalid")).field("type"),
             bad(
                 json!({"prioritty": 9}),

@@ -33,7 +33,7 @@ fn a_workflow_that_cannot_be_is_refused_as_a_whole() {
         vec![
             refused("POST", PATH, cycle.to_string(), (422, "cycle")).says(&["a -> ", "b", "c"]),
             refused("POST", PATH, itself.to_string(), (422, "cycle")).says(&["a -> a"]),
-            refused("POST", PATH, "{}", (422, "invalid")).says(&["missing field `tasks`"]),
+            refused("POST", PATH, "{}", (422, "invalid")).says(&["tasks: is missing"]),
             invalid(
                 PATH,
                 workflow(&[]),

@@ -12,6 +12,7 @@ use russet_core::TaskId;
 use serde::Serialize;
 
 use crate::cli::{CliError, Global, report};
+use crate::text::counted;
 
 /// Tasks sent together.
 const BATCH: usize = russet::limits::BATCH_ITEMS;
@@ -75,10 +76,10 @@ async fn send(
     global: &Global,
 ) -> Result<ExitCode, CliError> {
     let progress = progress(total, global);
-    let (mut submitted, mut refused) = (0_u64, 0_u64);
+    let (mut submitted, mut existed, mut refused) = (0_u64, 0_u64, 0_u64);
     let mut warned = BTreeSet::new();
     loop {
-        let batch = lines.batch(submitted)?;
+        let batch = lines.batch(submitted + existed)?;
         if batch.is_empty() {
             break;
         }
@@ -86,7 +87,10 @@ async fn send(
         for (line, result) in numbers.into_iter().zip(client.submit_many(tasks).await) {
             match result {
                 Ok(done) => {
-                    submitted += 1;
+                    match done.existing {
+                        true => existed += 1,
+                        false => submitted += 1,
+                    }
                     warn(line, &done.warnings, &mut warned, global);
                     let told = Line::Submitted {
                         line,
@@ -101,16 +105,21 @@ async fn send(
                     tell(&Line::Refused { line, error }, refused, global)?;
                 }
                 Err(error) => {
-                    eprintln!("{submitted} tasks were submitted before line {line}");
+                    let sent = counted(submitted + existed, "task");
+                    eprintln!(
+                        "{sent} submitted before line {line}; submitting the file again does them twice unless they have an idempotency_key"
+                    );
                     return Err(error.into());
                 }
             }
         }
-        progress.set_position(submitted + refused);
+        progress.set_position(submitted + existed + refused);
     }
     progress.finish_and_clear();
     if !global.json && !global.quiet {
-        report::line(format!("{submitted} submitted, {refused} refused"))?;
+        report::line(format!(
+            "{submitted} submitted, {existed} existed, {refused} refused"
+        ))?;
     }
     Ok(match refused {
         0 => ExitCode::SUCCESS,
@@ -203,9 +212,18 @@ impl<'a> Lines<'a> {
             if line.trim_ascii().is_empty() {
                 continue;
             }
-            let task = from_json(&line);
+            if line.trim_ascii_start().starts_with(b"[") {
+                let why = "is a JSON list: write one task a line, as `jq -c '.[]'` does";
+                return Err(self.refuse(why, submitted));
+            }
+            let task = from_json(line.trim_ascii());
             let task = task.map_err(|problem: Problem| {
-                self.refuse(&problem.detail.replacen("the body", "it", 1), submitted)
+                let detail = problem.detail.replacen("the body", "it", 1);
+                // The file's own line is named; the reader counts lines within it.
+                self.refuse(
+                    &detail.replace(" at line 1 column ", " at column "),
+                    submitted,
+                )
             })?;
             return Ok(Some((self.number, task)));
         }

@@ -5,8 +5,8 @@ use russet::Client;
 use russet::wire::{ListTasks, TaskView};
 use russet_core::{Status, TaskId, WorkflowId};
 
-use crate::cli::{CliError, Global, input, report};
-use crate::text::{Align, Table, counted, relative};
+use crate::cli::{CliError, Global, report};
+use crate::text::{Align, Table, counted, gist, relative};
 
 /// Most tasks asked for at once.
 const PAGE: usize = russet::limits::PAGE_TASKS_MAX;
@@ -24,13 +24,8 @@ pub struct List {
     #[arg(long, value_name = "ID")]
     pub workflow: Option<WorkflowId>,
     /// Most tasks to list.
-    #[arg(
-        long,
-        default_value_t = 50,
-        conflicts_with = "all",
-        value_parser = input::count,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, default_value_t = 50, conflicts_with = "all", value_parser = limit,
+        allow_negative_numbers = true)]
     pub limit: usize,
     /// List all tasks, however many there are.
     #[arg(long)]
@@ -41,6 +36,11 @@ pub struct List {
     /// Newest first; oldest first when absent.
     #[arg(long)]
     pub newest: bool,
+}
+
+fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|limit| *limit > 0);
+    limit.ok_or_else(|| "write a number of tasks from 1 on, or --all in its place".to_owned())
 }
 
 /// A state on the command line.
@@ -137,7 +137,7 @@ fn print(tasks: &[TaskView], global: &Global) -> Result<(), CliError> {
             note(task, now),
         ]);
     }
-    report::text(table)
+    report::text(table.fitted())
 }
 
 /// What is worth knowing about a task in its state.
@@ -145,7 +145,7 @@ fn note(task: &TaskView, now: u64) -> String {
     let due = task
         .scheduled_at
         .map(|at| relative(at.timestamp().as_millis(), now));
-    let error = task.last_error.as_ref().map(|error| error.message.clone());
+    let error = task.last_error.as_ref().map(|error| gist(&error.message));
     match task.status {
         Status::Scheduled if task.retry_count > 0 => {
             let error = error.map(|error| format!(": {error}")).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 use russet::wire::{TaskNowView, TaskView, Time};
 use russet_core::Status;
 
-use crate::text::{lasting, on_one_line, relative};
+use crate::text::{gist, indented, lasting, on_one_line, relative};
 
 /// Longest value on a line, in characters.
 const VALUE_CHARS: usize = 2_000;
@@ -74,17 +74,16 @@ pub(super) fn whole(task: &TaskView, now_ms: u64) -> String {
         ("payload", task.payload.as_ref().map(ToString::to_string)),
         ("progress", progress(task)),
         ("result", task.result.as_ref().map(ToString::to_string)),
-        (
-            "last error",
-            task.last_error
-                .as_ref()
-                .map(|e| format!("{} ({})", e.message, e.kind.as_str())),
-        ),
     ];
     for (name, text) in texts {
         if let Some(text) = text {
             put(name, text);
         }
+    }
+    if let Some(error) = &task.last_error {
+        let (kind, attempt) = (error.kind.as_str(), error.attempt);
+        put("last error", format!("{kind}, attempt {attempt}:"));
+        out.push_str(&indented(&error.message, 4));
     }
     out
 }
@@ -120,7 +119,7 @@ pub(in crate::cli) fn outcome(task: &TaskView) -> String {
         format!(" after {}", lasting(Duration::from_millis(ms)))
     });
     let (id, status, took) = (task.id, task.status, took.unwrap_or_default());
-    let error = task.last_error.as_ref().map(|error| error.message.as_str());
+    let error = task.last_error.as_ref().map(|error| gist(&error.message));
     match status {
         Status::Succeeded => {
             let result = task.result.as_ref();
@@ -131,7 +130,7 @@ pub(in crate::cli) fn outcome(task: &TaskView) -> String {
         Status::Dead | Status::Cancelled => {
             format!(
                 "{id} is {status}{took}: {}\n",
-                error.unwrap_or("no reason was given")
+                error.unwrap_or_else(|| "no reason was given".to_owned())
             )
         }
         _ => format!(

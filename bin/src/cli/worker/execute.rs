@@ -16,6 +16,7 @@ use russet_core::limits::PAYLOAD_BYTES;
 use tower::Service;
 
 use crate::exec::{self, Guard, Job, Program, Ran};
+use crate::text::grouped;
 
 /// Exit status of a command whose task failed for good: EX_DATAERR of `sysexits.h`.
 const FINAL: i32 = 65;
@@ -119,7 +120,7 @@ fn verdict(shared: &Shared, ran: io::Result<Ran>) -> Result<TaskOutput, TaskFail
     match ran.status.code() {
         _ if ran.stopped => Err(TaskFailure::cancelled()),
         Some(0) => Ok(TaskOutput {
-            result: result(&ran),
+            result: result(&ran)?,
             follow_ups: Vec::new(),
         }),
         Some(TOO_EARLY) => Err(TaskFailure::snooze(shared.snooze)),
@@ -136,42 +137,28 @@ fn failure(ran: &Ran) -> String {
 }
 
 /// Standard output as the task's result: JSON as it is, text otherwise, nothing when there is
-/// none.
-fn result(ran: &Ran) -> Option<Json> {
+/// none. A result that cannot be kept is a final failure, since another try would print as much.
+fn result(ran: &Ran) -> Result<Option<Json>, TaskFailure> {
     let output = ran.stdout.trim_ascii();
     if output.is_empty() {
-        return None;
+        return Ok(None);
     }
-    let whole = ran.stdout_total == ran.stdout.len() as u64;
-    if whole {
-        let json = Json::from_bytes(output);
-        if json.as_str().len() <= PAYLOAD_BYTES {
-            return Some(json);
-        }
+    if ran.stdout_total > ran.stdout.len() as u64 {
+        return Err(too_large(ran.stdout_total));
     }
-    Some(cut(output, ran.stdout_total))
+    let json = Json::from_bytes(output);
+    match json.as_str().len() {
+        0..=PAYLOAD_BYTES => Ok(Some(json)),
+        more => Err(too_large(more as u64)),
+    }
 }
 
-/// As much of a text as fits into a result, and how much there was.
-fn cut(output: &[u8], total: u64) -> Json {
-    let note = format!("… [cut: standard output had {total} bytes]");
-    tracing::warn!(
-        bytes = total,
-        "standard output is too long for a result and was cut"
-    );
-    let text = String::from_utf8_lossy(output);
-    // A byte takes up to six characters in JSON, as in \u001b.
-    let mut end = text.len().min(PAYLOAD_BYTES - 1024);
-    loop {
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        let json = Json::from(serde_json::Value::String(format!("{}{note}", &text[..end])));
-        if json.as_str().len() <= PAYLOAD_BYTES {
-            return json;
-        }
-        end /= 2;
-    }
+fn too_large(bytes: u64) -> TaskFailure {
+    TaskFailure::final_(format!(
+        "the result is {} bytes, and the limit is {} MiB: write it to a file or a store, and print its name",
+        grouped(bytes),
+        PAYLOAD_BYTES >> 20
+    ))
 }
 
 #[cfg(test)]
@@ -192,21 +179,28 @@ mod tests {
 
     #[test]
     fn output_that_is_json_is_the_result_and_other_output_is_a_text() {
-        let text = |stdout: &[u8]| result(&ran(0, stdout, "")).map(|json| json.to_string());
+        let text = |stdout: &[u8]| {
+            let result = result(&ran(0, stdout, "")).expect("fits");
+            result.map(|json| json.to_string())
+        };
         assert_eq!(text(b" {\"a\": 1}\n").as_deref(), Some("{\"a\": 1}"));
         assert_eq!(text(b"done\n").as_deref(), Some("\"done\""));
         assert_eq!(text(b"\n"), None);
     }
 
     #[test]
-    fn output_that_is_too_long_is_cut_with_a_note() {
-        for stdout in [vec![b'x'; PAYLOAD_BYTES], vec![0x1b; PAYLOAD_BYTES]] {
-            let json = result(&ran(0, &stdout, "")).expect("a result");
-            assert!(json.as_str().len() <= PAYLOAD_BYTES);
-            assert!(
-                json.as_str()
-                    .ends_with("[cut: standard output had 1048576 bytes]\"")
-            );
+    fn output_that_is_too_long_for_a_result_fails_with_its_size() {
+        let mut long = ran(0, &vec![b'x'; PAYLOAD_BYTES], "");
+        long.stdout_total = 2_000_000;
+        // A control character takes six characters in JSON.
+        for (ran, size) in [
+            (long, "2,000,000 bytes"),
+            (ran(0, &vec![0x1b; PAYLOAD_BYTES], ""), "6,291,458 bytes"),
+        ] {
+            let failure = result(&ran).expect_err("is too large");
+            let failure = format!("{failure:?}");
+            assert!(failure.starts_with("TaskFailure(Final("), "{failure}");
+            assert!(failure.contains(size), "{failure}");
         }
     }
 

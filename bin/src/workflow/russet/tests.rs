@@ -194,6 +194,13 @@ fn a_file_without_tasks_is_refused() {
         ["tasks: must be a mapping of task names to tasks, not a list"]
     );
     assert_eq!(
+        problems(yaml("queue: q\ntasks: [{type: x}]")),
+        [
+            "tasks: must be a mapping of task names to tasks, not a list; a list of tasks with types is for a \
+          server: `russet workflows submit` sends it"
+        ]
+    );
+    assert_eq!(
         problems(yaml("# nothing yet")),
         ["must be a mapping with fields of a workflow (name, defaults, tasks), not nothing"]
     );
