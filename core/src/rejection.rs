@@ -102,6 +102,16 @@ pub enum Rejection {
         /// The task that it names.
         existing: TaskId,
     },
+    /// The idempotency key of what would come back to life names something else now.
+    #[error(
+        "the idempotency key {key} names {existing} now: redrive when that has ended and the key is free"
+    )]
+    KeyTaken {
+        /// The key.
+        key: crate::IdempotencyKey,
+        /// The task that it names, or the workflow.
+        existing: TaskId,
+    },
     /// The task is in a state in which the command makes no sense.
     #[error("task {task} is {status}: {needs}")]
     WrongStatus {
@@ -155,7 +165,7 @@ impl Rejection {
             Self::ConcurrencyLimit { .. } => "concurrency_limit",
             Self::Cycle { .. } => "cycle",
             Self::DependencyNotFound { .. } => "dependency_not_found",
-            Self::IdempotencyConflict { .. } => "idempotency_conflict",
+            Self::IdempotencyConflict { .. } | Self::KeyTaken { .. } => "idempotency_conflict",
             Self::WrongStatus { .. } => "wrong_status",
             Self::LimitExceeded { .. } => "limit_exceeded",
             Self::NotLeader { .. } => "not_leader",

@@ -19,7 +19,7 @@ pub use recording::{Recorded, Recorder};
 pub use russet_core as core;
 pub use scheduler::{
     Backend, Configuration, Extended, LeaseRequest, ONLY_NODE, QueueView, Scheduler, Submitted,
-    TaskNow,
+    TaskIds, TaskNow,
 };
 pub use seams::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use store::{

@@ -6,6 +6,8 @@ use russet_core::{Millis, limits as core_limits};
 
 /// Most commands that are decided and committed together.
 pub const COMMIT_COMMANDS: usize = 1_024;
+/// How often callers that are about to send are given their turn before a batch is cut.
+pub const GATHER_TURNS: usize = 16;
 /// Most commands of a partition that wait to be decided; more are refused.
 pub const WAITING_COMMANDS: usize = 16_384;
 /// Most bytes of payloads and results that wait with them; more are refused.

@@ -321,7 +321,8 @@ static SOUND: LazyLock<Vec<(Request, String)>> = LazyLock::new(|| {
         (
             Request::Complete,
             r#"{"task":"$TASK","lease_id":"$LEASE","result":[1.0],"follow_ups":[
-            {"type":"x","name":"n","depends_on":["m"]},{"type":"y","name":"m","delay_ms":1}]}"#,
+            {"type":"x","name":"n","depends_on":["m"]},{"type":"y","name":"m","delay_ms":1}],
+            "progress":{"percent":100}}"#,
         ),
         (
             Request::Complete,
@@ -329,7 +330,8 @@ static SOUND: LazyLock<Vec<(Request, String)>> = LazyLock::new(|| {
         ),
         (
             Request::Fail,
-            r#"{"task":"$TASK","lease_id":"$LEASE","message":"no","kind":"timed_out","retry_after_ms":5}"#,
+            r#"{"task":"$TASK","lease_id":"$LEASE","message":"no","kind":"timed_out","retry_after_ms":5,
+            "progress":{"percent":7,"message":"here","checkpoint":[9]}}"#,
         ),
         (
             Request::Fail,

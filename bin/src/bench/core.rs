@@ -59,6 +59,7 @@ fn life(view: &mut View, task: NewTask, now: Timestamp) -> Measured<()> {
             lease,
             result: None,
             follow_ups: Vec::new(),
+            progress: None,
         }),
     ];
     for command in commands {

@@ -75,6 +75,7 @@ pub(super) fn completion(task: &Task) -> Complete {
         lease,
         result: None,
         follow_ups: Vec::new(),
+        progress: None,
     }
 }
 

@@ -178,14 +178,16 @@ impl Wait {
 impl Redrive {
     async fn all(&self, client: &Client, global: &Global) -> Result<ExitCode, CliError> {
         let done = client.redrive_all(self.queue.as_deref()).await?;
-        report::either(global, &done, |done| match done.refused {
-            0 => format!("{} redriven\n", done.redriven),
-            refused => format!(
-                "{} redriven, {refused} could not be now: others are still told of their end; try again\n",
-                done.redriven
-            ),
+        report::either(global, &done, |done| {
+            format!("{} redriven\n", done.redriven)
         })?;
-        Ok(ExitCode::SUCCESS)
+        match done.refused {
+            0 => Ok(ExitCode::SUCCESS),
+            _ if global.quiet || global.json => Ok(ExitCode::FAILURE),
+            refused => Err(CliError::Unsuccessful(format!(
+                "{refused} could not be redriven now: try again, or redrive one by its id to see why"
+            ))),
+        }
     }
 }
 

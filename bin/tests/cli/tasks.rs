@@ -154,6 +154,31 @@ fn dead_tasks_are_redriven_by_id_or_all_at_once() {
 }
 
 #[test]
+fn redriving_all_fails_when_some_cannot_be_and_says_so() {
+    let site = Site::start();
+    let sync = r#"{"type": "a", "idempotency_key": "k", "idempotency_window_ms": "while_live"}"#;
+    let worker = site.worker(&["--shell", "--exec", "exit 65"]);
+    for _ in 0..2 {
+        let id = site
+            .feed(&["-q", "submit", "-f", "-"], sync)
+            .good()
+            .to_owned();
+        site.run(&["tasks", "wait", &id]).error(1);
+    }
+    drop(worker);
+    // Both have the same key, which can name only one of them.
+    let ran = site.run(&["tasks", "redrive", "--all"]);
+    let said = ran.error(1).to_owned();
+    assert_eq!(ran.stdout.trim(), "1 redriven");
+    assert!(
+        said.starts_with("error: 1 could not be redriven now: try again"),
+        "{said}"
+    );
+    let ran = site.run(&["--json", "tasks", "redrive", "--all"]);
+    assert_eq!((ran.status, &ran.json()["refused"]), (1, &json!(1)));
+}
+
+#[test]
 fn an_ended_task_is_purged() {
     let site = Site::start();
     let id = site.submit(&["--type", "a"]);

@@ -19,7 +19,10 @@ async fn a_leased_task_is_extended_and_completed() {
     );
     let extended = site.post("/v1/leases/extend", &body).await.good();
     assert_eq!(extended["cancel_requested"], false);
-    let body = format!(r#"{{{}, "result": {{"ok": true}}}}"#, held(&task));
+    let body = format!(
+        r#"{{{}, "result": {{"ok": true}}, "progress": {{"percent": 100}}}}"#,
+        held(&task)
+    );
     assert_eq!(
         site.post("/v1/leases/complete", &body).await.good()["status"],
         "succeeded"
@@ -27,6 +30,7 @@ async fn a_leased_task_is_extended_and_completed() {
     let task = site.get(&format!("/v1/tasks/{id}")).await.good();
     assert_eq!(task["result"], json!({"ok": true}));
     assert_eq!(task["progress"]["checkpoint"], json!({"row": 9}));
+    assert_eq!(task["progress"]["percent"], 100);
 }
 
 #[tokio::test]

@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use super::extend::report;
 use super::submit::{NewTask, create, task_reads, under_which_id};
 use super::validate;
 use crate::draft::{Draft, Step};
 use crate::rules::{check_held, end_lease, ended_as, finish, need_for_end, now_reply};
-use crate::{LeaseEnd, LeaseId, RecordKey, Rejection, Reply, Status, TaskId, limits};
+use crate::{LeaseEnd, LeaseId, Progress, RecordKey, Rejection, Reply, Status, TaskId, limits};
 
 /// Finishes a task well, and submits its follow-up tasks in the same step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +20,8 @@ pub struct Complete {
     pub lease: LeaseId,
     /// What the handler returned.
     pub result: Option<Bytes>,
+    /// What there is to say about progress; what is absent stays as it was.
+    pub progress: Option<Progress>,
     /// Tasks to submit with it; they live in the same partition, and join the same workflow.
     pub follow_ups: Vec<NewTask>,
 }
@@ -32,6 +35,7 @@ impl Complete {
 
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         validate::bytes("result", self.result.as_ref(), limits::PAYLOAD_BYTES)?;
+        validate::progress(self.progress.as_ref())?;
         if self.follow_ups.len() > limits::FOLLOW_UPS {
             return Err(Rejection::LimitExceeded {
                 what: alloc::format!("{} follow-up tasks", self.follow_ups.len()),
@@ -51,6 +55,7 @@ impl Complete {
         // Follow-ups that depend on the task have changed it.
         let mut task = draft.task(self.task)?;
         task.result = self.result.clone().map(Box::new);
+        report(&mut task, self.progress.as_ref());
         end_lease(draft, &mut task, LeaseEnd::Completed)?;
         finish(draft, &mut task, Status::Succeeded, None)?;
         let reply = self.reply(&task, follow_ups);

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::submit::add_dependent;
 use crate::draft::{Draft, Step};
 use crate::rules::parent_ended;
-use crate::{Dependency, Message, MessageId, Record, RecordKey, Reply};
+use crate::{Dependency, Message, MessageId, Record, RecordKey, Reply, Status, TaskId};
 
 /// Applies a message from another partition. Applying it again changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,14 +29,10 @@ impl Deliver {
         match self.message {
             Message::Watch { parent, child, on } => {
                 let status = draft.find_task(parent)?.map(|task| task.status);
-                if status.is_none_or(|status| status.is_terminal()) {
-                    draft.message(Message::Settled {
-                        parent,
-                        child,
-                        status,
-                    });
-                } else {
+                if status.is_some_and(|status| !status.is_terminal()) {
                     add_dependent(draft, parent, Dependency { task: child, on })?;
+                } else {
+                    tell(draft, parent, child, status)?;
                 }
             }
             Message::Settled {
@@ -57,6 +53,21 @@ impl Deliver {
         }
         Ok(Reply::Done)
     }
+}
+
+/// Answers that `parent` ended, or does not exist. An answer of the time when it did exist, which
+/// is still on its way, stays.
+fn tell(draft: &mut Draft<'_>, parent: TaskId, child: TaskId, status: Option<Status>) -> Step<()> {
+    let answer = Message::Settled {
+        parent,
+        child,
+        status,
+    };
+    let key = RecordKey::Outbox(answer.id());
+    if status.is_some() || draft.get(&key)?.is_none() {
+        draft.message(answer);
+    }
+    Ok(())
 }
 
 /// Forgets a message that its target has applied.

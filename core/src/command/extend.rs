@@ -12,7 +12,8 @@ pub struct Extend {
     pub task: TaskId,
     /// The lease that is held.
     pub lease: LeaseId,
-    /// How long the lease lasts from now; `None`: as the task says.
+    /// How long the lease lasts from now; `None`: as the task says, and never shorter than it
+    /// already does.
     pub duration: Option<Millis>,
     /// What there is to say about progress; what is absent stays as it was.
     pub progress: Option<Progress>,
@@ -27,7 +28,7 @@ impl Extend {
         let mut task = draft.task(self.task)?;
         check_held(&task, self.lease)?;
         let now = draft.now_for(&task);
-        let wanted = now + self.duration.unwrap_or(task.lease_duration);
+        let usual = task.lease_duration;
         let Some(lease) = task.lease.as_mut() else {
             return Err(stale(&task).into());
         };
@@ -35,6 +36,10 @@ impl Extend {
         if now >= lease.expires_at.min(deadline) {
             return Err(stale(&task).into());
         }
+        let wanted = match self.duration {
+            Some(duration) => now + duration,
+            None => lease.expires_at.max(now + usual),
+        };
         lease.expires_at = wanted.min(deadline);
         let reply = Reply::Extended {
             expires_at: lease.expires_at,

@@ -2,10 +2,11 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
+use super::extend::report;
 use super::validate;
 use crate::draft::{Draft, Step};
 use crate::rules::{self, Failure, check_held, end_lease, ended_as, need_for_end, now_reply};
-use crate::{ErrorKind, LeaseEnd, LeaseId, Millis, Reply, Task, TaskId};
+use crate::{ErrorKind, LeaseEnd, LeaseId, Millis, Progress, Reply, Task, TaskId};
 
 /// Reports that an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,8 @@ pub struct Fail {
     pub message: String,
     /// The worker's own wish for the backoff.
     pub retry_after: Option<Millis>,
+    /// What there is to say about progress; what is absent stays as it was.
+    pub progress: Option<Progress>,
     /// Random bits for the backoff's jitter.
     pub random: u64,
 }
@@ -28,6 +31,7 @@ impl Fail {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         validate::failure_kind(self.kind)?;
         validate::optional_duration("retry_after_ms", self.retry_after, true)?;
+        validate::progress(self.progress.as_ref())?;
         let known = draft.known_task(self.task)?;
         if ended_as(&known, self.lease, LeaseEnd::Failed) {
             return Ok(now_reply(&known));
@@ -35,6 +39,7 @@ impl Fail {
         check_held(&known, self.lease)?;
         need_for_end(draft, &known)?;
         let mut task = Task::clone(&known);
+        report(&mut task, self.progress.as_ref());
         end_lease(draft, &mut task, LeaseEnd::Failed)?;
         let failure = Failure {
             kind: self.kind,

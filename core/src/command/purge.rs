@@ -1,14 +1,21 @@
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use crate::draft::{Draft, Step};
 use crate::rules::{dependents, now_reply};
 use crate::{
-    EventKind, Millis, Named, Record, RecordKey, Rejection, Reply, Task, TaskId, Workflow, limits,
+    Dependency, DependencyOn, EventKind, Message, Millis, Named, Record, RecordKey, Rejection,
+    Reply, Task, TaskId, Workflow, limits,
 };
 
 /// How long a task whose retention is over is kept on while a task at the other end of one of
 /// its edges is live.
 const KEPT_FOR_OTHERS: Millis = Millis::from_secs(3_600);
+
+/// How long a task that asked others waits before it looks for their answers.
+const ANSWERED_WITHIN: Millis = Millis::from_secs(10);
 
 /// Forgets an ended task before its retention is over.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +47,8 @@ impl Purge {
 }
 
 /// Goes one step towards forgetting a task whose retention is over: first its dependents,
-/// chunk by chunk, while none of them is live, then the task.
+/// chunk by chunk, while none of them is live, then the task. Dependents in other partitions
+/// are asked, as a parent is asked by a child: the task waits for their ends.
 ///
 /// A task that a parent is still going to tell of its end stays too: a task submitted anew
 /// under the same id must not be told of what only the old one waited for.
@@ -55,12 +63,14 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
     let chunk = task.dependents.cleared_chunks;
     let here = draft.view.partition;
     let edges = dependents(draft, task.id, chunk)?;
-    let local = || edges.iter().filter(|edge| edge.task.partition() == here);
-    draft.need(local().map(|edge| RecordKey::Task(edge.task)))?;
+    let children: BTreeSet<_> = edges.iter().map(|edge| edge.task).collect();
+    let (local, far): (Vec<_>, Vec<_>) =
+        children.into_iter().partition(|id| id.partition() == here);
+    draft.need(local.iter().copied().map(RecordKey::Task))?;
     let mut live = false;
-    for edge in local() {
+    for child in local {
         live |= draft
-            .find_task(edge.task)?
+            .find_task(child)?
             .is_some_and(|t| !t.status.is_terminal());
     }
     if live {
@@ -69,8 +79,27 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
     }
     draft.remove(RecordKey::Dependents(task.id, chunk));
     task.dependents.cleared_chunks += 1;
+    if !far.is_empty() {
+        wait_for(draft, &mut task, &far);
+    }
     draft.put_task(task);
     Ok(())
+}
+
+/// Lets an ended task stay until `children`, which live in other partitions, have ended.
+fn wait_for(draft: &mut Draft<'_>, task: &mut Task, children: &[TaskId]) {
+    let on = DependencyOn::Completion;
+    for child in children {
+        let waits = Dependency { task: *child, on };
+        draft.put(RecordKey::Waits(task.id, *child), Record::Waits(waits));
+        draft.message(Message::Watch {
+            parent: *child,
+            child: task.id,
+            on,
+        });
+    }
+    task.dependencies.pending += children.len() as u32;
+    task.purge_at = Some(draft.now_for(task) + ANSWERED_WITHIN);
 }
 
 fn keep(draft: &mut Draft<'_>, mut task: Task) {

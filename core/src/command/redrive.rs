@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 
+use super::submit::take_back;
 use crate::draft::{Draft, Step};
-use crate::rules::{now_reply, place};
-use crate::{EventKind, Millis, Rejection, Reply, Status, TaskId};
+use crate::rules::{beside, now_reply, place};
+use crate::{EventKind, Millis, Named, RecordKey, Rejection, Reply, Status, TaskId};
 
 /// Gives a dead task a new life with all its retries. Its attempts go on counting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +50,12 @@ impl Redrive {
     }
 
     fn revive(&self, draft: &mut Draft<'_>, task: &mut crate::Task) -> Step<()> {
+        let own_key = task.idempotency.as_deref();
+        let keys = own_key.map(|known| RecordKey::Dedup(known.key.clone()));
+        draft.need(beside(task).chain(keys))?;
+        if let Some(known) = own_key {
+            take_back(draft, known, Named::Task(task.id))?;
+        }
         let now = draft.now_for(task);
         task.redriven_by = Some(self.id);
         task.retry_count = 0;
@@ -66,6 +73,9 @@ impl Redrive {
             let Some(mut workflow) = draft.workflow(id)? else {
                 panic!("broken invariant: task {} outlives its workflow", task.id)
             };
+            if let Some(known) = &workflow.idempotency {
+                take_back(draft, known, Named::Workflow(id))?;
+            }
             workflow.dead -= 1;
             workflow.completed_at = None;
             draft.put_workflow(workflow);

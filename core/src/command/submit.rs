@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 pub(super) use self::create::{create, task_reads};
 pub(super) use self::graph::add_dependent;
-pub(super) use self::keys::under_which_id;
 use self::keys::{fingerprint, members, name, named, places};
+pub(super) use self::keys::{take_back, under_which_id};
 use super::validate;
 use crate::draft::{Draft, Step};
 use crate::{
@@ -175,7 +175,7 @@ impl Submit {
         }
         if let Some(idempotency) = &new.idempotency {
             let request = fingerprint(&self.tasks, &places(&self.tasks));
-            if let Some(Named::Workflow(id)) = named(draft, idempotency, request)? {
+            if let Some(Named::Workflow(id)) = named(draft, idempotency, request, None)? {
                 return Ok(Reply::Submitted {
                     tasks: Vec::new(),
                     workflow: Some(id),
@@ -208,7 +208,8 @@ impl Submit {
 
     /// Answers a repetition, and refuses another workflow under the same id.
     fn again(&self, new: &NewWorkflow, known: &Workflow, members: u128) -> Step<Reply> {
-        if known.members != members || known.idempotency != new.idempotency {
+        let same_name = known.name == new.name && known.idempotency == new.idempotency;
+        if known.members != members || !same_name {
             return Err(Rejection::IdempotencyConflict {
                 what: "workflow id".into(),
                 existing: TaskId::from_u128(known.id.as_u128()),

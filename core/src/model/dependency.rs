@@ -55,7 +55,8 @@ pub struct Dependency {
 /// What a task waits for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependencies {
-    /// How many parents have not ended yet.
+    /// How many parents have not ended yet; once the task has ended and is to be forgotten, also
+    /// how many of its dependents in other partitions.
     pub pending: u32,
     /// How many parents there are.
     pub total: u32,

@@ -17,7 +17,8 @@ pub enum RecordKey {
     Dependencies(TaskId, u32),
     /// One chunk of a task's dependents.
     Dependents(TaskId, u32),
-    /// That a child waits for a parent in another partition: child, then parent.
+    /// That a child waits for the end of a parent in another partition: child, then parent. It
+    /// is the other way round while a parent waits to be forgotten.
     Waits(TaskId, TaskId),
     /// What an idempotency key names.
     Dedup(IdempotencyKey),
@@ -59,12 +60,18 @@ pub enum Record {
 pub struct Dedup {
     /// The task or workflow.
     pub named: Named,
-    /// A fingerprint of the request that it was submitted with.
+    /// A fingerprint of the request that it was submitted with, or [`Dedup::UNKNOWN`].
     pub request: u128,
     /// How long the key names it.
     pub window: Window,
     /// When it was submitted.
     pub created_at: Timestamp,
+}
+
+impl Dedup {
+    /// The request of what came back to life after its key had named something else: requests
+    /// are compared with the task itself.
+    pub const UNKNOWN: u128 = 0;
 }
 
 /// A task or a workflow.

@@ -25,7 +25,7 @@ pub struct Workflow {
     pub purged: u32,
     /// The key that names the workflow, when its submitter gave one.
     pub idempotency: Option<crate::Idempotency>,
-    /// A fingerprint of the ids of the tasks that it was submitted with.
+    /// A fingerprint of the tasks that it was submitted with.
     pub members: u128,
 }
 

@@ -50,7 +50,7 @@ pub(crate) fn need_for_end(draft: &Draft<'_>, task: &Task) -> Step<()> {
 }
 
 /// The records beside a task that say what becomes of it.
-fn beside(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
+pub(crate) fn beside(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
     let workflow = task.workflow.map(RecordKey::Workflow);
     workflow
         .into_iter()

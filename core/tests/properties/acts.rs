@@ -35,6 +35,7 @@ impl Dice<'_> {
                 result: Some(bytes::Bytes::from_static(b"done"))
                     .filter(|_| self.byte().is_multiple_of(2)),
                 follow_ups: self.follow_ups(world, task),
+                progress: self.progress(),
             }),
             37..42 => Command::Fail(Fail {
                 task,
@@ -47,6 +48,7 @@ impl Dice<'_> {
                 ]),
                 message: "it failed".into(),
                 retry_after: self.one_of(&wait).filter(|_| self.byte() % 2 == 1),
+                progress: self.progress(),
                 random: 0,
             }),
             42..44 => Command::Release(Release {

@@ -6,6 +6,7 @@ use russet_core::{
     Command, Decision, Event, EventKind, Millis, Record, RecordKey, Status, Task, TaskId, entries,
 };
 
+use crate::harness::World;
 use crate::promises::Ledger;
 use crate::store::Partition;
 
@@ -22,6 +23,45 @@ pub fn no_loss(ledger: &Ledger, partition: usize, stored: &Partition) {
         kept, accepted,
         "no-loss and no-ghost: stored (left) and accepted"
     );
+}
+
+/// A parent is kept while a child is live that it has heard of, wherever the child lives. A child
+/// that comes back to life finds what is left.
+pub fn stays_for_children(ledger: &mut Ledger, world: &World, decision: &Decision) {
+    let task = |id: TaskId| world.partitions[usize::from(id.partition().0)].task(id);
+    let live = |id: TaskId| task(id).is_some_and(|task| !task.status.is_terminal());
+    for event in &decision.events {
+        match event.kind {
+            EventKind::Submitted | EventKind::Redriven => {
+                ledger.families.retain(|(_, child)| *child != event.task);
+            }
+            EventKind::Purged => {
+                let own = ledger
+                    .families
+                    .iter()
+                    .filter(|(parent, _)| *parent == event.task);
+                for (parent, child) in own {
+                    assert!(
+                        !live(*child),
+                        "no-loss: {parent} is purged before its child {child}"
+                    );
+                }
+                ledger
+                    .families
+                    .retain(|(parent, child)| ![*parent, *child].contains(&event.task));
+            }
+            _ => {}
+        }
+    }
+    for write in &decision.writes {
+        if let (RecordKey::Dependents(parent, _), Some(Record::Dependents(children))) =
+            (&write.key, &write.record)
+            && live(*parent)
+        {
+            let heard_of = children.iter().map(|child| (*parent, child.task));
+            ledger.families.extend(heard_of);
+        }
+    }
 }
 
 /// In a lane, a task goes before all that became ready more than `9 * aging` after it.

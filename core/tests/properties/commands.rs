@@ -162,8 +162,8 @@ impl Dice<'_> {
         let _ = world.run(partition, &Command::Submit(Submit { workflow, tasks }));
     }
 
-    /// A command once more, or a submission once more under new ids, all of them or those of
-    /// its tasks.
+    /// A command once more; or a submission once more under new ids, all of them or those of
+    /// its tasks, or with a change under the same ids.
     fn again(&mut self, world: &mut World) {
         let fresh = self.byte() % 8;
         let all: Vec<_> = (0..world.accepted.len()).collect();
@@ -171,10 +171,14 @@ impl Dice<'_> {
             return;
         };
         let (partition, mut command) = world.accepted[at].clone();
-        if let Command::Submit(submit) = &mut command
-            && fresh >= 4
-        {
-            specs::rename(submit, world, partition, fresh < 7);
+        match &mut command {
+            Command::Submit(submit) if fresh >= 4 => {
+                specs::rename(submit, world, partition, fresh < 7);
+            }
+            Command::Submit(submit) if fresh == 3 => {
+                specs::change(&mut submit.tasks[0], self.byte());
+            }
+            _ => {}
         }
         let _ = world.run(partition, &command);
     }

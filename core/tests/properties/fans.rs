@@ -93,6 +93,7 @@ impl Fan {
             lease,
             result,
             follow_ups,
+            progress: None,
         }))
     }
 
@@ -104,6 +105,7 @@ impl Fan {
             kind: ErrorKind::Final,
             message: String::new(),
             retry_after: None,
+            progress: None,
             random: 0,
         }));
     }

@@ -129,6 +129,7 @@ impl World {
                     lease,
                     result: None,
                     follow_ups: Vec::new(),
+                    progress: None,
                 });
                 self.run(home, &complete)
                     .expect("the current lease completes");

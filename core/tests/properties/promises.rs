@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use russet_core::{
-    Command, Decision, ErrorKind, Event, EventKind, IdempotencyKey, IfUnsatisfied, LeaseEnd,
-    LeaseId, Millis, Record, RecordKey, Status, Task, TaskId, Timestamp, Window,
+    Command, Decision, ErrorKind, Event, EventKind, Idempotency, IdempotencyKey, IfUnsatisfied,
+    LeaseEnd, LeaseId, Millis, Named, Record, RecordKey, Status, Task, TaskId, Timestamp, Window,
 };
 
-use crate::books::{indexes_agree, limits_held, no_loss, no_starvation};
+use crate::books::{indexes_agree, limits_held, no_loss, no_starvation, stays_for_children};
 use crate::harness::{Step, World};
 use crate::replay::records_read_back;
 use crate::store::Partition;
@@ -32,9 +32,11 @@ pub struct Account {
 #[derive(Default)]
 pub struct Ledger {
     pub accounts: BTreeMap<TaskId, Account>,
-    /// The task that was accepted last under a key.
-    named: BTreeMap<(u16, IdempotencyKey), TaskId>,
+    /// What was accepted, or came back, last under a key.
+    named: BTreeMap<(u16, IdempotencyKey), Named>,
     pub longest_aging: Millis,
+    /// Parents that heard, while they were live, of a child of theirs, with that child.
+    pub families: BTreeSet<(TaskId, TaskId)>,
 }
 
 /// Checks all promises after a step.
@@ -51,6 +53,7 @@ pub fn check(world: &mut World, step: &Step<'_>) {
             bounded_retry(account, step, event);
             dead_once(account, event);
         }
+        stays_for_children(&mut ledger, world, decision);
         stale_refused(step, decision);
         dedup(&mut ledger, step, stored, decision);
         limits_held(stored, decision);
@@ -217,40 +220,78 @@ fn dead_once(account: &mut Account, event: &Event) {
     }
 }
 
-/// While a key names a task, no other task is accepted under it.
+/// While a key names a task or a workflow, nothing else is accepted or comes back under it.
 fn dedup(ledger: &mut Ledger, step: &Step<'_>, stored: &Partition, decision: &Decision) {
     let workflow = match step.command {
         Command::Submit(submit) if !decision.events.is_empty() => submit.workflow.as_ref(),
         _ => None,
     };
-    if let Some(taken) = workflow.and_then(|workflow| workflow.idempotency.as_ref()) {
-        ledger
-            .named
-            .remove(&(step.view.partition.0, taken.key.clone()));
+    if let Some(taken) = workflow
+        && let Some(idempotency) = &taken.idempotency
+    {
+        take_key(ledger, step, stored, idempotency, Named::Workflow(taken.id));
     }
-    let new = decision
-        .events
-        .iter()
-        .filter(|event| event.kind == EventKind::Submitted);
-    for new in new.filter_map(|event| stored.task(event.task)) {
-        let Some(idempotency) = &new.idempotency else {
+    for event in &decision.events {
+        let Some(task) = stored.task(event.task) else {
             continue;
         };
-        let key = (new.id.partition().0, idempotency.key.clone());
-        let named = ledger.named.insert(key, new.id).filter(|id| *id != new.id);
-        let Some(named) = named.and_then(|id| stored.task(id)) else {
-            continue;
-        };
-        let over = match named.idempotency.as_ref().map(|known| known.window) {
-            Some(Window::For(window)) => named.created_at + window <= new.created_at,
-            _ => named.status.is_terminal(),
-        };
-        assert!(
-            over,
-            "dedup: the key of {} still names {}",
-            new.id, named.id
-        );
+        let comes_back = |window| event.kind == EventKind::Redriven && window == Window::WhileLive;
+        let own = task.idempotency.as_deref();
+        if let Some(own) = own
+            && (event.kind == EventKind::Submitted || comes_back(own.window))
+        {
+            take_key(ledger, step, stored, own, Named::Task(task.id));
+        }
+        if let Some(flow) = task.workflow.and_then(|id| stored.workflow(id))
+            && let Some(own) = flow
+                .idempotency
+                .as_ref()
+                .filter(|own| comes_back(own.window))
+        {
+            take_key(ledger, step, stored, own, Named::Workflow(flow.id));
+        }
     }
+}
+
+/// A key names `taker` from now on; what it named before must be over.
+fn take_key(
+    ledger: &mut Ledger,
+    step: &Step<'_>,
+    stored: &Partition,
+    own: &Idempotency,
+    taker: Named,
+) {
+    let key = (step.view.partition.0, own.key.clone());
+    let before = ledger.named.insert(key, taker);
+    let Some(named) = before.filter(|before| *before != taker) else {
+        return;
+    };
+    let (known, created, live) = match named {
+        Named::Task(id) => match stored.task(id) {
+            Some(task) => (
+                task.idempotency.as_deref(),
+                task.created_at,
+                !task.status.is_terminal(),
+            ),
+            None => return,
+        },
+        Named::Workflow(id) => match stored.workflow(id) {
+            Some(flow) => (
+                flow.idempotency.as_ref(),
+                flow.created_at,
+                flow.completed_at.is_none(),
+            ),
+            None => return,
+        },
+    };
+    let holds = match known.filter(|known| known.key == own.key) {
+        None => false,
+        Some(known) => match known.window {
+            Window::For(window) => step.now < created + window,
+            Window::WhileLive => live,
+        },
+    };
+    assert!(!holds, "dedup: the key of {taker:?} still names {named:?}");
 }
 
 /// No task starts before its time, nor before its dependencies are satisfied.

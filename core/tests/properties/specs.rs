@@ -135,6 +135,24 @@ pub fn connect(tasks: &mut [NewTask], shape: u8) {
     }
 }
 
+/// Another request under the same id.
+pub fn change(task: &mut NewTask, what: u8) {
+    match what % 12 {
+        0 => task.payload = bytes::Bytes::from_static(b"other"),
+        1 => task.priority = Some(task.priority.unwrap_or(4)),
+        2 => task.priority = Some(7),
+        3 => task.retry.max_retries += 1,
+        4 => task.start = Some(When::In(Millis::new(500))),
+        5 => task.expires = Some(When::In(Millis::from_secs(60))),
+        6 => task.lease_duration = Millis::new(700),
+        7 => task.retention = Some(Millis::from_secs(7)),
+        8 => task.if_unsatisfied = IfUnsatisfied::Run,
+        9 => drop(task.dependencies.pop()),
+        10 => task.dependencies.reverse(),
+        _ => task.expected = Some(Millis::from_secs(1)),
+    }
+}
+
 /// The same request under new ids, as a client asks again that has forgotten the first ones.
 pub fn rename(submit: &mut Submit, world: &mut World, partition: usize, workflow_too: bool) {
     let old: Vec<_> = submit.tasks.iter().map(|task| task.id).collect();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use russet_core::{
     Command, Decision, Record, RecordKey, Rejection, Task, TaskId, Timestamp, Undecided, View,
-    decide,
+    Workflow, WorkflowId, decide,
 };
 
 /// A decision that asks for records more often than this makes a slow engine.
@@ -65,6 +65,13 @@ impl Partition {
             Record::Task(task) => Some(&**task),
             _ => None,
         })
+    }
+
+    pub fn workflow(&self, id: WorkflowId) -> Option<&Workflow> {
+        match self.records.get(&RecordKey::Workflow(id)) {
+            Some(Record::Workflow(workflow)) => Some(workflow),
+            _ => None,
+        }
     }
 
     pub fn task(&self, id: TaskId) -> Option<&Task> {

@@ -12,7 +12,7 @@
 //! when release a by ann delay=5s                 when cancel a because "too late"
 //! when redrive a                                 when purge a
 //! when 5s pass                                   when timers fire
-//! when messages arrive | arrive twice | are lost
+//! when messages arrive | arrive twice | arrive unnoticed | are lost
 //! then a is queued attempt=1 error="no" ...      then a is gone       (see look.rs)
 //! then it is refused "text"                      then it means b, c   (see look.rs)
 //! ```
@@ -135,8 +135,9 @@ impl Stage {
                     }),
                 )
             }
-            ["messages", "arrive"] => self.deliver(1),
-            ["messages", "arrive", "twice"] => self.deliver(2),
+            ["messages", "arrive"] => self.deliver(1, true),
+            ["messages", "arrive", "twice"] => self.deliver(2, true),
+            ["messages", "arrive", "unnoticed"] => self.deliver(1, false),
             ["messages", "are", "lost"] => {
                 self.flight.clear();
                 Ok(())
@@ -197,7 +198,7 @@ impl Stage {
             .leases
             .get(&key)
             .ok_or(format!("{worker} never leased it"))?;
-        let progress = (verb == "extend" || verb == "release").then(|| Progress {
+        let progress = (verb != "lease").then(|| Progress {
             percent: line.take("percent").and_then(|text| text.parse().ok()),
             message: line.take("message"),
             checkpoint: line.take("checkpoint").map(|text| text.into_bytes().into()),
@@ -223,6 +224,7 @@ impl Stage {
                     Some(name) => vec![self.new_task(&name, std::mem::take(&mut line))?],
                     None => Vec::new(),
                 },
+                progress,
             }),
             "fail" => Command::Fail(Fail {
                 task,
@@ -230,6 +232,7 @@ impl Stage {
                 kind: error_kind(line.take("kind"))?,
                 message: line.take("error").unwrap_or_default(),
                 retry_after: line.duration("retry_after")?,
+                progress,
                 random: 0,
             }),
             "release" => Command::Release(Release {
@@ -272,10 +275,13 @@ impl Stage {
         Ok(())
     }
 
-    fn deliver(&mut self, times: usize) -> Played {
+    fn deliver(&mut self, times: usize, acknowledge: bool) -> Played {
         for message in std::mem::take(&mut self.flight) {
             for _ in 0..times {
                 self.run(message.target(), &Command::Deliver(Deliver { message }))?;
+            }
+            if !acknowledge {
+                continue;
             }
             let source = match message {
                 Message::Watch { child, .. } => child.partition(),

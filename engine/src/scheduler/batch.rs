@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use russet_core::{
     Command, Decision, Record, RecordKey, Rejection, Timestamp, Undecided, View, decide,
 };
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
 use crate::{Change, Entropy, Recorded, Recorder, Transaction, Version, Versioned};
 
@@ -39,10 +39,9 @@ impl Batch {
 
     /// The keys among `keys` that are not loaded yet, each once.
     pub fn unknown(&self, keys: impl Iterator<Item = RecordKey>) -> Vec<RecordKey> {
-        let mut unknown: Vec<_> = keys.filter(|key| !self.loaded.contains_key(key)).collect();
-        unknown.sort_unstable();
-        unknown.dedup();
-        unknown
+        let mut asked = FxHashSet::default();
+        keys.filter(|key| !self.loaded.contains_key(key) && asked.insert(key.clone()))
+            .collect()
     }
 
     pub fn load(&mut self, keys: Vec<RecordKey>, records: Vec<Option<Versioned>>) {
@@ -117,6 +116,23 @@ impl Batch {
         groups
             .map(|members| self.group(members, Version(entropy.next_u64())))
             .collect()
+    }
+
+    /// A record that tells whether the group's transaction happened: it has its version then,
+    /// unless the transaction only removed records.
+    pub fn mark(&self, group: &[usize]) -> RecordKey {
+        let writes = group
+            .iter()
+            .rev()
+            .flat_map(|at| &self.decided[*at].1.writes);
+        let mut seen = FxHashSet::default();
+        let mut last = writes.filter(|write| seen.insert(&write.key)).peekable();
+        let any = last.peek().map(|write| write.key.clone());
+        let kept = last.find(|write| write.record.is_some());
+        match kept.map(|write| write.key.clone()).or(any) {
+            Some(key) => key,
+            None => panic!("broken invariant: a transaction that changes nothing was committed"),
+        }
     }
 
     /// The first member of a group by itself: it stands on nothing that the others do.

@@ -24,8 +24,7 @@ pub(super) async fn run(
     outgoing: Outgoing,
 ) {
     while let Some(first) = mailbox.recv().await {
-        // Callers that are just about to send get their turn; an idle node loses nothing.
-        tokio::task::yield_now().await;
+        gather(&mailbox).await;
         let mut requests = vec![first];
         let mut commands = requests[0].commands.len();
         while commands < limits::COMMIT_COMMANDS
@@ -35,6 +34,19 @@ pub(super) async fn run(
             requests.push(request);
         }
         Work::new(&node, partition, &outgoing, requests).run().await;
+    }
+}
+
+/// Callers that are just about to send get their turn, as long as more of them come. An idle
+/// node loses nothing by it: nobody waits for a time.
+async fn gather(mailbox: &mpsc::UnboundedReceiver<Request>) {
+    let mut waiting = 0;
+    for _ in 0..limits::GATHER_TURNS {
+        tokio::task::yield_now().await;
+        if mailbox.len() <= waiting {
+            return;
+        }
+        waiting = mailbox.len();
     }
 }
 
@@ -140,7 +152,7 @@ impl<'a> Work<'a> {
             .into_iter()
             .map(|g| (g.members, g.transaction))
             .unzip();
-        let outcomes = self.commit(transactions).await?;
+        let outcomes = self.commit(&batch, &members, transactions).await?;
         let settled = complete && outcomes.iter().all(|o| *o == Outcome::Committed);
         for (members, outcome) in members.into_iter().zip(outcomes) {
             if outcome == Outcome::Committed {
@@ -208,25 +220,20 @@ impl<'a> Work<'a> {
     }
 
     /// Commits; when the reply is lost, looks whether the transactions are there.
-    async fn commit(&self, transactions: Vec<Transaction>) -> Result<Vec<Outcome>, StoreError> {
+    async fn commit(
+        &self,
+        batch: &Batch,
+        groups: &[Vec<usize>],
+        transactions: Vec<Transaction>,
+    ) -> Result<Vec<Outcome>, StoreError> {
         if transactions.is_empty() {
             return Ok(Vec::new());
         }
         let store = &self.node.backend.store;
-        // One change of each transaction that tells whether it happened.
-        let marks = transactions.iter().map(|transaction| {
-            let kept = transaction
-                .changes
-                .iter()
-                .find(|change| change.after.is_some());
-            (
-                kept.unwrap_or(&transaction.changes[0]).key.clone(),
-                transaction.version,
-            )
-        });
-        let (keys, versions): (Vec<_>, Vec<_>) = marks.unzip();
+        let versions: Vec<_> = transactions.iter().map(|t| t.version).collect();
         match store.commit(self.partition, transactions).await {
             Err(StoreError::Indeterminate { .. }) => {
+                let keys: Vec<_> = groups.iter().map(|group| batch.mark(group)).collect();
                 let found = store.get(self.partition, &keys).await?;
                 let outcome = |(record, version): (Option<Versioned>, Version)| match record {
                     Some(record) if record.version == version => Outcome::Committed,

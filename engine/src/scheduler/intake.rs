@@ -133,11 +133,13 @@ fn size(command: &Command) -> usize {
     match command {
         Command::Submit(submit) => tasks_size(&submit.tasks),
         Command::Complete(complete) => {
-            text(complete.result.as_ref()) + tasks_size(&complete.follow_ups)
+            text(complete.result.as_ref())
+                + said(complete.progress.as_ref())
+                + tasks_size(&complete.follow_ups)
         }
         Command::Extend(extend) => said(extend.progress.as_ref()),
         Command::Release(release) => said(release.progress.as_ref()),
-        Command::Fail(fail) => fail.message.len(),
+        Command::Fail(fail) => fail.message.len() + said(fail.progress.as_ref()),
         _ => 0,
     }
 }

@@ -2,6 +2,7 @@
 
 mod batch;
 mod committer;
+mod ids;
 mod intake;
 mod lease;
 mod read;
@@ -20,6 +21,7 @@ use russet_core::{
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 
+pub use ids::TaskIds;
 pub use lease::LeaseRequest;
 pub use read::QueueView;
 pub use write::{Extended, Submitted, TaskNow};
@@ -96,6 +98,7 @@ pub(crate) struct Node {
 /// What a node keeps of one partition.
 pub(crate) struct Partition {
     id: PartitionId,
+    ids: TaskIds,
     intake: Intake,
     alarm: Alarm,
 }
@@ -112,6 +115,7 @@ impl Scheduler {
         let (intakes, mailboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| Intake::new()).unzip();
         let partitions = (0..count).zip(intakes).map(|(id, intake)| Partition {
             id: PartitionId(id),
+            ids: TaskIds::default(),
             intake,
             alarm: Alarm::new(),
         });
@@ -189,13 +193,13 @@ impl Scheduler {
         self.new_task_id_in(partition)
     }
 
-    /// A new task id in a partition.
+    /// A new task id in a partition, higher than all that this node made for it.
     pub fn new_task_id_in(&self, partition: PartitionId) -> TaskId {
-        TaskId::new(
-            self.node.clock.now(),
-            partition,
-            self.node.entropy.next_u64(),
-        )
+        let (now, entropy) = (self.node.clock.now(), self.node.entropy.as_ref());
+        match self.node.partition(partition) {
+            Some(known) => known.ids.next(now, partition, entropy),
+            None => TaskId::new(now, partition, entropy.next_u64()),
+        }
     }
 
     /// A new workflow id; its tasks get theirs from [`Self::new_task_id_in`] its partition.

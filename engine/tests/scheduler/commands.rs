@@ -110,6 +110,23 @@ async fn a_long_poll_wakes_for_a_task_that_another_node_accepted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn tasks_that_are_submitted_together_are_leased_in_the_order_of_the_submission() {
+    let world = World::new(Plan::default());
+    let tasks: Vec<_> = (0..100).map(|_| world.task()).collect();
+    let ids: Vec<_> = tasks.iter().map(|task| task.id).collect();
+    for submitted in world.node(1).submit_each(tasks).await {
+        assert!(!submitted.expect("submit").existing);
+    }
+    let leased = world.node(0).lease(lease("w", 100, NO_WAIT)).await;
+    let leased = leased
+        .expect("lease")
+        .iter()
+        .map(|task| task.id)
+        .collect::<Vec<_>>();
+    assert_eq!(leased, ids);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_gets_only_what_it_can_hold() {
     let world = World::new(Plan::default());
     let cpu = ResourceName::new("cpu").expect("a name");

@@ -1,8 +1,8 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use russet_engine::core::*;
-use russet_engine::{Listing, Order, Store};
+use russet_engine::{EngineError, Listing, Order, Store};
 
 use crate::faulty::Faults;
 use crate::world::*;
@@ -136,4 +136,177 @@ async fn a_lease_request_that_cannot_be_is_refused_before_any_task_is_taken() {
         .await
         .expect("lease");
     assert_eq!(leased.len(), 1);
+}
+
+/// A store that is hard to get anything done with.
+const TROUBLE: Faults = Faults {
+    conflict: 150,
+    reply_lost: 100,
+    request_lost: 100,
+    unavailable: 100,
+    delay: Duration::from_micros(300),
+    transaction_changes: None,
+};
+
+/// Calls until the store answers.
+async fn surely<T>(call: impl AsyncFn() -> Result<T, EngineError>) -> Result<T, Rejection> {
+    for _ in 0..200 {
+        match call().await {
+            Ok(value) => return Ok(value),
+            Err(EngineError::Rejected(rejection)) => return Err(rejection),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+        }
+    }
+    panic!("the store never answers")
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_ghost_nothing_exists_runs_or_ends_that_nobody_submitted() {
+    let world = World::new(Plan {
+        nodes: 3,
+        partitions: 2,
+        faults: TROUBLE,
+        ..Plan::default()
+    });
+    let (mut asked, mut refused) = (BTreeSet::new(), BTreeSet::new());
+    for at in 0..80 {
+        let mut task = world.task();
+        asked.insert(task.id);
+        if at % 4 == 0 {
+            let nobody = world.node(0).new_task_id_in(task.id.partition());
+            let on = DependencyOn::Success;
+            task.dependencies = vec![Dependency { task: nobody, on }];
+            refused.extend([task.id, nobody]);
+        }
+        // Asked for once; whether it was accepted is not always known.
+        let _ = world.node(at).submit(one(task)).await;
+    }
+    let ghost = world.node(0).new_task_id_in(PartitionId(1));
+    let cancel = |id| Cancel {
+        task: id,
+        reason: None,
+    };
+    let gone = surely(async || world.node(1).cancel(cancel(ghost)).await).await;
+    assert_eq!(gone, Err(Rejection::NotFound { task: ghost }));
+    for id in asked.iter().step_by(7) {
+        let _ = surely(async || world.node(2).cancel(cancel(*id)).await).await;
+    }
+    let listing = Listing {
+        limit: 200,
+        ..Listing::default()
+    };
+    let stored = world.store.list(&listing).await.expect("list").items;
+    let stored: BTreeSet<_> = stored.into_iter().collect();
+    assert!(
+        stored.len() > 20,
+        "only {} tasks: too much trouble",
+        stored.len()
+    );
+    let allowed: BTreeSet<_> = asked.difference(&refused).copied().collect();
+    assert!(
+        stored.is_subset(&allowed),
+        "{:?}",
+        stored.difference(&allowed)
+    );
+    let mut ran = BTreeSet::new();
+    let all: Vec<_> = stored.iter().copied().collect();
+    for at in 0.. {
+        if !world.any_live(&all).await {
+            break;
+        }
+        for task in world.lease_some(at).await {
+            ran.insert(task.id);
+            let _ = complete(world.node(at + 1), &task).await;
+        }
+    }
+    assert!(ran.is_subset(&stored), "{:?}", ran.difference(&stored));
+    let events = world.account.events();
+    assert!(
+        events.iter().all(|event| stored.contains(&event.task)),
+        "{events:?}"
+    );
+    // What a node never learned that it did is in no account, and nothing is in it twice.
+    for id in stored {
+        let of = world.account.of(id);
+        let births = of.iter().filter(|kind| **kind == EventKind::Submitted);
+        let ends = [EventKind::Succeeded, EventKind::Cancelled];
+        let ends = of.iter().filter(|kind| ends.contains(kind));
+        assert!(births.count() <= 1 && ends.count() <= 1, "{of:?}");
+    }
+}
+
+/// Fails all attempts of tasks until all of them have ended.
+async fn fail_all(world: &World, ids: &[TaskId], kind: ErrorKind) {
+    for at in 0.. {
+        if !world.any_live(ids).await {
+            return;
+        }
+        for task in world.lease_some(at).await {
+            let lease = task.lease.as_ref().expect("a leased task has a lease").id;
+            let fail = Fail {
+                task: task.id,
+                lease,
+                kind,
+                message: format!("attempt {}", task.attempt),
+                retry_after: Some(Millis::new(20)),
+                progress: None,
+                random: 0,
+            };
+            let failed = surely(async || world.node(at).fail(fail.clone()).await).await;
+            // A lease may run out while the store is in trouble.
+            let stale = matches!(failed, Err(Rejection::StaleLease { .. }));
+            assert!(failed.is_ok() || stale, "{failed:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn dead_once_what_fails_for_good_is_dead_lettered_once_a_life_with_its_error() {
+    // With a store that can be read, every node learns what it did.
+    let faults = Faults {
+        unavailable: 0,
+        ..TROUBLE
+    };
+    let world = World::new(Plan {
+        nodes: 3,
+        faults,
+        ..Plan::default()
+    });
+    let mut ids = Vec::new();
+    for at in 0..40 {
+        let mut task = world.task();
+        task.retry.max_retries = at % 3;
+        ids.push(task.id);
+        surely(async || world.node(0).submit(one(task.clone())).await)
+            .await
+            .expect("is accepted");
+    }
+    fail_all(&world, &ids, ErrorKind::Failed).await;
+    let deaths = |id| {
+        let of = world.account.of(id);
+        of.iter()
+            .filter(|kind| **kind == EventKind::DeadLettered)
+            .count()
+    };
+    for (at, id) in ids.iter().enumerate() {
+        let dead = world.get(*id).await;
+        let error = dead.last_error.as_ref().expect("says why");
+        let attempts = at as u64 % 3 + 1;
+        assert_eq!(
+            (dead.status, dead.attempt, error.attempt),
+            (Status::Dead, attempts, attempts)
+        );
+        assert_eq!(deaths(*id), 1, "{:?}", world.account.of(*id));
+    }
+    for id in &ids {
+        // A redrive whose reply was lost finds the task alive.
+        let _ = surely(async || world.node(1).redrive(*id).await).await;
+        assert_eq!(world.get(*id).await.status, Status::Queued);
+        assert_eq!(deaths(*id), 1);
+    }
+    fail_all(&world, &ids, ErrorKind::Final).await;
+    for id in ids {
+        assert_eq!(world.get(id).await.status, Status::Dead);
+        assert_eq!(deaths(id), 2, "{:?}", world.account.of(id));
+    }
 }

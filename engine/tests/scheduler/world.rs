@@ -49,6 +49,7 @@ pub struct World {
     pub queue: Arc<dyn Queue>,
     pub clock: Arc<dyn Clock>,
     pub recordings: Arc<Recordings>,
+    pub account: Arc<Account>,
     seed: u64,
 }
 
@@ -59,6 +60,29 @@ pub struct Recordings(pub Mutex<Vec<Recorded>>);
 impl Recorder for Recordings {
     fn record(&self, recorded: Recorded) {
         self.0.lock().expect("lock").push(recorded);
+    }
+}
+
+/// Every event that any node committed.
+#[derive(Default)]
+pub struct Account(Mutex<Vec<Event>>);
+
+impl Observer for Account {
+    fn observe(&self, events: &[Event]) {
+        self.0.lock().expect("lock").extend_from_slice(events);
+    }
+}
+
+impl Account {
+    pub fn events(&self) -> Vec<Event> {
+        self.0.lock().expect("lock").clone()
+    }
+
+    /// What happened to one task, in order.
+    pub fn of(&self, id: TaskId) -> Vec<EventKind> {
+        let events = self.events();
+        let own = events.iter().filter(|event| event.task == id);
+        own.map(|event| event.kind).collect()
     }
 }
 
@@ -98,6 +122,7 @@ impl World {
             queue,
             clock,
             recordings: Arc::default(),
+            account: Arc::default(),
             seed: plan.seed,
         };
         for _ in 0..plan.nodes {
@@ -116,6 +141,7 @@ impl World {
         let recorder: Arc<dyn Recorder> = self.recordings.clone();
         let configuration = Configuration {
             recorder: Some(recorder),
+            observers: vec![self.account.clone()],
             ..Configuration::default()
         };
         self.nodes.push(Scheduler::start(
@@ -152,6 +178,21 @@ impl World {
             }
         }
         panic!("the store never answers")
+    }
+
+    pub async fn any_live(&self, ids: &[TaskId]) -> bool {
+        for id in ids {
+            if !self.get(*id).await.status.is_terminal() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A few ready tasks, if there are some soon and the store gives them.
+    pub async fn lease_some(&self, at: usize) -> Vec<Arc<Task>> {
+        let request = lease("w", 10, Duration::from_secs(1));
+        self.node(at).lease(request).await.unwrap_or_default()
     }
 
     /// Leases and completes until the tasks have ended, on all nodes in turn; returns every
@@ -198,6 +239,7 @@ pub async fn complete(node: &Scheduler, task: &Task) -> Result<TaskNow, EngineEr
             lease,
             result: None,
             follow_ups: Vec::new(),
+            progress: None,
         };
         match node.complete(complete).await {
             Err(EngineError::Store(_)) => {}

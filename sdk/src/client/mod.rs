@@ -14,7 +14,9 @@ use russet_backends::memory::Memory;
 use russet_core::TaskId;
 #[cfg(feature = "http")]
 use russet_engine::Clock;
-use russet_engine::{Backend, Configuration, Entropy, Scheduler, SystemClock, SystemEntropy};
+use russet_engine::{
+    Backend, Configuration, Entropy, Scheduler, SystemClock, SystemEntropy, TaskIds,
+};
 
 use crate::Api;
 #[cfg(feature = "http")]
@@ -32,6 +34,7 @@ use http::Http;
 pub struct Client {
     link: Link,
     entropy: Arc<dyn Entropy>,
+    ids: Arc<TaskIds>,
 }
 
 #[derive(Clone)]
@@ -47,6 +50,7 @@ impl Client {
         Self {
             link: Link::Here(Api::new(scheduler)),
             entropy: Arc::new(SystemEntropy::new()),
+            ids: Arc::default(),
         }
     }
 
@@ -86,10 +90,12 @@ impl Client {
     #[cfg(feature = "http")]
     fn over_http(url: &str, token: Option<&str>) -> Result<Self, Error> {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::new());
-        let http = Http::new(url, token, entropy.clone())?;
+        let ids = Arc::new(TaskIds::default());
+        let http = Http::new(url, token, entropy.clone(), ids.clone())?;
         Ok(Self {
             link: Link::Http(Arc::new(http)),
             entropy,
+            ids,
         })
     }
 
@@ -104,7 +110,7 @@ impl Client {
             #[cfg(feature = "http")]
             Link::Http(_) => SystemClock.now(),
         };
-        TaskId::new(now, sibling.partition(), self.entropy.next_u64())
+        self.ids.next(now, sibling.partition(), self.entropy())
     }
 }
 

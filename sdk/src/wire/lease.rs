@@ -56,7 +56,8 @@ pub struct ExtendLease {
     /// The lease that is held.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub lease_id: LeaseId,
-    /// How long the lease lasts from now on; as the task says when absent.
+    /// How long the lease lasts from now on. When absent it lasts as the task says, and never
+    /// shorter than it already does: whoever leased for longer asks for as long here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visibility_timeout_ms: Option<u64>,
     /// What there is to say about progress; what is absent stays as it was.
@@ -92,6 +93,9 @@ pub struct CompleteLease {
     /// `depends_on` names others of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub follow_ups: Vec<SubmitTask>,
+    /// What there is to say about progress; what is absent stays as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressReport>,
 }
 
 /// Reports a failed attempt.
@@ -114,6 +118,9 @@ pub struct FailLease {
     /// The worker's own wish for the backoff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u64>,
+    /// What there is to say about progress; what is absent stays as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressReport>,
 }
 
 /// Gives a task back without using a retry.
@@ -221,6 +228,7 @@ impl CompleteLease {
             lease: self.lease_id,
             result: self.result.map(Into::into),
             follow_ups: resolve("follow_ups", self.follow_ups, id)?,
+            progress: self.progress.map(Progress::from),
         })
     }
 }
@@ -233,6 +241,7 @@ impl From<FailLease> for Fail {
             kind: wire.kind.unwrap_or(ErrorKind::Failed),
             message: wire.message,
             retry_after: wire.retry_after_ms.map(Millis::new),
+            progress: wire.progress.map(Progress::from),
             random: 0,
         }
     }

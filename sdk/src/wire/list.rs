@@ -185,7 +185,8 @@ pub struct RedrivenView {
     /// How many tasks were redriven. Those that an earlier try of the same request redrove are
     /// not counted, unless they are dead again.
     pub redriven: u64,
-    /// How many could not be now, for example because others are still told of their end.
+    /// How many could not be now, for example because others are still told of their end, or
+    /// because their idempotency key names another task.
     pub refused: u64,
     /// Where to go on: to be sent as `after`; absent when all were looked at.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]

@@ -165,7 +165,8 @@ impl From<Rejection> for Problem {
             }
             Rejection::Cycle { path } => problem.path = Some(path),
             Rejection::DependencyNotFound { dependency, .. } => problem.task = Some(dependency),
-            Rejection::IdempotencyConflict { existing, .. } => problem.task = Some(existing),
+            Rejection::IdempotencyConflict { existing, .. }
+            | Rejection::KeyTaken { existing, .. } => problem.task = Some(existing),
             Rejection::LimitExceeded { limit, .. } => problem.limit = Some(limit.to_string()),
             _ => {}
         }

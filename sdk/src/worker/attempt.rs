@@ -180,6 +180,7 @@ fn settlement(
             message,
             kind: Some(kind),
             retry_after_ms: after.map(|after| after.as_millis() as u64),
+            progress: None,
         })
     };
     let release = |delay: Option<Duration>| {
@@ -187,10 +188,10 @@ fn settlement(
             task,
             lease_id,
             delay_ms: delay.map(|delay| delay.as_millis() as u64),
-            progress: news,
+            progress: None,
         })
     };
-    Some(match end {
+    let mut settlement = match end {
         End::Handler(Ok(output)) => complete(crew, context, lease_id, output),
         End::Handler(Err(error)) => match TaskFailure::from_boxed(error).0 {
             Ending::Retry { message, after } => fail(ErrorKind::Failed, message, after),
@@ -208,7 +209,9 @@ fn settlement(
             release(Some(limits::UNKNOWN_TYPE_DELAY))
         }
         End::Lost => return None,
-    })
+    };
+    *settlement.progress() = news;
+    Some(settlement)
 }
 
 /// A completion with the follow-up tasks, each under an id of its own so that it can be
@@ -232,6 +235,7 @@ fn complete(
         lease_id,
         result: output.result,
         follow_ups,
+        progress: None,
     })
 }
 

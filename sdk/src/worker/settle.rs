@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Crew, Room};
 use crate::backoff::Backoff;
-use crate::wire::{CompleteLease, FailLease, ReleaseLease, TaskNowView};
+use crate::wire::{CompleteLease, FailLease, Problem, ProgressReport, ReleaseLease, TaskNowView};
 use crate::{Error, limits};
 
 /// The end of an attempt, until it is recorded.
@@ -38,6 +38,15 @@ impl Settlement {
             Self::Complete(complete) => complete.lease_id,
             Self::Fail(fail) => fail.lease_id,
             Self::Release(release) => release.lease_id,
+        }
+    }
+
+    /// What was said about progress and not yet sent.
+    pub fn progress(&mut self) -> &mut Option<ProgressReport> {
+        match self {
+            Self::Complete(complete) => &mut complete.progress,
+            Self::Fail(fail) => &mut fail.progress,
+            Self::Release(release) => &mut release.progress,
         }
     }
 }
@@ -140,7 +149,7 @@ async fn report(crew: &Crew, batch: Vec<Report>) -> Vec<Report> {
 /// What has to be reported after this answer.
 fn after(
     crew: &Crew,
-    settlement: Settlement,
+    mut settlement: Settlement,
     answer: Result<TaskNowView, Error>,
 ) -> Option<Settlement> {
     let lease = settlement.lease();
@@ -164,7 +173,12 @@ fn after(
         crew.board.forget(lease);
         return None;
     }
-    match (error.unacceptable(), settlement) {
+    let problem = error.unacceptable();
+    // News that cannot be kept must not cost the report.
+    if problem.is_some_and(is_about_progress) && settlement.progress().take().is_some() {
+        return Some(settlement);
+    }
+    match (problem, settlement) {
         (None, settlement) => {
             crew.failed(&error);
             Some(settlement)
@@ -176,6 +190,7 @@ fn after(
             message: format!("the completion was refused: {}", problem.detail),
             kind: Some(ErrorKind::Final),
             retry_after_ms: None,
+            progress: complete.progress,
         })),
         (Some(problem), _) => {
             tracing::error!(%lease, %problem, "the end of an attempt was refused");
@@ -183,4 +198,9 @@ fn after(
             None
         }
     }
+}
+
+fn is_about_progress(problem: &Problem) -> bool {
+    let field = problem.field.as_deref().unwrap_or_default();
+    problem.status == 413 || field.starts_with("progress")
 }

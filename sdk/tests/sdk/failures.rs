@@ -36,6 +36,25 @@ async fn a_failed_attempt_is_tried_again_until_the_retries_are_used_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_said_about_progress_is_kept_when_the_attempt_ends_before_a_heartbeat() {
+    let task = run(work().with_max_retries(0), |context, _| async move {
+        context.progress(60, "nearly there");
+        Err(TaskFailure::retry("the disk is full"))
+    })
+    .await;
+    let progress = task.progress.expect("says how far it was");
+    assert_eq!(progress.percent, Some(60));
+    assert_eq!(progress.message.as_deref(), Some("nearly there"));
+    let task = run(work(), |context, _| async move {
+        context.progress(100, "done");
+        Ok(())
+    })
+    .await;
+    assert_eq!(task.status, Status::Succeeded);
+    assert_eq!(task.progress.expect("is complete").percent, Some(100));
+}
+
+#[tokio::test(start_paused = true)]
 async fn any_error_of_a_handler_is_tried_again() {
     let task = run(work(), |context, _| async move {
         if context.attempt() == 1 {

@@ -161,6 +161,7 @@ async fn a_handler_whose_lease_is_lost_is_dropped_and_reports_nothing() {
         lease_id: task.lease_id.expect("is running"),
         result: None,
         follow_ups: Vec::new(),
+        progress: None,
     };
     let mut results = client.complete(vec![complete]).await;
     results.remove(0).expect("is accepted");

@@ -21,6 +21,25 @@ async fn nothing(_: TaskContext, _: Work) -> Result<(), TaskFailure> {
 }
 
 #[tokio::test]
+async fn tasks_that_are_submitted_together_start_in_that_order() {
+    let (_, _site, client) = open().await;
+    let mut tasks = Vec::new();
+    for _ in 0..50 {
+        tasks.push(work());
+    }
+    let submitted = client.submit_many(tasks).await;
+    let ids = submitted
+        .into_iter()
+        .map(|one| one.expect("is accepted").task);
+    // The store of this site has several partitions, each with an order of its own.
+    let mut newest = std::collections::BTreeMap::new();
+    for id in ids {
+        let older = newest.insert(id.partition(), id);
+        assert!(older.is_none_or(|older| older < id));
+    }
+}
+
+#[tokio::test]
 async fn every_call_about_tasks_and_workflows_works_over_http() {
     let (_, _site, client) = open().await;
     let handler = |context: TaskContext, _: Work| async move {

@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use russet::core::{IfUnsatisfied, Status, TaskId, Timestamp};
+use russet::core::{DependencyOn, IfUnsatisfied, Status, TaskId, Timestamp};
 use russet::wire::{DependsOn, SubmitTask, Time};
+use russet::{TaskContext, TaskFailure, Worker};
 
-use crate::world::{client, submit, work};
+use crate::world::{Running, Work, client, ended, submit, work};
 
 /// The field that a submission is refused for.
 async fn refused(task: SubmitTask) -> (String, String) {
@@ -119,6 +120,50 @@ async fn the_same_submission_under_a_key_or_an_id_names_one_task() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_changed_submission_under_the_same_id_is_refused() {
+    let client = client();
+    let id = TaskId::from_u128(9);
+    let parents = [
+        submit(&client, work().with_id(TaskId::from_u128(1))).await,
+        submit(&client, work().with_id(TaskId::from_u128(2))).await,
+    ];
+    let hour = Duration::from_secs(3_600);
+    let task = work().with_id(id).after(parents[0]).delayed(hour);
+    submit(&client, task.clone()).await;
+    assert_eq!(submit(&client, task.clone()).await, id);
+    let mut kept = task.clone();
+    kept.retention_ms = Some(5);
+    let mut expires = task.clone();
+    expires.expires_in_ms = Some(7_200_000);
+    let mut on = task.clone();
+    on.dependencies[0].on = DependencyOn::Failure;
+    let mut alone = task.clone();
+    alone.dependencies.clear();
+    let changed = [
+        task.clone().with_priority(9),
+        task.clone().after(parents[1]),
+        task.clone().delayed(2 * hour),
+        task.if_unsatisfied(IfUnsatisfied::Run),
+        kept,
+        expires,
+        on,
+        alone,
+    ];
+    for changed in changed {
+        let refused = client
+            .submit(changed.clone())
+            .await
+            .expect_err("is refused");
+        let problem = refused.problem().expect("is a problem");
+        assert_eq!(
+            (problem.status, problem.task),
+            (409, Some(id)),
+            "{changed:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_key_that_is_unique_while_live_is_free_again_when_the_task_has_ended() {
     let client = client();
     let sync = work().unique_while_live("sync");
@@ -126,6 +171,25 @@ async fn a_key_that_is_unique_while_live_is_free_again_when_the_task_has_ended()
     assert_eq!(submit(&client, sync.clone()).await, first);
     client.cancel(first, None).await.expect("can be cancelled");
     assert_ne!(submit(&client, sync).await, first);
+}
+
+#[tokio::test(start_paused = true)]
+async fn dedup_a_dead_task_does_not_come_back_beside_the_one_that_took_its_key() {
+    let client = client();
+    let fail = |_: TaskContext, _: Work| async { Err::<(), _>(TaskFailure::final_("no")) };
+    let running = Running::start(Worker::new(client.clone()).register(fail));
+    let sync = work().unique_while_live("sync");
+    let first = submit(&client, sync.clone()).await;
+    assert_eq!(ended(&client, first).await.status, Status::Dead);
+    running.stop().await;
+    let second = submit(&client, sync.clone()).await;
+    let refused = client.redrive(first).await.expect_err("is refused");
+    let problem = refused.problem().expect("is a problem");
+    assert_eq!((problem.status, problem.task), (409, Some(second)));
+    assert_eq!(problem.code, "idempotency_conflict");
+    client.cancel(second, None).await.expect("can be cancelled");
+    client.redrive(first).await.expect("can be redriven");
+    assert_eq!(submit(&client, sync).await, first);
 }
 
 #[tokio::test(start_paused = true)]

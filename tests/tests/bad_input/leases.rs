@@ -179,6 +179,18 @@ fn a_report_that_cannot_be_is_refused_and_the_lease_stays() {
             ),
             invalid(
                 fail,
+                report(json!({"message": "m", "progress": {"percent": 101}})),
+                "progress.percent",
+                &["at most 100"],
+            ),
+            invalid(
+                complete,
+                report(json!({"progress": {"checkpoint": large}})),
+                "progress.checkpoint",
+                &["at most 1048576 bytes"],
+            ),
+            invalid(
+                fail,
                 report(json!({"message": "m", "kind": "sad"})),
                 "kind",
                 &["`sad`", "`final`"],

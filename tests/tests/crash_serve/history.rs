@@ -75,6 +75,8 @@ pub struct Report {
     pub code: String,
     /// The lease was known to be over before.
     pub late: bool,
+    /// The task was dead then.
+    pub dead: bool,
     /// Before when the next attempt may not start.
     pub not_before: Option<String>,
 }

@@ -199,18 +199,53 @@ impl Account<'_> {
         }
     }
 
-    /// What fails for good is dead once, with its error.
+    /// What fails for good is dead once, by its last attempt, with the error of that attempt;
+    /// nothing happens to it later.
     pub fn dead_once(&self) {
-        for (id, task) in self
-            .tasks
-            .iter()
-            .filter(|(id, _)| self.status(id) == "dead")
-        {
+        let leases = self.leases();
+        let mut deaths = BTreeMap::new();
+        for report in self.history.reports.iter().filter(|report| report.dead) {
+            let task = report.task.as_str();
+            let other = deaths.insert(task, report);
             assert!(
-                task["last_error"]["message"].is_string(),
-                "{id} is dead without an error"
+                other.is_none(),
+                "two reports killed it: {other:?}, {report:?}"
+            );
+            assert_eq!(self.status(task), "dead", "it lives on: {report:?}");
+            let mut later = leases[task].iter();
+            let later = later.find(|lease| lease.attempt > report.attempt);
+            assert!(
+                later.is_none(),
+                "{later:?} came after its death: {report:?}"
+            );
+            let mut later = self.history.reports.iter();
+            let later = later.find(|other| {
+                other.task == task && other.accepted && report.span.is_before(other.span)
+            });
+            assert!(
+                later.is_none(),
+                "{later:?} came after its death: {report:?}"
             );
         }
+        let dead = self.tasks.iter();
+        for (id, task) in dead.filter(|(id, _)| self.status(id) == "dead") {
+            let error = &task["last_error"];
+            assert!(
+                error["message"].is_string(),
+                "{id} is dead without an error"
+            );
+            let kind = error["kind"].as_str().unwrap_or_default();
+            if kind == "dependency_unsatisfied" {
+                continue;
+            }
+            let newest = self.number(id, "attempt");
+            assert_eq!(error["attempt"].as_u64(), Some(newest), "{task}");
+            // A worker hears of every death by its own report; of the others nobody does.
+            let death = deaths.get(id.as_str()).map(|report| report.attempt);
+            let reported = matches!(kind, "failed" | "final");
+            assert_eq!(death, reported.then_some(newest), "{task}");
+        }
+        assert!(!deaths.is_empty(), "nothing died: the test shows nothing");
     }
 
     /// A key names one task, whenever and however often it was submitted.

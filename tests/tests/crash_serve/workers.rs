@@ -107,6 +107,7 @@ impl Worker {
             code: answer.reply.code(),
             late,
             not_before: reply["scheduled_at"].as_str().map(str::to_owned),
+            dead: reply["status"] == "dead",
         });
         let status = reply["status"].as_str().unwrap_or_default();
         if matches!(status, "succeeded" | "dead" | "cancelled") {

@@ -205,6 +205,7 @@ impl Complete {
                 .map(|text| input::json("--result", text))
                 .transpose()?,
             follow_ups: Vec::new(),
+            progress: None,
         };
         let now = only(client.complete(vec![complete]).await)?;
         report::either(global, &now, view::now)?;
@@ -220,6 +221,7 @@ impl Fail {
             message: self.message.clone(),
             kind: self.is_final.then_some(ErrorKind::Final),
             retry_after_ms: self.retry_after.map(input::ms),
+            progress: None,
         };
         let now = only(client.fail(vec![fail]).await)?;
         report::either(global, &now, view::now)?;

@@ -7,7 +7,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::graph::Graph;
-use super::keys::{Places, need_named, places, submitted_before};
+use super::keys::{Places, need_named, places, same_dependencies, submitted_before};
 use super::{NewTask, validate};
 use crate::draft::{Draft, Step};
 use crate::rules::{place, unsatisfied};
@@ -56,14 +56,19 @@ pub(in crate::command) fn create(
     let mut fresh = Vec::with_capacity(tasks.len());
     let keyed = tasks.iter().any(|task| task.idempotency.is_some());
     let places = if keyed { places(tasks) } else { Places::new() };
+    let mut again = false;
     for (at, task) in tasks.iter().enumerate() {
         validate::new_task(task, draft.view.partition).map_err(|r| within(at, r))?;
         let known = submitted_before(draft, task, workflow, &places)?;
         ids.push(known.unwrap_or(task.id));
+        again |= known == Some(task.id);
         if known.is_none() {
             validate::times(task, draft.now).map_err(|r| within(at, r))?;
             fresh.push(task);
         }
+    }
+    if again {
+        same_dependencies(draft, tasks, &ids)?;
     }
     if let ([task], true) = (
         fresh.as_slice(),

@@ -1,15 +1,16 @@
 //! What ids and idempotency keys name, and when a request is the same.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::NewTask;
-use crate::draft::{Draft, Step};
+use super::{NewTask, When};
+use crate::draft::{Draft, Step, wrong_record};
 use crate::policy::Fingerprint;
 use crate::{
-    Dedup, Idempotency, Named, Record, RecordKey, Rejection, TaskId, Window, WorkflowId, codec,
+    Dedup, Dependency, Idempotency, Named, Record, RecordKey, Rejection, Task, TaskId, Window,
+    WorkflowId, codec, limits,
 };
 
 /// Asks at once for what the keys of `tasks` name.
@@ -38,39 +39,115 @@ pub(super) fn submitted_before(
     places: &Places,
 ) -> Step<Option<TaskId>> {
     if let Some(known) = draft.find_task(task.id)? {
-        let same = known.kind == task.kind
-            && known.queue == task.queue
-            && known.payload == task.payload
+        let same = is_same(known, task)
             && known.workflow == workflow
-            && known.priority == task.priority.unwrap_or(NewTask::PRIORITY)
-            && known.retry == task.retry
-            && known.lease_duration == task.lease_duration
-            && known.timeout == task.timeout
-            && known.resources == task.resources
-            && *known.metadata == *task.metadata
-            && known.partition_key.as_deref() == task.partition_key.as_ref()
             && known.idempotency.as_deref() == task.idempotency.as_ref();
-        let conflict = Rejection::IdempotencyConflict {
-            what: "id".into(),
-            existing: task.id,
-        };
         return if same {
             Ok(Some(task.id))
         } else {
-            Err(conflict.into())
+            Err(other_under_id(task.id).into())
         };
     }
     let Some(idempotency) = &task.idempotency else {
         return Ok(None);
     };
     let request = fingerprint(core::slice::from_ref(task), places);
-    match named(draft, idempotency, request)? {
+    match named(draft, idempotency, request, Some(task))? {
         Some(Named::Task(id)) => Ok(Some(id)),
         _ => {
             name(draft, idempotency, Named::Task(task.id), request);
             Ok(None)
         }
     }
+}
+
+fn other_under_id(id: TaskId) -> Rejection {
+    Rejection::IdempotencyConflict {
+        what: "id".into(),
+        existing: id,
+    }
+}
+
+/// Whether `task` asks for what `known` is, as far as a stored task says: its times change once
+/// it has started, and `label` and `expected` are not kept.
+fn is_same(known: &Task, task: &NewTask) -> bool {
+    let untouched = known.attempt == 0 && known.redriven_by.is_none();
+    let asked_for = |when: Option<When>| when.map(|when| when.from(known.created_at));
+    let same_times =
+        known.scheduled_at == asked_for(task.start) && known.expires_at == asked_for(task.expires);
+    known.kind == task.kind
+        && known.queue == task.queue
+        && known.payload == task.payload
+        && known.priority == task.priority.unwrap_or(NewTask::PRIORITY)
+        && known.retry == task.retry
+        && (same_times || !untouched)
+        && known.lease_duration == task.lease_duration
+        && known.timeout == task.timeout
+        && known.retention == task.retention
+        && known.if_unsatisfied == task.if_unsatisfied
+        && known.resources == task.resources
+        && *known.metadata == *task.metadata
+        && known.partition_key.as_deref() == task.partition_key.as_ref()
+}
+
+/// Refuses `tasks` that were submitted before under the same id with other dependencies. `ids`
+/// are those under which the tasks were accepted.
+pub(super) fn same_dependencies(draft: &Draft<'_>, tasks: &[NewTask], ids: &[TaskId]) -> Step<()> {
+    let mut accepted = None;
+    for task in tasks {
+        let Some(known) = draft.find_task(task.id)? else {
+            continue;
+        };
+        if task.dependencies.is_empty() && known.dependencies.total == 0 {
+            continue;
+        }
+        let accepted: &BTreeMap<_, _> = accepted.get_or_insert_with(|| {
+            tasks
+                .iter()
+                .map(|t| t.id)
+                .zip(ids.iter().copied())
+                .collect()
+        });
+        let asked = task.dependencies.iter().map(|edge| Dependency {
+            task: accepted.get(&edge.task).copied().unwrap_or(edge.task),
+            on: edge.on,
+        });
+        if !waits_for(draft, known, &asked.collect())? {
+            return Err(other_under_id(task.id).into());
+        }
+    }
+    Ok(())
+}
+
+/// Whether `known` was submitted with exactly these dependencies.
+fn waits_for(draft: &Draft<'_>, known: &Task, edges: &BTreeSet<Dependency>) -> Step<bool> {
+    let total = known.dependencies.total as usize;
+    if total != edges.len() {
+        return Ok(false);
+    }
+    if total <= limits::INLINE_DEPENDENCIES {
+        return Ok(known
+            .dependencies
+            .inline
+            .iter()
+            .all(|edge| edges.contains(edge)));
+    }
+    let chunks = 0..total.div_ceil(limits::BATCH_ITEMS) as u32;
+    let keys: Vec<_> = chunks
+        .map(|chunk| RecordKey::Dependencies(known.id, chunk))
+        .collect();
+    draft.need(keys.iter().cloned())?;
+    for key in &keys {
+        let same = match draft.get(key)? {
+            Some(Record::Dependencies(known)) => known.iter().all(|edge| edges.contains(edge)),
+            Some(other) => wrong_record("dependencies", other),
+            None => false,
+        };
+        if !same {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The id under which `task` was accepted: its own, or what its key names.
@@ -92,38 +169,86 @@ pub(in crate::command) fn under_which_id(draft: &Draft<'_>, task: &NewTask) -> S
     )
 }
 
-/// What a key names now; a different request under the same key is refused.
+/// What a key names now; a different request under the same key is refused. `asked` is the
+/// request when it is for one task.
 pub(super) fn named(
     draft: &Draft<'_>,
     idempotency: &Idempotency,
     request: u128,
+    asked: Option<&NewTask>,
 ) -> Step<Option<Named>> {
     let key = RecordKey::Dedup(idempotency.key.clone());
     let Some(Record::Dedup(known)) = draft.get(&key)? else {
         return Ok(None);
     };
-    let valid = match known.window {
-        _ if draft.is_written(&key) => true,
-        Window::For(window) => draft.now < known.created_at + window,
-        Window::WhileLive => match known.named {
-            Named::Task(id) => draft
-                .find_task(id)?
-                .is_some_and(|t| !t.status.is_terminal()),
-            Named::Workflow(id) => draft.workflow(id)?.is_some_and(|w| w.live() > 0),
-        },
-    };
-    if !valid {
+    if !holds(draft, &key, known)? {
         return Ok(None);
     }
-    if known.request == request {
+    let same = match (known.request, known.named, asked) {
+        (Dedup::UNKNOWN, Named::Task(id), Some(asked)) => match draft.find_task(id)? {
+            Some(task) => {
+                let edges = asked.dependencies.iter().copied().collect();
+                is_same(task, asked) && waits_for(draft, task, &edges)?
+            }
+            None => false,
+        },
+        (Dedup::UNKNOWN, ..) => false,
+        (known, ..) => known == request,
+    };
+    if same {
         return Ok(Some(known.named));
     }
-    let existing = match known.named {
+    let what = format!("idempotency key {}", idempotency.key);
+    let existing = id_of(known.named);
+    Err(Rejection::IdempotencyConflict { what, existing }.into())
+}
+
+/// Whether a key still names what its record says.
+fn holds(draft: &Draft<'_>, key: &RecordKey, known: &Dedup) -> Step<bool> {
+    Ok(match (known.window, known.named) {
+        _ if draft.is_written(key) => true,
+        (Window::For(window), _) => draft.now < known.created_at + window,
+        (Window::WhileLive, Named::Task(id)) => draft
+            .find_task(id)?
+            .is_some_and(|t| !t.status.is_terminal()),
+        (Window::WhileLive, Named::Workflow(id)) => {
+            draft.workflow(id)?.is_some_and(|w| w.live() > 0)
+        }
+    })
+}
+
+fn id_of(named: Named) -> TaskId {
+    match named {
         Named::Task(id) => id,
         Named::Workflow(id) => TaskId::from_u128(id.as_u128()),
-    };
-    let what = format!("idempotency key {}", idempotency.key);
-    Err(Rejection::IdempotencyConflict { what, existing }.into())
+    }
+}
+
+/// Lets a key that names what is live name `own` again, which comes back to life. Refused while
+/// it names something else.
+pub(in crate::command) fn take_back(
+    draft: &mut Draft<'_>,
+    idempotency: &Idempotency,
+    own: Named,
+) -> Step<()> {
+    if idempotency.window != Window::WhileLive {
+        return Ok(());
+    }
+    let key = RecordKey::Dedup(idempotency.key.clone());
+    if let Some(Record::Dedup(known)) = draft.get(&key)? {
+        if known.named == own {
+            return Ok(());
+        }
+        if holds(draft, &key, known)? {
+            return Err(Rejection::KeyTaken {
+                key: idempotency.key.clone(),
+                existing: id_of(known.named),
+            }
+            .into());
+        }
+    }
+    name(draft, idempotency, own, Dedup::UNKNOWN);
+    Ok(())
 }
 
 pub(super) fn name(draft: &mut Draft<'_>, idempotency: &Idempotency, named: Named, request: u128) {
@@ -146,11 +271,11 @@ pub(super) fn places(tasks: &[NewTask]) -> Places {
     tasks.iter().enumerate().map(|(at, t)| (t.id, at)).collect()
 }
 
-/// A fingerprint of the tasks' ids.
+/// A fingerprint of the tasks as they are asked for, with their ids.
 pub(super) fn members(tasks: &[NewTask]) -> u128 {
     let mut hash = Fingerprint::new();
     for task in tasks {
-        hash.add(&task.id.as_u128().to_be_bytes());
+        hash.add(&codec::encode(task));
     }
     hash.finish()
 }

@@ -1,8 +1,11 @@
 //! What ids and keys name.
 
-use russet_core::{Idempotency, Named, NewTask, TaskId, Window, WorkflowId};
+use std::collections::BTreeSet;
 
-use super::{Name, Oracle};
+use russet_core::command::When;
+use russet_core::{Dependency, Idempotency, Named, NewTask, TaskId, Window, WorkflowId};
+
+use super::{Job, Name, Oracle};
 
 impl Oracle {
     /// The task that was submitted before under the same id or key.
@@ -14,14 +17,9 @@ impl Oracle {
         fresh: &[&NewTask],
     ) -> Result<Option<TaskId>, &'static str> {
         if let Some(job) = self.job(task.id) {
-            let asked = &job.asked;
-            let same = (
-                &asked.kind,
-                &asked.queue,
-                &asked.payload,
-                &asked.idempotency,
-            ) == (&task.kind, &task.queue, &task.payload, &task.idempotency);
-            let same = same && job.workflow == workflow;
+            let same = asks_for(job, task)
+                && job.asked.idempotency == task.idempotency
+                && job.workflow == workflow;
             return if same {
                 Ok(Some(task.id))
             } else {
@@ -35,7 +33,7 @@ impl Oracle {
         match self.named(known, &request, fresh)? {
             Some(Named::Task(id)) => Ok(Some(id)),
             _ => {
-                self.name(known, Named::Task(task.id), request);
+                self.name(known, Named::Task(task.id), Some(request));
                 Ok(None)
             }
         }
@@ -51,7 +49,22 @@ impl Oracle {
         let Some(name) = self.names.get(&(self.here, known.key.clone())) else {
             return Ok(None);
         };
-        let holds = match (name.window, name.named) {
+        let same = match (&name.request, name.named, request) {
+            (Some(known), ..) => known == request,
+            (None, Named::Task(id), [asked]) => self
+                .job(id)
+                .is_some_and(|job| asks_for(job, asked) && edges(&job.asked) == edges(asked)),
+            (None, ..) => false,
+        };
+        match self.holds(name, fresh) {
+            false => Ok(None),
+            true if same => Ok(Some(name.named)),
+            true => Err("idempotency_conflict"),
+        }
+    }
+
+    fn holds(&self, name: &Name, fresh: &[&NewTask]) -> bool {
+        match (name.window, name.named) {
             (_, Named::Task(id)) if fresh.iter().any(|task| task.id == id) => true,
             (Window::For(window), _) => self.now < name.created + window,
             (Window::WhileLive, Named::Task(id)) => self.is_live(id),
@@ -59,15 +72,15 @@ impl Oracle {
                 self.flows.contains_key(&id)
                     && self.members(id).any(|job| !job.status.is_terminal())
             }
-        };
-        match holds {
-            false => Ok(None),
-            true if name.request == request => Ok(Some(name.named)),
-            true => Err("idempotency_conflict"),
         }
     }
 
-    pub(super) fn name(&mut self, known: &Idempotency, named: Named, request: Vec<NewTask>) {
+    pub(super) fn name(
+        &mut self,
+        known: &Idempotency,
+        named: Named,
+        request: Option<Vec<NewTask>>,
+    ) {
         let name = Name {
             named,
             request,
@@ -75,6 +88,19 @@ impl Oracle {
             created: self.now,
         };
         self.names.insert((self.here, known.key.clone()), name);
+    }
+
+    /// What comes back to life gets its key back, unless the key names something else.
+    pub(super) fn take_back(&mut self, own: &Idempotency, id: Named) -> Result<(), &'static str> {
+        if own.window != Window::WhileLive {
+            return Ok(());
+        }
+        match self.names.get(&(self.here, own.key.clone())) {
+            Some(name) if name.named == id => {}
+            Some(name) if self.holds(name, &[]) => return Err("idempotency_conflict"),
+            _ => self.name(own, id, None),
+        }
+        Ok(())
     }
 
     /// The id that a follow-up task was accepted under.
@@ -89,6 +115,37 @@ impl Oracle {
             _ => task.id,
         }
     }
+}
+
+/// Whether a task was asked for like this, apart from ids, dependencies and what is forgotten:
+/// names, expectations, and the times of a task that has started.
+fn asks_for(job: &Job, task: &NewTask) -> bool {
+    let mut asked = NewTask {
+        id: task.id,
+        label: task.label.clone(),
+        expected: task.expected,
+        dependencies: task.dependencies.clone(),
+        idempotency: task.idempotency.clone(),
+        ..job.asked.clone()
+    };
+    if asked.priority.unwrap_or(4) == task.priority.unwrap_or(4) {
+        asked.priority = task.priority;
+    }
+    let at = |when: Option<When>| {
+        when.map(|when| match when {
+            When::At(at) => at,
+            When::In(after) => job.created + after,
+        })
+    };
+    let started = job.attempts > 0 || job.redriven_by.is_some();
+    if started || (at(asked.start), at(asked.expires)) == (at(task.start), at(task.expires)) {
+        (asked.start, asked.expires) = (task.start, task.expires);
+    }
+    asked == *task
+}
+
+fn edges(task: &NewTask) -> BTreeSet<Dependency> {
+    task.dependencies.iter().copied().collect()
 }
 
 /// What is asked for, whatever ids it is asked for under.

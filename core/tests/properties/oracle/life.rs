@@ -2,7 +2,8 @@
 
 use russet_core::command::{Cancel, Redrive};
 use russet_core::{
-    Dependency, ErrorKind, IfUnsatisfied, Message, Millis, Reply, Status, TaskId, Timestamp, Window,
+    Dependency, ErrorKind, Idempotency, IfUnsatisfied, Message, Millis, Named, Reply, Status,
+    TaskId, Timestamp, Window,
 };
 
 use super::{Answer, Expected, Job, Oracle};
@@ -146,6 +147,14 @@ impl Oracle {
         }
         if job.status != Status::Dead || job.told < job.children.len() || job.cleared > 0 {
             return Err("wrong_status");
+        }
+        if let Some(own) = &job.asked.idempotency {
+            self.take_back(own, Named::Task(redrive.task))?;
+        }
+        if let Some(flow) = job.workflow
+            && let Some((key, window)) = self.flows[&flow].key.clone()
+        {
+            self.take_back(&Idempotency { key, window }, Named::Workflow(flow))?;
         }
         let now = self.time(&job);
         job.redriven_by = Some(redrive.id);

@@ -68,14 +68,14 @@ pub struct Job {
 pub struct Flow {
     pub created: Timestamp,
     pub key: Option<(IdempotencyKey, Window)>,
-    pub asked: Vec<TaskId>,
+    pub asked: Vec<NewTask>,
 }
 
-/// What a key names, and the request that it was given with.
+/// What a key names, and the request that it was given with; `None`: it was given back.
 #[derive(Clone)]
 pub struct Name {
     pub named: Named,
-    pub request: Vec<NewTask>,
+    pub request: Option<Vec<NewTask>>,
     pub window: Window,
     pub created: Timestamp,
 }

@@ -25,7 +25,7 @@ impl Oracle {
             .clone()
             .map(|known| (known.key, known.window));
         if let Some(known) = self.flows.get(&new.id) {
-            let same = known.asked == asked && known.key == key;
+            let same = known.asked == submit.tasks && known.key == key;
             return if same {
                 Ok(submitted(asked, Some(new.id), true))
             } else {
@@ -37,12 +37,12 @@ impl Oracle {
             if let Some(Named::Workflow(id)) = self.named(known, &request, &[])? {
                 return Ok(submitted(Vec::new(), Some(id), true));
             }
-            self.name(known, Named::Workflow(new.id), request);
+            self.name(known, Named::Workflow(new.id), Some(request));
         }
         let flow = Flow {
             created: self.now,
             key,
-            asked,
+            asked: submit.tasks.clone(),
         };
         self.flows.insert(new.id, flow);
         let (tasks, _) = self.create(&submit.tasks, Some(new.id))?;
@@ -69,18 +69,15 @@ impl Oracle {
                 fresh.push(task);
             }
         }
+        self.same_dependencies(asked, &stands_for)?;
         let ids: BTreeSet<_> = fresh.iter().map(|task| task.id).collect();
         if ids.len() < fresh.len() {
             return Err("invalid");
         }
-        let edges = |task: &NewTask| -> BTreeSet<Dependency> {
-            let resolve = |edge: &Dependency| Dependency {
-                task: stands_for.get(&edge.task).copied().unwrap_or(edge.task),
-                on: edge.on,
-            };
-            task.dependencies.iter().map(resolve).collect()
-        };
-        let edges: BTreeMap<_, _> = fresh.iter().map(|task| (task.id, edges(task))).collect();
+        let edges = fresh
+            .iter()
+            .map(|task| (task.id, resolved(task, &stands_for)));
+        let edges: BTreeMap<_, _> = edges.collect();
         if ids.iter().any(|id| reaches(*id, *id, &edges)) {
             return Err("cycle");
         }
@@ -94,6 +91,22 @@ impl Oracle {
             asked.iter().map(|task| stands_for[&task.id]).collect(),
             fresh.len(),
         ))
+    }
+
+    /// A task that is known by its id must have been asked for with the same dependencies.
+    fn same_dependencies(
+        &self,
+        asked: &[NewTask],
+        stands_for: &BTreeMap<TaskId, TaskId>,
+    ) -> Result<(), &'static str> {
+        let same = |task: &NewTask| {
+            let known = self.job(task.id).map(|job| &job.asked.dependencies);
+            known.is_none_or(|known| known.iter().eq(&resolved(task, stands_for)))
+        };
+        match asked.iter().all(same) {
+            true => Ok(()),
+            false => Err("idempotency_conflict"),
+        }
     }
 
     fn check_times(&self, task: &NewTask) -> Result<(), &'static str> {
@@ -193,6 +206,15 @@ fn submitted(tasks: Vec<TaskId>, workflow: Option<WorkflowId>, existing: bool) -
         workflow,
         existing,
     })
+}
+
+/// The dependencies of a task, on the ids that its batch stands for.
+fn resolved(task: &NewTask, stands_for: &BTreeMap<TaskId, TaskId>) -> BTreeSet<Dependency> {
+    let resolve = |edge: &Dependency| Dependency {
+        task: stands_for.get(&edge.task).copied().unwrap_or(edge.task),
+        on: edge.on,
+    };
+    task.dependencies.iter().map(resolve).collect()
 }
 
 /// Whether `from` waits, over any number of steps, for `to`.

@@ -1,8 +1,10 @@
 //! What time and messages do: timers fire, news arrive, what ended is forgotten.
 
+use std::collections::BTreeSet;
+
 use russet_core::{
-    Dependency, ErrorKind, Lease, Message, MessageId, Millis, Named, Reply, Status, TaskId,
-    TimerKey, Timestamp,
+    Dependency, DependencyOn, ErrorKind, Lease, Message, MessageId, Millis, Named, Reply, Status,
+    TaskId, TimerKey, Timestamp,
 };
 
 use super::{Answer, Job, Oracle};
@@ -13,15 +15,35 @@ impl Oracle {
     /// One step towards forgetting a task whose time is over.
     fn purge_step(&mut self, mut job: Job) {
         let id = job.asked.id;
-        let needed = match job.children.get(job.cleared) {
-            _ if !job.awaits.is_empty() => true,
+        let now = self.time(&job);
+        let children = match job.children.get(job.cleared) {
+            _ if !job.awaits.is_empty() => None,
             None => return self.forget(id),
-            Some(children) => children.iter().any(|edge| self.is_live(edge.task)),
+            Some(children) => {
+                let live = children.iter().any(|edge| self.is_live(edge.task));
+                (!live).then(|| children.clone())
+            }
         };
-        if needed {
-            job.purge = Some(self.time(&job) + AN_HOUR);
-        } else {
-            job.cleared += 1;
+        let Some(children) = children else {
+            job.purge = Some(now + AN_HOUR);
+            return self.put(job);
+        };
+        job.cleared += 1;
+        let elsewhere = |child: &TaskId| child.partition() != id.partition();
+        let far: BTreeSet<_> = children
+            .iter()
+            .map(|edge| edge.task)
+            .filter(elsewhere)
+            .collect();
+        for child in far {
+            let on = DependencyOn::Completion;
+            job.awaits.insert(Dependency { task: child, on });
+            job.purge = Some(now + Millis::from_secs(10));
+            self.post(Message::Watch {
+                parent: child,
+                child: id,
+                on,
+            });
         }
         self.put(job);
     }
@@ -124,11 +146,18 @@ impl Oracle {
                 Some(job) if !job.status.is_terminal() => {
                     self.watch(job, Dependency { task: child, on });
                 }
-                other => self.post(Message::Settled {
-                    parent,
-                    child,
-                    status: other.map(|job| job.status),
-                }),
+                other => {
+                    let status = other.map(|job| job.status);
+                    let answer = Message::Settled {
+                        parent,
+                        child,
+                        status,
+                    };
+                    let told = self.mail.contains_key(&(self.here, answer.id()));
+                    if status.is_some() || !told {
+                        self.post(answer);
+                    }
+                }
             },
             Message::Settled {
                 parent,

@@ -90,7 +90,11 @@ impl Oracle {
         if now >= lease_end(lease) {
             return Err("stale_lease");
         }
-        let wanted = now + extend.duration.unwrap_or(job.asked.lease_duration);
+        let by_default = [lease.expires_at, now + job.asked.lease_duration];
+        let wanted = match extend.duration {
+            Some(duration) => now + duration,
+            None => by_default.into_iter().max().unwrap_or(now),
+        };
         lease.expires_at = lease
             .deadline
             .map_or(wanted, |deadline| deadline.min(wanted));
@@ -117,6 +121,7 @@ impl Oracle {
         let (ids, _) = self.create(&complete.follow_ups, workflow)?;
         let mut job = self.known(id)?;
         job.result.clone_from(&complete.result);
+        hear_progress(&mut job, complete.progress.as_ref());
         end_lease(&mut job, LeaseEnd::Completed);
         self.end(job, Status::Succeeded);
         self.tell(id);
@@ -129,6 +134,7 @@ impl Oracle {
         }
         if !self.ended_as(fail.task, fail.lease, LeaseEnd::Failed)? {
             let mut job = self.held(fail.task, fail.lease)?;
+            hear_progress(&mut job, fail.progress.as_ref());
             end_lease(&mut job, LeaseEnd::Failed);
             self.fail_attempt(job, fail.kind, fail.retry_after);
         }

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Call, Http};
 use crate::wire::{
-    Batched, CompleteLease, ExtendLease, FailLease, Json, ReleaseLease, Results, SubmitTask,
+    Batched, CompleteLease, ExtendLease, FailLease, Json, ProgressReport, ReleaseLease, Results,
+    SubmitTask,
 };
 use crate::{Error, limits};
 
@@ -20,6 +21,10 @@ fn length(json: Option<&Json>) -> usize {
     json.map_or(0, |json| json.as_str().len())
 }
 
+fn checkpoint(progress: Option<&ProgressReport>) -> usize {
+    length(progress.and_then(|progress| progress.checkpoint.as_ref()))
+}
+
 impl Weighed for SubmitTask {
     fn bytes(&self) -> usize {
         length(self.payload.as_ref()) + length(self.metadata.as_ref())
@@ -28,28 +33,26 @@ impl Weighed for SubmitTask {
 
 impl Weighed for ExtendLease {
     fn bytes(&self) -> usize {
-        let progress = self.progress.as_ref();
-        length(progress.and_then(|progress| progress.checkpoint.as_ref()))
+        checkpoint(self.progress.as_ref())
     }
 }
 
 impl Weighed for CompleteLease {
     fn bytes(&self) -> usize {
         let follow_ups: usize = self.follow_ups.iter().map(Weighed::bytes).sum();
-        length(self.result.as_ref()) + follow_ups
+        length(self.result.as_ref()) + follow_ups + checkpoint(self.progress.as_ref())
     }
 }
 
 impl Weighed for FailLease {
     fn bytes(&self) -> usize {
-        self.message.len()
+        self.message.len() + checkpoint(self.progress.as_ref())
     }
 }
 
 impl Weighed for ReleaseLease {
     fn bytes(&self) -> usize {
-        let progress = self.progress.as_ref();
-        length(progress.and_then(|progress| progress.checkpoint.as_ref()))
+        checkpoint(self.progress.as_ref())
     }
 }
 

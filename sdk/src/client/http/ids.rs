@@ -80,7 +80,7 @@ impl Http {
             }
         };
         let now = SystemClock.now() + server.ahead - server.behind;
-        TaskId::new(now, partition, self.entropy.next_u64())
+        self.ids.next(now, partition, self.entropy.as_ref())
     }
 
     fn new_key(&self) -> String {

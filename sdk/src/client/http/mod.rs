@@ -14,7 +14,7 @@ use hyper::{Request, StatusCode, Uri};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use russet_engine::Entropy;
+use russet_engine::{Entropy, TaskIds};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
@@ -33,11 +33,17 @@ pub(super) struct Http {
     authorization: Option<HeaderValue>,
     pool: Client<HttpConnector, Full<Bytes>>,
     entropy: Arc<dyn Entropy>,
+    ids: Arc<TaskIds>,
     known: OnceCell<Option<Server>>,
 }
 
 impl Http {
-    pub fn new(url: &str, token: Option<&str>, entropy: Arc<dyn Entropy>) -> Result<Self, Error> {
+    pub fn new(
+        url: &str,
+        token: Option<&str>,
+        entropy: Arc<dyn Entropy>,
+        ids: Arc<TaskIds>,
+    ) -> Result<Self, Error> {
         let authorization = token.map(bearer).transpose()?;
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
@@ -52,6 +58,7 @@ impl Http {
             authorization,
             pool,
             entropy,
+            ids,
             known: OnceCell::new(),
         })
     }

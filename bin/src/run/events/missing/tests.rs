@@ -68,6 +68,7 @@ impl World {
             kind: ErrorKind::Failed,
             message: "no".into(),
             retry_after: None,
+            progress: None,
             random: 0,
         }));
     }
@@ -144,6 +145,7 @@ fn a_release_and_a_completion_are_found_again() {
         lease,
         result: None,
         follow_ups: Vec::new(),
+        progress: None,
     }));
     world.finds_what_is_lost(before);
 }
@@ -157,6 +159,7 @@ fn nothing_is_told_twice_and_the_end_is_always_told() {
         lease,
         result: None,
         follow_ups: Vec::new(),
+        progress: None,
     }));
     world.finds_what_is_lost(world.told.len());
     let all = missing(&world.task(), Reached::NOTHING);
