@@ -47,7 +47,7 @@ fn a_body_that_is_not_json_is_malformed() {
 fn a_request_is_an_object_and_not_its_fields_in_a_list() {
     let problem = refused::<ConfigureQueue>("[true, 3]");
     assert_eq!((problem.status, &problem.field), (422, &None));
-    let expected = "expected an object with named fields";
+    let expected = "a list will not do (an object with named fields)";
     assert!(problem.detail.contains(expected), "{problem}");
     let problem = refused::<SubmitTask>(r#"{"type": "a", "retry": [1000, 2000, 10]}"#);
     assert_eq!(problem.field.as_deref(), Some("retry"));
