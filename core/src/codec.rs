@@ -56,7 +56,7 @@ fn about(record: &Record) -> usize {
                 + texts
                 + task.payload.len()
                 + task.metadata.len()
-                + task.dependencies.inline.len() * EDGE_BYTES
+                + (task.dependencies.inline.len() + task.dependents.inline.len()) * EDGE_BYTES
                 + error.map_or(0, |error| error.message.len())
         }
         Record::Dependencies(edges) | Record::Dependents(edges) => {

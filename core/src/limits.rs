@@ -49,5 +49,7 @@ pub const PARTITIONS_MAX: u16 = 4_096;
 
 /// Dependencies that a task record holds itself; longer lists have records of their own.
 pub const INLINE_DEPENDENCIES: usize = 32;
+/// Dependents that a task record holds itself; longer lists have records of their own.
+pub const INLINE_DEPENDENTS: usize = 8;
 /// Dependents in one record of a task's list.
 pub const DEPENDENTS_PER_CHUNK: usize = 128;

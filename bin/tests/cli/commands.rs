@@ -60,7 +60,10 @@ fn a_negative_number_is_told_what_it_may_be() {
         (&["submit", "-t", "x", "--max-retries", "-1"], "0..=10000"),
         (&["submit", "-t", "x", "--priority", "-1"], "0..=9"),
         (&["worker", "--exec", "x", "--concurrency", "-1"], "1..="),
-        (&["tasks", "list", "--limit", "-1"], "a number of tasks from 1 on"),
+        (
+            &["tasks", "list", "--limit", "-1"],
+            "a number of tasks from 1 on",
+        ),
         (
             &["queues", "configure", "q", "--concurrency", "-1"],
             "a number of tasks",

@@ -62,7 +62,7 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
     }
     let chunk = task.dependents.cleared_chunks;
     let here = draft.view.partition;
-    let edges = dependents(draft, task.id, chunk)?;
+    let edges = dependents(draft, &task, chunk)?;
     let children: BTreeSet<_> = edges.iter().map(|edge| edge.task).collect();
     let (local, far): (Vec<_>, Vec<_>) =
         children.into_iter().partition(|id| id.partition() == here);
@@ -77,7 +77,9 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
         keep(draft, task);
         return Ok(());
     }
-    draft.remove(RecordKey::Dependents(task.id, chunk));
+    if !task.dependents.are_inline() {
+        draft.remove(RecordKey::Dependents(task.id, chunk));
+    }
     task.dependents.cleared_chunks += 1;
     if !far.is_empty() {
         wait_for(draft, &mut task, &far);

@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-use super::submit::take_back;
+use super::submit::{keep_dependents, take_back};
 use crate::draft::{Draft, Step};
 use crate::rules::{beside, now_reply, place};
-use crate::{EventKind, Millis, Named, RecordKey, Rejection, Reply, Status, TaskId};
+use crate::{EventKind, Millis, Named, RecordKey, Rejection, Reply, Status, Task, TaskId, limits};
 
 /// Gives a dead task a new life with all its retries. Its attempts go on counting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,14 @@ pub struct Redrive {
     pub task: TaskId,
     /// The command's own identity, at random.
     pub id: u64,
+}
+
+/// Chunks that were told of the death are full from now on: whoever depends on the task next
+/// stands in a chunk that has not been told.
+fn fill_chunks(draft: &mut Draft<'_>, task: &mut Task) {
+    let told = core::mem::take(&mut task.dependents.inline);
+    keep_dependents(draft, task.id, &told);
+    task.dependents.total = task.dependents.chunks() * limits::DEPENDENTS_PER_CHUNK as u32;
 }
 
 impl Redrive {
@@ -49,7 +57,7 @@ impl Redrive {
         Ok(reply)
     }
 
-    fn revive(&self, draft: &mut Draft<'_>, task: &mut crate::Task) -> Step<()> {
+    fn revive(&self, draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
         let own_key = task.idempotency.as_deref();
         let keys = own_key.map(|known| RecordKey::Dedup(known.key.clone()));
         draft.need(beside(task).chain(keys))?;
@@ -65,10 +73,7 @@ impl Redrive {
             task.expires_at = None;
         }
         task.scheduled_at = task.scheduled_at.filter(|at| *at > now);
-        // Chunks that were told of the death are full from now on: whoever depends on the
-        // task next stands in a chunk that has not been told.
-        let full = task.dependents.chunks() * crate::limits::DEPENDENTS_PER_CHUNK as u32;
-        task.dependents.total = full;
+        fill_chunks(draft, task);
         if let Some(id) = task.workflow {
             let Some(mut workflow) = draft.workflow(id)? else {
                 panic!("broken invariant: task {} outlives its workflow", task.id)

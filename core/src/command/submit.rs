@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::create::{create, task_reads};
+pub(super) use self::create::{create, keep_dependents, task_reads};
 pub(super) use self::graph::add_dependent;
 use self::keys::{fingerprint, members, name, named, places};
 pub(super) use self::keys::{take_back, under_which_id};
@@ -145,6 +145,7 @@ impl NewTask {
 impl Submit {
     pub(super) fn reads(&self) -> Vec<RecordKey> {
         let mut keys: Vec<_> = self.tasks.iter().flat_map(task_reads).collect();
+        keys.extend(graph::list_reads(&self.tasks));
         if let Some(workflow) = &self.workflow {
             keys.push(RecordKey::Workflow(workflow.id));
             let key = workflow.idempotency.as_ref();

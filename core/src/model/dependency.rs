@@ -66,12 +66,16 @@ pub struct Dependencies {
     pub inline: Box<[Dependency]>,
 }
 
-/// Who waits for a task: the edges stand in chunk records, so that a task with very many
-/// dependents is still a small record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// Who waits for a task. A few edges stand in its record, as one chunk; more of them stand in
+/// chunk records, so that a task with very many dependents is still a small record.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dependents {
     /// How many edges there are.
     pub total: u32,
+    /// The edges, while there are at most
+    /// [`INLINE_DEPENDENTS`](crate::limits::INLINE_DEPENDENTS) of them: in each, `task` is the
+    /// dependent.
+    pub inline: Box<[Dependency]>,
     /// How many chunks have been told that the task ended.
     pub settled_chunks: u32,
     /// How many chunks were removed because all of their tasks had ended too.
@@ -79,24 +83,34 @@ pub struct Dependents {
 }
 
 impl Dependents {
-    /// How many chunk records hold the edges.
-    pub const fn chunks(self) -> u32 {
+    /// Whether the edges stand in the task's own record.
+    pub const fn are_inline(&self) -> bool {
+        self.total as usize <= crate::limits::INLINE_DEPENDENTS
+    }
+
+    /// Whether one more edge would still stand in the task's own record.
+    pub const fn has_room_inline(&self) -> bool {
+        (self.total as usize) < crate::limits::INLINE_DEPENDENTS
+    }
+
+    /// How many chunks the edges make.
+    pub const fn chunks(&self) -> u32 {
         self.total
             .div_ceil(crate::limits::DEPENDENTS_PER_CHUNK as u32)
     }
 
-    /// The chunk that the next edge is written to.
-    pub const fn end(self) -> u32 {
+    /// The chunk record that the next edge is written to, when it does not stand inline.
+    pub const fn end(&self) -> u32 {
         self.total / crate::limits::DEPENDENTS_PER_CHUNK as u32
     }
 
     /// Whether no dependent needs the task any more.
-    pub const fn are_cleared(self) -> bool {
+    pub const fn are_cleared(&self) -> bool {
         self.cleared_chunks >= self.chunks()
     }
 
     /// Whether every dependent has been told that the task ended.
-    pub const fn are_settled(self) -> bool {
+    pub const fn are_settled(&self) -> bool {
         self.settled_chunks >= self.chunks()
     }
 }

@@ -4,9 +4,7 @@ use alloc::vec::Vec;
 
 use super::{end, place, record_error};
 use crate::draft::{Draft, Step, wrong_record};
-use crate::{
-    Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task, TaskId,
-};
+use crate::{Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task};
 
 /// Tells one chunk of a task's dependents that it ended.
 pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
@@ -14,7 +12,7 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
         return Ok(());
     }
     let here = draft.view.partition;
-    let edges = dependents(draft, parent.id, parent.dependents.settled_chunks)?;
+    let edges = dependents(draft, parent, parent.dependents.settled_chunks)?;
     let local = edges.iter().filter(|edge| edge.task.partition() == here);
     draft.need(local.clone().map(|edge| RecordKey::Task(edge.task)))?;
     let children = local.map(|edge| draft.find_task(edge.task));
@@ -42,10 +40,9 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
 
 /// Asks at once for what a command that may end `task` reads beside it.
 pub(crate) fn need_for_end(draft: &Draft<'_>, task: &Task) -> Step<()> {
-    let untold = (!task.dependents.are_settled()).then_some(RecordKey::Dependents(
-        task.id,
-        task.dependents.settled_chunks,
-    ));
+    let known = &task.dependents;
+    let untold = (!known.are_settled() && !known.are_inline())
+        .then_some(RecordKey::Dependents(task.id, known.settled_chunks));
     draft.need(beside(task).chain(untold))
 }
 
@@ -58,8 +55,11 @@ pub(crate) fn beside(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
 }
 
 /// The edges in one chunk of a task's dependents.
-pub(crate) fn dependents(draft: &Draft<'_>, parent: TaskId, chunk: u32) -> Step<Vec<Dependency>> {
-    match draft.get(&RecordKey::Dependents(parent, chunk))? {
+pub(crate) fn dependents(draft: &Draft<'_>, parent: &Task, chunk: u32) -> Step<Vec<Dependency>> {
+    if parent.dependents.are_inline() {
+        return Ok(parent.dependents.inline.to_vec());
+    }
+    match draft.get(&RecordKey::Dependents(parent.id, chunk))? {
         Some(Record::Dependents(edges)) => Ok(edges.to_vec()),
         None => Ok(Vec::new()),
         Some(other) => wrong_record("dependents", other),

@@ -54,11 +54,17 @@ pub fn stays_for_children(ledger: &mut Ledger, world: &World, decision: &Decisio
         }
     }
     for write in &decision.writes {
-        if let (RecordKey::Dependents(parent, _), Some(Record::Dependents(children))) =
-            (&write.key, &write.record)
-            && live(*parent)
-        {
-            let heard_of = children.iter().map(|child| (*parent, child.task));
+        let (parent, children) = match (&write.key, &write.record) {
+            (RecordKey::Dependents(parent, _), Some(Record::Dependents(edges))) => {
+                (*parent, edges.as_slice())
+            }
+            (RecordKey::Task(parent), Some(Record::Task(task))) => {
+                (*parent, &task.dependents.inline[..])
+            }
+            _ => continue,
+        };
+        if live(parent) {
+            let heard_of = children.iter().map(|child| (parent, child.task));
             ledger.families.extend(heard_of);
         }
     }
@@ -133,7 +139,28 @@ pub fn indexes_agree(stored: &Partition) {
                 }
             }
             (RecordKey::Waits(child, _), _) => *edges.entry(*child).or_default() += 1,
-            (RecordKey::Task(_), Record::Task(task)) => task_is_indexed(record, task),
+            (RecordKey::Task(_), Record::Task(task)) => {
+                task_is_indexed(record, task);
+                let dependents = &task.dependents;
+                let inline = if dependents.are_inline() {
+                    dependents.total
+                } else {
+                    0
+                };
+                assert_eq!(
+                    dependents.inline.len() as u32,
+                    inline,
+                    "indexes-agree: the dependents that {} holds",
+                    task.id
+                );
+                for child in dependents
+                    .inline
+                    .iter()
+                    .filter(|_| !dependents.are_settled())
+                {
+                    *edges.entry(child.task).or_default() += 1;
+                }
+            }
             _ => {}
         }
     }

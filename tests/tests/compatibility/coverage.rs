@@ -51,6 +51,7 @@ impl Seen {
                 self.add("Status", task.status);
                 self.add("IfUnsatisfied", task.if_unsatisfied);
                 self.edges(&task.dependencies.inline);
+                self.edges(&task.dependents.inline);
                 self.idempotency(task.idempotency.as_deref());
                 let ended = task.lease.as_ref().and_then(|lease| lease.ended);
                 ended.into_iter().for_each(|end| self.add("LeaseEnd", end));

@@ -128,7 +128,13 @@ fn full(status: Status, ended: Option<LeaseEnd>, error: ErrorKind) -> Task {
         },
         if_unsatisfied: IfUnsatisfied::Cancel,
         dependents: Dependents {
-            total: 129,
+            total: 2,
+            inline: [DependencyOn::Completion, DependencyOn::Failure]
+                .map(|on| Dependency {
+                    task: far_task(7 + on as u64),
+                    on,
+                })
+                .into(),
             settled_chunks: 1,
             cleared_chunks: 1,
         },
@@ -228,6 +234,7 @@ fn many_edges() -> Task {
     };
     task.dependents = Dependents {
         total: 100_000,
+        inline: [].into(),
         settled_chunks: 0,
         cleared_chunks: 0,
     };

@@ -157,6 +157,18 @@ pub(super) fn build(
     }
 }
 
+/// Writes a list of dependents, in chunks.
+pub(in crate::command) fn keep_dependents(
+    draft: &mut Draft<'_>,
+    parent: TaskId,
+    children: &[Dependency],
+) {
+    for (chunk, edges) in children.chunks(limits::DEPENDENTS_PER_CHUNK).enumerate() {
+        let key = RecordKey::Dependents(parent, chunk as u32);
+        draft.put(key, Record::Dependents(Arc::new(edges.to_vec())));
+    }
+}
+
 /// Stores a new task where it belongs. `children` wait for it; `failed` is the end of a parent
 /// that makes it impossible to satisfy its dependencies.
 pub(super) fn admit(
@@ -166,9 +178,10 @@ pub(super) fn admit(
     failed: Option<Status>,
 ) -> Step<()> {
     task.dependents.total = children.len() as u32;
-    for (chunk, edges) in children.chunks(limits::DEPENDENTS_PER_CHUNK).enumerate() {
-        let key = RecordKey::Dependents(task.id, chunk as u32);
-        draft.put(key, Record::Dependents(Arc::new(edges.to_vec())));
+    if task.dependents.are_inline() {
+        task.dependents.inline = children.into();
+    } else {
+        keep_dependents(draft, task.id, children);
     }
     draft.event(&task, EventKind::Submitted, None);
     match failed {

@@ -1,5 +1,6 @@
 //! Tasks that depend on one another, and on earlier ones.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::sync::Arc;
@@ -170,6 +171,28 @@ impl Graph {
     }
 }
 
+/// The records of the lists of edges among `tasks` that are too long for a task's own record.
+pub(super) fn list_reads(tasks: &[NewTask]) -> Vec<RecordKey> {
+    let mut keys = Vec::new();
+    let mut children: BTreeMap<TaskId, usize> = BTreeMap::new();
+    for task in tasks {
+        if task.dependencies.len() > limits::INLINE_DEPENDENCIES {
+            let chunks = task.dependencies.len().div_ceil(limits::BATCH_ITEMS) as u32;
+            keys.extend((0..chunks).map(|chunk| RecordKey::Dependencies(task.id, chunk)));
+        }
+        for edge in &task.dependencies {
+            *children.entry(edge.task).or_default() += 1;
+        }
+    }
+    for (parent, count) in children {
+        if count > limits::INLINE_DEPENDENTS {
+            let chunks = count.div_ceil(limits::DEPENDENTS_PER_CHUNK) as u32;
+            keys.extend((0..chunks).map(|chunk| RecordKey::Dependents(parent, chunk)));
+        }
+    }
+    keys
+}
+
 fn keep_dependencies(draft: &mut Draft<'_>, task: &mut Task, edges: &[Dependency]) {
     task.dependencies.total = edges.len() as u32;
     if edges.len() <= limits::INLINE_DEPENDENCIES {
@@ -182,10 +205,14 @@ fn keep_dependencies(draft: &mut Draft<'_>, task: &mut Task, edges: &[Dependency
     }
 }
 
-/// The record that the next dependent of a live task is written to.
+/// The record that the next dependent of a live task is written to, when that is not the task's
+/// own.
 fn dependents_end(draft: &Draft<'_>, parent: TaskId) -> Step<Option<RecordKey>> {
     let live = draft.find_task(parent)?.filter(|t| !t.status.is_terminal());
-    Ok(live.map(|t| RecordKey::Dependents(parent, t.dependents.end())))
+    let lists = live
+        .map(|t| &t.dependents)
+        .filter(|lists| !lists.has_room_inline());
+    Ok(lists.map(|lists| RecordKey::Dependents(parent, lists.end())))
 }
 
 /// Lets `edge.task` be told when the live task `parent` ends. An edge that was just added is
@@ -197,7 +224,7 @@ pub(in crate::command) fn add_dependent(
 ) -> Step<()> {
     let mut task = draft.task(parent)?;
     let chunk = task.dependents.end();
-    let mut edges = crate::rules::dependents(draft, parent, chunk)?;
+    let mut edges = crate::rules::dependents(draft, &task, chunk)?;
     if edges.contains(&edge) {
         return Ok(());
     }
@@ -209,11 +236,14 @@ pub(in crate::command) fn add_dependent(
         .into());
     }
     edges.push(edge);
-    draft.put(
-        RecordKey::Dependents(parent, chunk),
-        Record::Dependents(Arc::new(edges)),
-    );
     task.dependents.total += 1;
+    if task.dependents.are_inline() {
+        task.dependents.inline = edges.into();
+    } else {
+        task.dependents.inline = Box::default();
+        let key = RecordKey::Dependents(parent, chunk);
+        draft.put(key, Record::Dependents(Arc::new(edges)));
+    }
     draft.put_task(task);
     Ok(())
 }

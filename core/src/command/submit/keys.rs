@@ -52,7 +52,7 @@ pub(super) fn submitted_before(
         return Ok(None);
     };
     let request = fingerprint(core::slice::from_ref(task), places);
-    match named(draft, idempotency, request, Some(task))? {
+    match named(draft, idempotency, request, Some((task, places)))? {
         Some(Named::Task(id)) => Ok(Some(id)),
         _ => {
             name(draft, idempotency, Named::Task(task.id), request);
@@ -170,22 +170,27 @@ pub(in crate::command) fn under_which_id(draft: &Draft<'_>, task: &NewTask) -> S
 }
 
 /// What a key names now; a different request under the same key is refused. `asked` is the
-/// request when it is for one task.
+/// request when it is for one task, and where the tasks of its command stand: what the key
+/// names among those it names whatever became of it, so that the command can be repeated.
 pub(super) fn named(
     draft: &Draft<'_>,
     idempotency: &Idempotency,
     request: u128,
-    asked: Option<&NewTask>,
+    asked: Option<(&NewTask, &Places)>,
 ) -> Step<Option<Named>> {
     let key = RecordKey::Dedup(idempotency.key.clone());
     let Some(Record::Dedup(known)) = draft.get(&key)? else {
         return Ok(None);
     };
-    if !holds(draft, &key, known)? {
+    let own = match (known.named, asked) {
+        (Named::Task(id), Some((_, places))) => places.contains_key(&id),
+        _ => false,
+    };
+    if !own && !holds(draft, &key, known)? {
         return Ok(None);
     }
     let same = match (known.request, known.named, asked) {
-        (Dedup::UNKNOWN, Named::Task(id), Some(asked)) => match draft.find_task(id)? {
+        (Dedup::UNKNOWN, Named::Task(id), Some((asked, _))) => match draft.find_task(id)? {
             Some(task) => {
                 let edges = asked.dependencies.iter().copied().collect();
                 is_same(task, asked) && waits_for(draft, task, &edges)?

@@ -14,7 +14,6 @@ impl Oracle {
         task: &NewTask,
         workflow: Option<WorkflowId>,
         batch: &[NewTask],
-        fresh: &[&NewTask],
     ) -> Result<Option<TaskId>, &'static str> {
         if let Some(job) = self.job(task.id) {
             let same = asks_for(job, task)
@@ -30,7 +29,8 @@ impl Oracle {
             return Ok(None);
         };
         let request = plain(std::slice::from_ref(task), batch);
-        match self.named(known, &request, fresh)? {
+        let all: Vec<_> = batch.iter().collect();
+        match self.named(known, &request, &all)? {
             Some(Named::Task(id)) => Ok(Some(id)),
             _ => {
                 self.name(known, Named::Task(task.id), Some(request));
@@ -39,12 +39,12 @@ impl Oracle {
         }
     }
 
-    /// What a key names now; `fresh` are tasks of the same command.
+    /// What a key names now; `own` are tasks of the same command.
     pub(super) fn named(
         &self,
         known: &Idempotency,
         request: &[NewTask],
-        fresh: &[&NewTask],
+        own: &[&NewTask],
     ) -> Result<Option<Named>, &'static str> {
         let Some(name) = self.names.get(&(self.here, known.key.clone())) else {
             return Ok(None);
@@ -56,16 +56,16 @@ impl Oracle {
                 .is_some_and(|job| asks_for(job, asked) && edges(&job.asked) == edges(asked)),
             (None, ..) => false,
         };
-        match self.holds(name, fresh) {
+        match self.holds(name, own) {
             false => Ok(None),
             true if same => Ok(Some(name.named)),
             true => Err("idempotency_conflict"),
         }
     }
 
-    fn holds(&self, name: &Name, fresh: &[&NewTask]) -> bool {
+    fn holds(&self, name: &Name, own: &[&NewTask]) -> bool {
         match (name.window, name.named) {
-            (_, Named::Task(id)) if fresh.iter().any(|task| task.id == id) => true,
+            (_, Named::Task(id)) if own.iter().any(|task| task.id == id) => true,
             (Window::For(window), _) => self.now < name.created + window,
             (Window::WhileLive, Named::Task(id)) => self.is_live(id),
             (Window::WhileLive, Named::Workflow(id)) => {
