@@ -12,7 +12,9 @@ use crate::{
     TaskError, Timestamp, View, Window,
 };
 
-pub(crate) use edges::{beside, dependents, need_for_end, parent_ended, settle, unsatisfied};
+pub(crate) use edges::{
+    beside, dependencies, dependents, need_for_end, parent_ended, settle, unsatisfied,
+};
 
 /// When the timer of `task` fires: the one thing that every state waits for in time.
 pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {

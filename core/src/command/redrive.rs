@@ -1,9 +1,15 @@
+use alloc::format;
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
-use super::submit::{keep_dependents, take_back};
+use super::submit::{add_dependent, keep_dependents, take_back};
 use crate::draft::{Draft, Step};
-use crate::rules::{beside, now_reply, place};
-use crate::{EventKind, Millis, Named, RecordKey, Rejection, Reply, Status, Task, TaskId, limits};
+use crate::rules::{beside, dependencies, dependents, now_reply, place};
+use crate::{
+    Dependency, EventKind, IfUnsatisfied, Message, Millis, Named, Record, RecordKey, Rejection,
+    Reply, Status, Task, TaskId, limits,
+};
 
 /// Gives a dead task a new life with all its retries. Its attempts go on counting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +26,69 @@ fn fill_chunks(draft: &mut Draft<'_>, task: &mut Task) {
     let told = core::mem::take(&mut task.dependents.inline);
     keep_dependents(draft, task.id, &told);
     task.dependents.total = task.dependents.chunks() * limits::DEPENDENTS_PER_CHUNK as u32;
+}
+
+/// Lets a task that never started wait once more for its parents that are live again, or live
+/// elsewhere. Refused while a parent has ended in a way that will not do.
+fn wait_again(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
+    let here = draft.view.partition;
+    let edges = dependencies(draft, task)?.into_iter();
+    let (near, far): (Vec<_>, Vec<_>) = edges.partition(|edge| edge.task.partition() == here);
+    let waits = |edge: &Dependency| RecordKey::Waits(task.id, edge.task);
+    let parents = near.iter().map(|edge| RecordKey::Task(edge.task));
+    draft.need(parents.chain(far.iter().map(waits)))?;
+    for edge in near {
+        let Some(parent) = draft.find_task(edge.task)?.cloned() else {
+            continue;
+        };
+        if parent.status.is_terminal() {
+            check_satisfied(task, &edge, parent.status)?;
+        } else if wait_for(draft, &parent, task.id, edge)? {
+            task.dependencies.pending += 1;
+        }
+    }
+    for edge in far {
+        let key = RecordKey::Waits(task.id, edge.task);
+        if draft.get(&key)?.is_none() {
+            draft.put(key, Record::Waits(edge));
+            draft.message(Message::Watch {
+                parent: edge.task,
+                child: task.id,
+                on: edge.on,
+            });
+            task.dependencies.pending += 1;
+        }
+    }
+    Ok(())
+}
+
+fn check_satisfied(task: &Task, edge: &Dependency, parent: Status) -> Result<(), Rejection> {
+    if edge.on.is_satisfied_by(parent) || task.if_unsatisfied == IfUnsatisfied::Run {
+        return Ok(());
+    }
+    Err(Rejection::WrongStatus {
+        task: task.id,
+        status: task.status,
+        needs: format!(
+            "it depends on {}, which is {parent}: redrive or submit that first",
+            edge.task
+        ),
+    })
+}
+
+/// Lets a live parent tell `child` of its end; `false` when it is going to anyway.
+fn wait_for(draft: &mut Draft<'_>, parent: &Task, child: TaskId, edge: Dependency) -> Step<bool> {
+    let edge = Dependency {
+        task: child,
+        on: edge.on,
+    };
+    for chunk in parent.dependents.settled_chunks..parent.dependents.chunks() {
+        if dependents(draft, parent, chunk)?.contains(&edge) {
+            return Ok(false);
+        }
+    }
+    add_dependent(draft, parent.id, edge)?;
+    Ok(true)
 }
 
 impl Redrive {
@@ -84,6 +153,9 @@ impl Redrive {
             workflow.dead -= 1;
             workflow.completed_at = None;
             draft.put_workflow(workflow);
+        }
+        if task.attempt == 0 {
+            wait_again(draft, task)?;
         }
         draft.event(task, EventKind::Redriven, None);
         place(draft, task)

@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use super::{end, place, record_error};
 use crate::draft::{Draft, Step, wrong_record};
-use crate::{Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task};
+use crate::{
+    Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task, limits,
+};
 
 /// Tells one chunk of a task's dependents that it ended.
 pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
@@ -52,6 +54,28 @@ pub(crate) fn beside(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
     workflow
         .into_iter()
         .chain([RecordKey::Queue(task.queue.clone())])
+}
+
+/// All that a task waits for, or waited for.
+pub(crate) fn dependencies(draft: &Draft<'_>, task: &Task) -> Step<Vec<Dependency>> {
+    let total = task.dependencies.total as usize;
+    if total <= limits::INLINE_DEPENDENCIES {
+        return Ok(task.dependencies.inline.to_vec());
+    }
+    let chunks = 0..total.div_ceil(limits::BATCH_ITEMS) as u32;
+    let keys: Vec<_> = chunks
+        .map(|chunk| RecordKey::Dependencies(task.id, chunk))
+        .collect();
+    draft.need(keys.iter().cloned())?;
+    let mut edges = Vec::with_capacity(total);
+    for key in &keys {
+        match draft.get(key)? {
+            Some(Record::Dependencies(some)) => edges.extend_from_slice(some),
+            Some(other) => wrong_record("dependencies", other),
+            None => {}
+        }
+    }
+    Ok(edges)
 }
 
 /// The edges in one chunk of a task's dependents.

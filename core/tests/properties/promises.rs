@@ -301,11 +301,10 @@ fn order(ledger: &Ledger, step: &Step<'_>, event: &Event) {
     };
     let early = task.scheduled_at.is_some_and(|at| at > event.at);
     assert!(!early, "order: {} starts before its scheduled_at", task.id);
-    let excused = task.if_unsatisfied == IfUnsatisfied::Run
-        || ledger
-            .accounts
-            .get(&task.id)
-            .is_some_and(|account| account.redriven);
+    let redriven = ledger
+        .accounts
+        .get(&task.id)
+        .is_some_and(|account| account.redriven);
     for edge in &task.dependencies.inline {
         let parent = ledger.accounts.get(&edge.task);
         let ended = parent.is_none_or(|parent| !parent.ends.is_empty());
@@ -316,6 +315,9 @@ fn order(ledger: &Ledger, step: &Step<'_>, event: &Event) {
         );
         let satisfied = parent
             .is_some_and(|parent| parent.ends.iter().any(|end| edge.on.is_satisfied_by(*end)));
+        // Who died of a parent that is forgotten can be redriven without it.
+        let forgotten = redriven && parent.is_none_or(|parent| !parent.exists);
+        let excused = task.if_unsatisfied == IfUnsatisfied::Run || forgotten;
         assert!(satisfied || excused, "order: {} starts after all", task.id);
     }
 }

@@ -6,11 +6,12 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{NewTask, When};
-use crate::draft::{Draft, Step, wrong_record};
+use crate::draft::{Draft, Step};
 use crate::policy::Fingerprint;
+use crate::rules::dependencies;
 use crate::{
     Dedup, Dependency, Idempotency, Named, Record, RecordKey, Rejection, Task, TaskId, Window,
-    WorkflowId, codec, limits,
+    WorkflowId, codec,
 };
 
 /// Asks at once for what the keys of `tasks` name.
@@ -121,33 +122,11 @@ pub(super) fn same_dependencies(draft: &Draft<'_>, tasks: &[NewTask], ids: &[Tas
 
 /// Whether `known` was submitted with exactly these dependencies.
 fn waits_for(draft: &Draft<'_>, known: &Task, edges: &BTreeSet<Dependency>) -> Step<bool> {
-    let total = known.dependencies.total as usize;
-    if total != edges.len() {
+    if known.dependencies.total as usize != edges.len() {
         return Ok(false);
     }
-    if total <= limits::INLINE_DEPENDENCIES {
-        return Ok(known
-            .dependencies
-            .inline
-            .iter()
-            .all(|edge| edges.contains(edge)));
-    }
-    let chunks = 0..total.div_ceil(limits::BATCH_ITEMS) as u32;
-    let keys: Vec<_> = chunks
-        .map(|chunk| RecordKey::Dependencies(known.id, chunk))
-        .collect();
-    draft.need(keys.iter().cloned())?;
-    for key in &keys {
-        let same = match draft.get(key)? {
-            Some(Record::Dependencies(known)) => known.iter().all(|edge| edges.contains(edge)),
-            Some(other) => wrong_record("dependencies", other),
-            None => false,
-        };
-        if !same {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    let known = dependencies(draft, known)?;
+    Ok(known.iter().all(|edge| edges.contains(edge)))
 }
 
 /// The id under which `task` was accepted: its own, or what its key names.

@@ -163,9 +163,41 @@ impl Oracle {
         job.purge = None;
         job.expires = job.expires.filter(|at| *at > now + Millis::new(1));
         job.start = job.start.filter(|at| *at > now);
+        if job.attempts == 0 {
+            self.wait_again(&mut job)?;
+        }
         self.place(&mut job);
         self.put(job);
         Ok(self.now_reply(redrive.task))
+    }
+
+    /// What never started waits for its parents again.
+    fn wait_again(&mut self, job: &mut Job) -> Result<(), &'static str> {
+        let (id, edges) = (job.asked.id, job.asked.dependencies.clone());
+        let is_near = |edge: &Dependency| edge.task.partition() == id.partition();
+        let status = |edge: &Dependency| self.job(edge.task).map(|parent| parent.status);
+        let in_vain = |edge: &Dependency| {
+            status(edge).is_some_and(|now| now.is_terminal() && !edge.on.is_satisfied_by(now))
+        };
+        let minds = job.asked.if_unsatisfied != IfUnsatisfied::Run;
+        if minds && edges.iter().any(|edge| is_near(edge) && in_vain(edge)) {
+            return Err("wrong_status");
+        }
+        let awaited = job.awaits.clone();
+        for edge in edges.into_iter().filter(|edge| !awaited.contains(edge)) {
+            let (parent, child, on) = (edge.task, id, edge.on);
+            if !is_near(&edge) {
+                self.post(Message::Watch { parent, child, on });
+            } else if let Some(known) = self.job(parent).cloned()
+                && !known.status.is_terminal()
+            {
+                self.watch(known, Dependency { task: child, on });
+            } else {
+                continue;
+            }
+            job.awaits.insert(edge);
+        }
+        Ok(())
     }
 
     pub(super) fn purge(&mut self, id: TaskId) -> Expected {
