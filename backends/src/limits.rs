@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Lanes that are remembered before those that hold nothing are forgotten.
 pub const LANES_REMEMBERED: usize = 16_384;
+/// Known lanes of one queue before those that hold nothing are struck off.
+pub const QUEUE_LANES: usize = 256;
 /// How long a waiting receiver sleeps at most before it looks again for deliveries whose
 /// time hidden is over.
 pub const RECEIVE_RECHECK: Duration = Duration::from_millis(500);

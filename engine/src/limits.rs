@@ -67,6 +67,14 @@ pub const LEADER_TERM: Millis = Millis::from_secs(15);
 pub const EVENT_BATCHES: usize = 256;
 /// Most tasks on one page of a listing.
 pub const PAGE_TASKS: usize = 1_000;
+/// Most bytes of what its tasks carry on one page of a listing, unless one task is larger.
+pub const PAGE_BYTES: usize = 16 * 1024 * 1024;
+/// So many tasks of a page are loaded at once, before it is seen whether more fit.
+pub const PAGE_STEP: usize = 16;
+/// Most lanes that a look at a queue names.
+pub const VIEW_LANES: usize = 100;
+/// How long a ready task waits before more workers are wanted than its queue's tasks need.
+pub const TARGET_WAIT: Millis = Millis::from_secs(10);
 /// Most messages and announcements that wait to be carried; timers carry what is beyond.
 pub const PARCELS: usize = 65_536;
 /// Most messages and announcements that are carried together.

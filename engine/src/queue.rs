@@ -67,7 +67,8 @@ pub trait Queue: Send + Sync + 'static {
     /// Gives deliveries back, to be delivered again after `delay`.
     async fn release(&self, receipts: Vec<Receipt>, delay: Duration) -> Result<(), QueueError>;
 
-    /// The lanes of a queue that have held a task, as far as this node knows.
+    /// The lanes of a queue that hold a task, and some that have held one, as far as this node
+    /// knows.
     async fn lanes(&self, queue: &QueueName) -> Result<Vec<Lane>, QueueError>;
 
     /// Grows whenever this node learns of a lane that it did not know.

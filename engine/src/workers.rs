@@ -18,6 +18,8 @@ struct Seen {
     queues: Vec<QueueName>,
     /// The most that it ever had free; `None`: it does not count resources.
     capacity: Option<Resources>,
+    /// The most tasks that it ever asked for at once: as many as it runs when it is idle.
+    most: usize,
 }
 
 impl Workers {
@@ -31,8 +33,10 @@ impl Workers {
             at: now,
             queues: Vec::new(),
             capacity: Some(Resources::NONE),
+            most: 0,
         });
         seen.at = now;
+        seen.most = seen.most.max(request.max);
         for queue in &request.queues {
             if seen.queues.len() < limits::WORKER_QUEUES && !seen.queues.contains(queue) {
                 seen.queues.push(queue.clone());
@@ -61,6 +65,15 @@ impl Workers {
         } else {
             WhoFits::NobodyFits
         }
+    }
+
+    /// How many tasks a worker of `queue` runs at once: the most that a live one ever asked for;
+    /// `None` when there is none.
+    pub fn per_worker(&self, queue: &QueueName, now: Timestamp) -> Option<u32> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = known.values().filter(|seen| is_live(seen, now));
+        let serving = live.filter(|seen| seen.queues.contains(queue));
+        u32::try_from(serving.map(|seen| seen.most).max()?).ok()
     }
 
     /// When a worker last asked for tasks of `queue`.
@@ -170,6 +183,24 @@ mod tests {
         let later = NOW + Millis::new(limits::WORKER_LIVE.as_millis() as u64 + 1);
         let fits = workers.who_fits(&queue(), &Resources::NONE, later);
         assert_eq!((fits, workers.live(later)), (WhoFits::NobodyServes, 0));
+    }
+
+    #[test]
+    fn a_worker_runs_as_many_tasks_as_it_asked_for_when_it_was_idle() {
+        let workers = Workers::default();
+        assert_eq!(workers.per_worker(&queue(), NOW), None);
+        for max in [3, 8, 1] {
+            workers.saw(
+                &LeaseRequest {
+                    max,
+                    ..request("w", None)
+                },
+                NOW,
+            );
+        }
+        assert_eq!(workers.per_worker(&queue(), NOW), Some(8));
+        let later = NOW + Millis::new(limits::WORKER_LIVE.as_millis() as u64 + 1);
+        assert_eq!(workers.per_worker(&queue(), later), None);
     }
 
     #[test]

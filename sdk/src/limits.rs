@@ -36,8 +36,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 pub const IDLE_CONNECTIONS: usize = 64;
 /// How long an idle connection is kept open.
 pub const IDLE_TIMEOUT: Duration = Duration::from_secs(55);
-/// Largest reply: a page or a lease of tasks with their payloads.
-pub const REPLY_BYTES: usize = 1 << 30;
+/// Largest reply: a page or a lease of tasks, whose bytes are bounded where they are six times
+/// fewer, before they are written as JSON.
+pub const REPLY_BYTES: usize = 128 * 1024 * 1024;
 /// Bytes of payloads and results in one request of a batch; what is beyond goes into another.
 pub const REQUEST_BYTES: usize = 8 * 1024 * 1024;
 /// How long one request waits for the end of a task; longer waits are several requests.

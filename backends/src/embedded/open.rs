@@ -64,6 +64,7 @@ pub(crate) fn open(
     clock: Arc<dyn Clock>,
 ) -> Result<Shared, OpenError> {
     let name = medium.name.clone();
+    let _span = tracing::debug_span!("open", directory = %name.display()).entered();
     let damaged = |error: DiskError| OpenError::Damaged {
         directory: name.clone(),
         why: error.to_string(),
@@ -82,6 +83,7 @@ pub(crate) fn open(
             .map(|_| Mutex::new(Partition::new(HOT_BYTES / usize::from(partitions))))
             .collect(),
         lanes: Lanes::new(clock.clone()),
+        clock: clock.clone(),
         writer: Mutex::default(),
         uncertain: AtomicBool::new(false),
     };
@@ -90,7 +92,7 @@ pub(crate) fn open(
     }
     let records = rebuild(&shared).map_err(damaged)?;
     let took = clock.now().since(start);
-    tracing::info!(directory = %name.display(), records, %took, "opened the embedded store");
+    tracing::info!(directory = %name.display(), partitions, records, %took, "opened the embedded store");
     Ok(shared)
 }
 

@@ -1,10 +1,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use russet_core::{PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp};
-use russet_engine::{Outcome, StoreError, Version, Versioned};
+use russet_engine::{Clock, Outcome, StoreError, Version, Versioned};
 
 use super::disk::{self, Disk};
 use super::error::DiskError;
@@ -17,6 +17,7 @@ use crate::lanes::Lanes;
 
 /// What the writer and everybody who reads share.
 pub(crate) struct Shared {
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) disk: Disk,
     pub(crate) partitions: Vec<Mutex<Partition>>,
     pub(crate) lanes: Lanes,
@@ -246,8 +247,6 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use russet_core::Leader;
     use russet_engine::{Change, SystemClock, Transaction};
 

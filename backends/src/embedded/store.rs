@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use russet_core::{PartitionId, RecordKey, TaskId, Timestamp};
 use russet_engine::{
@@ -6,6 +8,7 @@ use russet_engine::{
 
 use super::Embedded;
 use super::request::Request;
+use super::shared::Shared;
 use crate::index::{Pages, StatsSum};
 use crate::limits::{EMBEDDED_RECORD_BYTES, EMBEDDED_TRANSACTION_CHANGES, READS_INLINE};
 
@@ -34,11 +37,8 @@ impl Store for Embedded {
         let loaded = if look_up.places.len() <= READS_INLINE {
             self.shared.load(&look_up.places)?
         } else {
-            let (shared, places) = (self.shared.clone(), std::mem::take(&mut look_up.places));
-            let loaded = tokio::task::spawn_blocking(move || shared.load(&places)).await;
-            loaded.map_err(|error| StoreError::Unavailable {
-                why: error.to_string(),
-            })??
+            let places = std::mem::take(&mut look_up.places);
+            load_apart(self.shared.clone(), places).await?
         };
         Ok(self.shared.complete(partition, keys, look_up, loaded))
     }
@@ -98,4 +98,26 @@ impl Store for Embedded {
         }
         Ok(sum.finish(&self.shared.oldest()?))
     }
+}
+
+/// Reads on a thread that may block.
+#[cfg(not(madsim))]
+async fn load_apart(
+    shared: Arc<Shared>,
+    places: Vec<Vec<u8>>,
+) -> Result<Vec<Option<Versioned>>, StoreError> {
+    let loaded = tokio::task::spawn_blocking(move || shared.load(&places)).await;
+    let stopped = |error: tokio::task::JoinError| StoreError::Unavailable {
+        why: error.to_string(),
+    };
+    loaded.map_err(stopped)?
+}
+
+/// The simulator has no threads.
+#[cfg(madsim)]
+async fn load_apart(
+    shared: Arc<Shared>,
+    places: Vec<Vec<u8>>,
+) -> Result<Vec<Option<Versioned>>, StoreError> {
+    shared.load(&places)
 }

@@ -64,6 +64,8 @@ impl Shared {
             proof: None,
         };
         let bytes = group.requests.iter().map(Request::len).sum();
+        let commits = group.requests.len();
+        let _span = tracing::debug_span!("write", commits, bytes).entered();
         let judge = |table: &mut disk::Writer<'_>| {
             let mut judgement = Judgement::default();
             for request in &group.requests {
@@ -72,7 +74,10 @@ impl Shared {
             (group.outcomes, group.proof) = judgement.write(table)?;
             Ok(group.proof.is_some())
         };
-        match self.disk.write(bytes, judge) {
+        let start = self.clock.now();
+        let written = self.disk.write(bytes, judge);
+        tracing::debug!(took = %self.clock.now().since(start), "written and synced");
+        match written {
             Ok(()) => {
                 writer.newest = group.proof.take().or(writer.newest.take());
                 self.apply(group)

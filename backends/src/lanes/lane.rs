@@ -18,7 +18,7 @@ pub(crate) struct LaneState {
     pub(crate) tickets: BTreeSet<u64>,
     /// How many tasks arrived since receivers were woken last.
     pub(crate) fresh: usize,
-    /// It has held a task.
+    /// It is among the known lanes of its queue.
     pub(crate) known: bool,
 }
 
@@ -34,8 +34,12 @@ impl LaneState {
         }
     }
 
+    pub(crate) fn holds_tasks(&self) -> bool {
+        !self.ready.is_empty() || !self.hidden.is_empty()
+    }
+
     /// Whether nothing would be lost if the lane were forgotten.
     pub(crate) fn is_idle(&self) -> bool {
-        self.ready.is_empty() && self.hidden.is_empty() && self.tickets.is_empty()
+        !self.holds_tasks() && self.tickets.is_empty()
     }
 }

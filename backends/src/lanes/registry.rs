@@ -5,7 +5,7 @@ use russet_core::{Lane, QueueName};
 use rustc_hash::FxHashMap;
 
 use super::lane::LaneState;
-use crate::limits::LANES_REMEMBERED;
+use crate::limits::{LANES_REMEMBERED, QUEUE_LANES};
 
 /// Lanes by number. Hash maps are only looked up in, never walked through, so that nothing
 /// depends on their order.
@@ -15,8 +15,15 @@ pub(crate) struct Registry {
     lanes: Vec<Option<LaneState>>,
     free: Vec<u32>,
     forget_at: usize,
-    /// Lanes that have held a task.
-    queues: BTreeMap<QueueName, BTreeSet<u32>>,
+    queues: BTreeMap<QueueName, Known>,
+}
+
+/// Lanes of one queue that have held a task. Those that hold none any more are struck off when
+/// there are many, since every receiver looks at all of them; a few may come and go unnoticed.
+#[derive(Debug, Default)]
+struct Known {
+    lanes: BTreeSet<u32>,
+    strike_at: usize,
 }
 
 impl Registry {
@@ -63,15 +70,38 @@ impl Registry {
             return false;
         }
         let queue = state.lane.queue.clone();
-        self.queues.entry(queue).or_default().insert(number)
+        let known = self.queues.entry(queue.clone()).or_default();
+        known.lanes.insert(number);
+        if known.lanes.len() > known.strike_at.max(QUEUE_LANES) {
+            self.strike_off(&queue, number);
+        }
+        true
     }
 
     pub(crate) fn of_queue(&self, queue: &QueueName) -> Vec<Lane> {
-        let numbers = self.queues.get(queue).into_iter().flatten();
-        numbers
+        let known = self.queues.get(queue).into_iter();
+        known
+            .flat_map(|known| &known.lanes)
             .filter_map(|number| self.get(*number))
             .map(|state| (*state.lane).clone())
             .collect()
+    }
+
+    /// Strikes lanes of a queue that hold no task off its known ones, all but `newest`. Whoever
+    /// waits for such a lane goes on waiting: it is known again with its next task.
+    fn strike_off(&mut self, queue: &QueueName, newest: u32) {
+        let Some(known) = self.queues.get_mut(queue) else {
+            return;
+        };
+        let lanes = &mut self.lanes;
+        known.lanes.retain(|number| {
+            let state = lanes.get_mut(*number as usize).and_then(Option::as_mut);
+            state.is_some_and(|state| {
+                state.known = *number == newest || state.holds_tasks();
+                state.known
+            })
+        });
+        known.strike_at = known.lanes.len() * 2;
     }
 
     fn forget_idle(&mut self) {
@@ -82,9 +112,9 @@ impl Registry {
             };
             self.numbers.remove(&state.lane);
             self.free.push(number);
-            if let Some(numbers) = self.queues.get_mut(&state.lane.queue) {
-                numbers.remove(&number);
-                if numbers.is_empty() {
+            if let Some(known) = self.queues.get_mut(&state.lane.queue) {
+                known.lanes.remove(&number);
+                if known.lanes.is_empty() {
                     self.queues.remove(&state.lane.queue);
                 }
             }
@@ -95,7 +125,7 @@ impl Registry {
 
 #[cfg(test)]
 mod tests {
-    use russet_core::{Resources, TaskId};
+    use russet_core::{ResourceName, Resources, TaskId};
 
     use super::*;
     use crate::index::keys::Place;
@@ -128,5 +158,37 @@ mod tests {
             assert_eq!(registry.of_queue(&lane(n).queue), [lane(n)]);
         }
         assert_eq!(registry.of_queue(&lane(11).queue), []);
+    }
+
+    fn of_one_queue(n: u64) -> Lane {
+        let cpu = ResourceName::new("cpu").expect("a name");
+        Lane {
+            queue: QueueName::new("queue").expect("a name"),
+            resources: [(cpu, n)].into_iter().collect(),
+        }
+    }
+
+    #[test]
+    fn bounded_lanes_of_a_queue_that_hold_nothing_are_unknown_until_their_next_task() {
+        let mut registry = Registry::default();
+        let place = Place {
+            score: 1,
+            task: TaskId::from_u128(1),
+        };
+        let queue = of_one_queue(1).queue;
+        let first = registry.number(&of_one_queue(1));
+        registry.get_mut(first).expect("a lane").ready.insert(place);
+        for n in 1..=QUEUE_LANES as u64 * 3 {
+            let number = registry.number(&of_one_queue(n));
+            // Somebody waits for each of them.
+            registry.get_mut(number).expect("a lane").tickets.insert(n);
+            assert!(registry.make_known(number));
+            assert!(registry.of_queue(&queue).len() <= QUEUE_LANES);
+        }
+        assert!(!registry.make_known(first), "it holds a task");
+        let struck = registry.find(&of_one_queue(2)).expect("it is remembered");
+        assert!(!registry.of_queue(&queue).contains(&of_one_queue(2)));
+        assert!(registry.make_known(struck));
+        assert!(registry.of_queue(&queue).contains(&of_one_queue(2)));
     }
 }

@@ -3,6 +3,7 @@
 mod damage;
 mod failing;
 mod faults;
+mod nodes;
 mod opening;
 
 use std::path::PathBuf;

@@ -218,12 +218,18 @@ fn inspect(queue: &QueueView) -> String {
             format!("{} for the task that is ready longest", ms(age)),
         );
     }
+    if let Some(workers) = queue.desired_workers {
+        put("workers", format!("{workers} wanted"));
+    }
     for lane in &queue.lanes {
         let needs = lane.resource_requirements.iter();
         let needs: Vec<_> = needs.map(|(name, n)| format!("{name}={n}")).collect();
         if !needs.is_empty() {
             put("lane", needs.join(", "));
         }
+    }
+    if queue.more_lanes > 0 {
+        put("lanes", format!("and {} more", queue.more_lanes));
     }
     out + &configuration(&queue.config)
 }

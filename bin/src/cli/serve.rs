@@ -90,6 +90,17 @@ impl Serve {
             ..Configuration::default()
         };
         let partitions = backend.store.partitions();
+        tracing::info!(
+            version = env!("CARGO_PKG_VERSION"),
+            config = ?self.config,
+            %listen,
+            ?tokens,
+            %max_clock_skew,
+            store = ?settings.store.backend,
+            queue = ?settings.queue.backend,
+            partitions,
+            "configured"
+        );
         let entropy = Arc::new(SystemEntropy::new());
         let scheduler = Scheduler::start(backend, configuration, clock, entropy);
         let settings = Settings {

@@ -150,14 +150,7 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
         );
         reasons.push(reason("queue_paused", detail));
     }
-    let running = view.stats.count(Status::Running);
-    if let Some(limit) = view.config.concurrency
-        && running >= u64::from(limit)
-    {
-        let running = counted(running, "task");
-        let detail = format!("queue {queue} runs {running}, and its concurrency limit is {limit}");
-        reasons.push(reason("concurrency_limit", detail));
-    }
+    reasons.extend(full(app, task).await?);
     reasons.extend(nobody(app, task));
     if reasons.is_empty() {
         let since = task
@@ -179,6 +172,26 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
         reasons.push(reason("waiting", detail));
     }
     Ok(reasons)
+}
+
+/// That the task's queue runs as many tasks as it may, if that is so: what the limit holds for
+/// is a partition.
+async fn full(app: &App, task: &Task) -> Result<Option<Reason>, EngineError> {
+    let (queue, partition) = (&task.queue, task.id.partition());
+    let Some((running, limit)) = app.scheduler().concurrency(queue, partition).await? else {
+        return Ok(None);
+    };
+    if running < limit {
+        return Ok(None);
+    }
+    let place = match app.partitions {
+        1 => String::new(),
+        _ => format!(" in partition {}, where this one is", partition.0),
+    };
+    let running = counted(running.into(), "task");
+    let detail =
+        format!("queue {queue} runs {running}{place}, and its concurrency limit is {limit}");
+    Ok(Some(reason("concurrency_limit", detail)))
 }
 
 /// Why no live worker can run the task, if that is so.

@@ -1,3 +1,6 @@
+use std::time::{Duration, Instant};
+
+use russet_core::TaskId;
 use serde_json::json;
 
 use crate::site::Site;
@@ -64,4 +67,82 @@ async fn a_paused_queue_starts_nothing_until_it_is_resumed() {
         false
     );
     site.lease().await;
+}
+
+#[tokio::test]
+async fn a_worker_that_waits_on_a_paused_queue_gets_its_task_at_once_when_it_is_resumed() {
+    let site = Site::start().await;
+    site.post("/v1/queues/default/pause", "").await.good();
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let begun = Instant::now();
+    let resume = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        site.post("/v1/queues/default/resume", "").await.good();
+    };
+    let poll = r#"{"queues": ["default"], "worker": "w", "wait_ms": 60000}"#;
+    let (leased, ()) = tokio::join!(site.post("/v1/leases", poll), resume);
+    assert_eq!(leased.good()["tasks"][0]["id"], id);
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[tokio::test]
+async fn bounded_a_queue_names_some_of_its_lanes_and_counts_the_others() {
+    let site = Site::start().await;
+    let tasks: Vec<_> = (1..=250)
+        .map(|cpu| json!({"type": "a", "resource_requirements": {"cpu": cpu}}))
+        .collect();
+    let body = json!({"tasks": tasks}).to_string();
+    site.post("/v1/tasks", &body).await.good();
+    let queue = site.get("/v1/queues/default").await.good();
+    assert_eq!(queue["lanes"].as_array().map(Vec::len), Some(100));
+    assert_eq!(queue["more_lanes"], 150);
+}
+
+#[tokio::test]
+async fn a_queue_says_how_many_workers_it_wants_once_a_worker_showed_what_it_runs() {
+    let site = Site::start().await;
+    for _ in 0..5 {
+        site.submit(r#"{"type": "a"}"#).await;
+    }
+    let wanted = async || site.get("/v1/queues/default").await.good()["desired_workers"].clone();
+    assert_eq!(wanted().await, json!(null));
+    let poll = r#"{"queues": ["default"], "worker": "w", "max": 2}"#;
+    site.post("/v1/leases", poll).await.good();
+    assert_eq!(wanted().await, 3);
+    let metrics = site.get("/metrics").await;
+    let line = r#"russet_queue_desired_workers{queue="default"} 3"#;
+    assert!(metrics.text().contains(line), "{}", metrics.text());
+    site.post("/v1/queues/default/pause", "").await.good();
+    assert_eq!(wanted().await, 1);
+}
+
+#[tokio::test]
+async fn a_concurrency_limit_is_explained_where_it_is_reached() {
+    let site = Site::parted().await;
+    site.patch("/v1/queues/default", r#"{"concurrency": 1}"#)
+        .await
+        .good();
+    let [mut of_first, mut of_second] = [(); 2].map(|()| Vec::new());
+    for key in 0..20 {
+        let id = site
+            .submit(&format!(r#"{{"type": "a", "partition_key": "{key}"}}"#))
+            .await;
+        match id.parse::<TaskId>().expect("an id").partition().0 {
+            0 => of_first.push(id),
+            _ => of_second.push(id),
+        }
+    }
+    let running = site.lease().await["id"].as_str().expect("an id").to_owned();
+    let (full, free) = match of_first.contains(&running) {
+        true => (of_first, of_second),
+        false => (of_second, of_first),
+    };
+    let code = async |ids: &[String]| {
+        let waiting = ids.iter().find(|id| **id != running).expect("another");
+        let path = format!("/v1/tasks/{waiting}/explain");
+        site.get(&path).await.good()["reasons"][0]["code"].clone()
+    };
+    assert_eq!(code(&full).await, "concurrency_limit");
+    assert_eq!(code(&free).await, "waiting");
 }

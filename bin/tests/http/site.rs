@@ -11,7 +11,7 @@ use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use russet_backends::memory::Memory;
 use russet_cli::serve::{Metrics, Server, Settings, Stop, Tokens};
-use russet_engine::{Backend, Configuration, Scheduler, Store, SystemClock, SystemEntropy};
+use russet_engine::{Backend, Configuration, Scheduler, SystemClock, SystemEntropy};
 use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -57,13 +57,21 @@ impl Answer {
 
 impl Site {
     pub async fn start() -> Self {
-        Self::with_tokens(&[]).await
+        Self::with(1, &[]).await
+    }
+
+    /// As [`Self::start`], on a store of several partitions.
+    pub async fn parted() -> Self {
+        Self::with(2, &[]).await
     }
 
     pub async fn with_tokens(tokens: &[&str]) -> Self {
+        Self::with(1, tokens).await
+    }
+
+    async fn with(partitions: u16, tokens: &[&str]) -> Self {
         let clock = Arc::new(SystemClock);
-        let memory = Memory::new(1, clock.clone());
-        let partitions = memory.partitions();
+        let memory = Memory::new(partitions, clock.clone());
         let metrics = Arc::new(Metrics::new());
         let configuration = Configuration {
             observers: vec![metrics.clone()],

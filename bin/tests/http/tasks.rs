@@ -6,7 +6,7 @@ use crate::site::{Site, held};
 
 #[tokio::test]
 async fn a_task_is_submitted_and_looked_at() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let answer = site
         .post("/v1/tasks", r#"{"type": "mail", "payload": {"to": "me"}}"#)
         .await;
@@ -21,7 +21,7 @@ async fn a_task_is_submitted_and_looked_at() {
 
 #[tokio::test]
 async fn a_submission_that_is_repeated_names_the_same_task() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let body = r#"{"type": "mail", "idempotency_key": "order-1"}"#;
     let first = site.submit(body).await;
     let again = site.post("/v1/tasks", body).await;
@@ -41,7 +41,7 @@ async fn a_submission_that_is_repeated_names_the_same_task() {
 
 #[tokio::test]
 async fn a_batch_says_of_each_item_what_became_of_it() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let body = r#"{"tasks": [{"type": "a"}, {"type": "a", "priority": 12}, {"type": "b"}]}"#;
     let results = site.post("/v1/tasks", body).await.good();
     let results = results["results"].as_array().expect("results").clone();
@@ -54,7 +54,7 @@ async fn a_batch_says_of_each_item_what_became_of_it() {
 
 #[tokio::test]
 async fn tasks_are_listed_by_page_and_filter() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     for n in 0..5 {
         let queue = if n == 4 { "rare" } else { "often" };
         // The order is that of the ids: those drawn in one millisecond have none.
@@ -80,7 +80,7 @@ async fn tasks_are_listed_by_page_and_filter() {
 
 #[tokio::test]
 async fn waiting_for_a_task_ends_when_the_task_ends() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let id = site.submit(r#"{"type": "a"}"#).await;
     let task = site.lease().await;
     let start = Instant::now();
@@ -99,7 +99,7 @@ async fn waiting_for_a_task_ends_when_the_task_ends() {
 
 #[tokio::test]
 async fn waiting_in_vain_returns_the_task_as_it_is() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let id = site.submit(r#"{"type": "a"}"#).await;
     let task = site
         .get(&format!("/v1/tasks/{id}/wait?timeout_ms=20"))
@@ -110,7 +110,7 @@ async fn waiting_in_vain_returns_the_task_as_it_is() {
 
 #[tokio::test]
 async fn a_task_is_cancelled_with_or_without_a_reason() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let (one, other) = (
         site.submit(r#"{"type": "a"}"#).await,
         site.submit(r#"{"type": "a"}"#).await,
@@ -128,7 +128,7 @@ async fn a_task_is_cancelled_with_or_without_a_reason() {
 
 #[tokio::test]
 async fn the_holder_of_a_cancelled_task_learns_of_it_with_its_heartbeat() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let id = site.submit(r#"{"type": "a"}"#).await;
     let task = site.lease().await;
     let now = site
@@ -164,7 +164,7 @@ async fn kill(site: &Site) {
 
 #[tokio::test]
 async fn a_dead_task_is_redriven_alone_or_with_all_others() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let id = dead_task(&site).await;
     let now = site
         .post(&format!("/v1/tasks/{id}/redrive"), "")
@@ -188,7 +188,7 @@ async fn a_dead_task_is_redriven_alone_or_with_all_others() {
 
 #[tokio::test]
 async fn a_redrive_that_is_sent_again_redrives_nothing_twice() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let id = dead_task(&site).await;
     let one = format!("/v1/tasks/{id}/redrive");
     for (path, first, second) in [
@@ -223,7 +223,7 @@ async fn a_redrive_that_is_sent_again_redrives_nothing_twice() {
 
 #[tokio::test]
 async fn an_ended_task_is_purged_and_a_live_one_is_not() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let id = site.submit(r#"{"type": "a"}"#).await;
     let live = site.post(&format!("/v1/tasks/{id}/purge"), "").await;
     assert_eq!(
@@ -239,7 +239,7 @@ async fn an_ended_task_is_purged_and_a_live_one_is_not() {
 
 #[tokio::test]
 async fn only_the_path_that_says_so_purges_a_task() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let id = site.submit(r#"{"type": "a"}"#).await;
     let cancel = format!("/v1/tasks/{id}/cancel");
     site.post(&cancel, "").await.good();
@@ -252,7 +252,7 @@ async fn only_the_path_that_says_so_purges_a_task() {
 
 #[tokio::test]
 async fn a_task_that_no_live_worker_can_run_is_accepted_with_a_warning() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let body = r#"{"type": "train", "resource_requirements": {"gpu": 8}}"#;
     let accepted = site.post("/v1/tasks", body).await.good();
     let warning = accepted["warnings"][0].as_str().expect("a warning");
@@ -279,7 +279,7 @@ async fn explain(site: &Site, id: &str) -> (Vec<String>, String) {
 
 #[tokio::test]
 async fn a_task_that_does_not_run_is_explained() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let id = site.submit(r#"{"type": "a"}"#).await;
     assert_eq!(explain(&site, &id).await.0, ["no_worker"]);
     site.post("/v1/queues/default/pause", "").await.good();
@@ -316,13 +316,14 @@ async fn a_task_that_does_not_run_is_explained() {
 
 #[tokio::test]
 async fn a_task_that_runs_failed_or_ended_is_explained() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     site.patch("/v1/queues/default", r#"{"concurrency": 1}"#)
         .await
         .good();
     let (first, second) = (
-        site.submit(r#"{"type": "a", "priority": 9}"#).await,
-        site.submit(r#"{"type": "a"}"#).await,
+        site.submit(r#"{"type": "a", "priority": 9, "partition_key": "k"}"#)
+            .await,
+        site.submit(r#"{"type": "a", "partition_key": "k"}"#).await,
     );
     let task = site.lease().await;
     assert_eq!(task["id"], first);

@@ -10,7 +10,7 @@ const DIAMOND: &str = r#"{"name": "diamond", "tasks": [
 
 #[tokio::test]
 async fn a_workflow_runs_in_the_order_of_its_dependencies() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let answer = site.post("/v1/workflows", DIAMOND).await;
     assert_eq!(answer.status, 201);
     let submitted = answer.json();
@@ -43,7 +43,7 @@ async fn a_workflow_runs_in_the_order_of_its_dependencies() {
 
 #[tokio::test]
 async fn a_cycle_is_refused_with_its_path() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let body = r#"{"tasks": [
         {"name": "a", "type": "t", "depends_on": ["b"]},
         {"name": "b", "type": "t", "depends_on": ["a"]}]}"#;
@@ -56,7 +56,7 @@ async fn a_cycle_is_refused_with_its_path() {
 
 #[tokio::test]
 async fn a_workflow_that_nobody_can_run_wholly_is_accepted_with_a_warning() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let body = r#"{"defaults": {"resource_requirements": {"gpu": 1}}, "tasks": [
         {"name": "a", "type": "t"}, {"name": "b", "type": "t"},
         {"name": "c", "type": "t", "resource_requirements": {"cpu": 64}}]}"#;
@@ -70,7 +70,7 @@ async fn a_workflow_that_nobody_can_run_wholly_is_accepted_with_a_warning() {
 
 #[tokio::test]
 async fn an_unknown_workflow_is_not_found() {
-    let site = Site::start().await;
+    let site = Site::parted().await;
     let missing = site.get("/v1/workflows/00000000000000000000000000").await;
     assert_eq!(
         (missing.status, &missing.json()["code"]),

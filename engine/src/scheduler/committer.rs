@@ -9,6 +9,7 @@ use russet_core::{
     Command, Decision, PartitionId, Record, RecordKey, Rejection, View, Write, timer,
 };
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::Node;
 use super::batch::{Batch, Group, Job};
@@ -33,7 +34,9 @@ pub(super) async fn run(
             commands += request.commands.len();
             requests.push(request);
         }
-        Work::new(&node, partition, &outgoing, requests).run().await;
+        let span = tracing::debug_span!("commit", partition = partition.0, commands);
+        let work = Work::new(&node, partition, &outgoing, requests);
+        work.run().instrument(span).await;
     }
 }
 
@@ -101,6 +104,7 @@ impl<'a> Work<'a> {
             self.reply();
             open.retain(|job| self.answers[*job].is_none());
             if !open.is_empty() {
+                tracing::debug!(commands = open.len(), conflicts, failures, "trying again");
                 self.node
                     .clock
                     .sleep(self.pause(conflicts + failures))
@@ -153,6 +157,12 @@ impl<'a> Work<'a> {
             .map(|g| (g.members, g.transaction))
             .unzip();
         let outcomes = self.commit(&batch, &members, transactions).await?;
+        let conflicts = || outcomes.iter().filter(|o| **o == Outcome::Conflict).count();
+        tracing::debug!(
+            transactions = outcomes.len(),
+            conflicts = conflicts(),
+            "committed"
+        );
         let settled = complete && outcomes.iter().all(|o| *o == Outcome::Committed);
         for (members, outcome) in members.into_iter().zip(outcomes) {
             if outcome == Outcome::Committed {

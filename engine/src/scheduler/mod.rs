@@ -8,6 +8,7 @@ mod lease;
 mod read;
 mod relay;
 mod timers;
+mod weight;
 mod write;
 
 use std::sync::Arc;

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use russet_core::{
     Dependency, Lane, PartitionId, QueueConfig, QueueName, Record, RecordKey, Status, Task, TaskId,
-    Timestamp, Workflow, WorkflowId, limits as core_limits,
+    Timestamp, Workflow, WorkflowId, limits as core_limits, policy,
 };
 
+use super::weight::weight;
 use super::{Node, Scheduler};
 use crate::{EngineError, Listing, Page, QueueStats, Stats, limits};
 
@@ -23,8 +24,13 @@ pub struct QueueView {
     pub config: QueueConfig,
     /// How many tasks are in which state.
     pub stats: QueueStats,
-    /// The lanes that have held a task.
+    /// Some of its lanes, at most [`limits::VIEW_LANES`].
     pub lanes: Vec<Lane>,
+    /// How many more lanes there are.
+    pub more_lanes: usize,
+    /// How many workers it wants; see [`policy::desired_workers`]. `None` while it is not known
+    /// how many tasks one of them runs.
+    pub desired_workers: Option<u32>,
 }
 
 impl Scheduler {
@@ -67,18 +73,27 @@ impl Scheduler {
         Ok(edges.flatten().collect())
     }
 
-    /// One page of tasks. A task that was purged meanwhile is left out.
+    /// One page of tasks. It ends before [`limits::PAGE_BYTES`], however many tasks were asked
+    /// for. A task that was purged meanwhile is left out.
     ///
     /// # Errors
     /// A store that is unavailable.
     pub async fn list(&self, mut listing: Listing) -> Result<Page<Arc<Task>>, EngineError> {
         listing.limit = listing.limit.clamp(1, limits::PAGE_TASKS);
         let page = self.node.backend.store.list(&listing).await?;
-        let tasks = self.get_each(&page.items).await?;
-        Ok(Page {
-            items: tasks.into_iter().flatten().collect(),
-            next: page.next,
-        })
+        let (mut items, mut bytes, mut last) = (Vec::with_capacity(page.items.len()), 0, None);
+        for ids in page.items.chunks(limits::PAGE_STEP) {
+            for (id, task) in ids.iter().zip(self.get_each(ids).await?) {
+                bytes += task.as_ref().map_or(0, |task| weight(task));
+                if last.is_some() && bytes > limits::PAGE_BYTES {
+                    return Ok(Page { items, next: last });
+                }
+                last = Some(*id);
+                items.extend(task);
+            }
+        }
+        let next = page.next;
+        Ok(Page { items, next })
     }
 
     /// A workflow; `None` when there is none of that id.
@@ -129,11 +144,59 @@ impl Scheduler {
 
     async fn view(&self, stats: QueueStats) -> Result<QueueView, EngineError> {
         let queue = stats.queue.clone();
+        let config = self.node.queue_config(&queue).await?;
+        let mut lanes = self.node.backend.queue.lanes(&queue).await?;
+        let more_lanes = lanes.len().saturating_sub(limits::VIEW_LANES);
+        lanes.truncate(limits::VIEW_LANES);
         Ok(QueueView {
-            config: self.node.queue_config(&queue).await?,
-            lanes: self.node.backend.queue.lanes(&queue).await?,
-            stats,
+            desired_workers: self.desired_workers(&stats, &config),
             queue,
+            config,
+            stats,
+            lanes,
+            more_lanes,
+        })
+    }
+
+    fn desired_workers(&self, stats: &QueueStats, config: &QueueConfig) -> Option<u32> {
+        let now = self.node.clock.now();
+        let per_worker = self.node.seen.per_worker(&stats.queue, now)?;
+        let partitions = u64::from(self.node.backend.store.partitions());
+        let load = policy::Load {
+            queued: stats.count(Status::Queued),
+            running: stats.count(Status::Running),
+            most: config.slots().map(|most| u64::from(most) * partitions),
+            oldest_wait: stats
+                .oldest_ready_at
+                .map(|at| now.since(at))
+                .unwrap_or_default(),
+        };
+        let (target, most) = (limits::TARGET_WAIT, u32::MAX);
+        Some(policy::desired_workers(load, per_worker, target, 0, most))
+    }
+
+    /// How many tasks of a queue run in a partition, as its concurrency limit counts them, and
+    /// that limit; `None` without a limit.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    pub async fn concurrency(
+        &self,
+        queue: &QueueName,
+        partition: PartitionId,
+    ) -> Result<Option<(u32, u32)>, EngineError> {
+        let keys = [RecordKey::Queue(queue.clone())];
+        let found = self.node.load(partition, &keys).await?;
+        Ok(match found.into_iter().next().flatten() {
+            Some(Record::Queue(known)) => {
+                known.config.concurrency.map(|most| (known.running, most))
+            }
+            _ => self
+                .node
+                .configuration
+                .queue_defaults
+                .concurrency
+                .map(|most| (0, most)),
         })
     }
 

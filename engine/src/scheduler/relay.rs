@@ -9,6 +9,7 @@ use russet_core::{
 };
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::Node;
 use crate::{Message, limits};
@@ -66,7 +67,16 @@ async fn run(node: Arc<Node>, mut parcels: mpsc::Receiver<Parcel>) {
                 Parcel::Announce(message) => announcements.push(message),
             }
         }
-        futures::join!(announce(&node, announcements), deliver(&node, effects));
+        let span = tracing::debug_span!(
+            "relay",
+            announcements = announcements.len(),
+            messages = effects.len()
+        );
+        let carried = async {
+            futures::join!(announce(&node, announcements), deliver(&node, effects));
+            tracing::debug!("carried");
+        };
+        carried.instrument(span).await;
     }
 }
 

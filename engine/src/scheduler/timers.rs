@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use russet_core::{Campaign, Command, Fire, Millis, PartitionId, Reply, Timestamp};
 use tokio::sync::Notify;
+use tracing::Instrument;
 
 use super::relay::Outgoing;
 use super::{Node, Partition};
@@ -117,7 +118,8 @@ impl Duty<'_> {
         let full = due.len() == limits::TIMER_BATCH;
         let (now_due, later): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.at <= now);
         let fired = now_due.len();
-        if let Err(error) = self.fire(now_due).await {
+        let span = tracing::debug_span!("fire", partition = self.partition.id.0, timers = fired);
+        if let Err(error) = self.fire(now_due).instrument(span).await {
             tracing::warn!(%error, "timers could not be fired");
             return regular;
         }
@@ -131,6 +133,7 @@ impl Duty<'_> {
         if due.is_empty() {
             return Ok(());
         }
+        tracing::debug!("firing");
         let fire = |due: crate::Due| {
             Command::Fire(Fire {
                 timer: due.timer,

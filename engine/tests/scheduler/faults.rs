@@ -21,7 +21,7 @@ async fn insist(world: &World, at: usize) -> TaskId {
 
 #[tokio::test(start_paused = true)]
 async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fails() {
-    for seed in 0..8 {
+    for seed in 0..crate::SEEDS {
         let faults = Faults {
             conflict: 100,
             reply_lost: 100,

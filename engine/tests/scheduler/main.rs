@@ -1,15 +1,21 @@
 //! The scheduler on a store that conflicts, loses replies and delays, several nodes at once.
 
-mod faulty;
-mod world;
-
 mod commands;
 mod dependencies;
 mod faults;
+mod faulty;
 mod full_queues;
 mod group_commit;
 mod leases;
+mod pages;
 mod promises;
 mod recording;
+mod spans;
 mod split;
 mod timers;
+mod world;
+
+/// The store of these tests.
+const STORE: world::StoreKind = world::StoreKind::Memory;
+/// How many worlds are drawn where chance decides.
+const SEEDS: u64 = 8;

@@ -1,13 +1,16 @@
 //! Several schedulers on one store, under a clock that tokio's paused time drives.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use russet_backends::embedded::{Embedded, EmbeddedOptions, Writer};
 use russet_backends::memory::{Memory, MemoryQueue};
 use russet_engine::core::*;
 use russet_engine::*;
+use tempfile::TempDir;
 
 use crate::faulty::{Faults, Faulty};
 
@@ -43,6 +46,39 @@ impl Clock for TokioClock {
     }
 }
 
+/// Which store is under test.
+#[derive(Clone, Copy)]
+#[allow(dead_code)]
+pub enum StoreKind {
+    Memory,
+    Embedded,
+}
+
+/// A store that is its own queue. The embedded one is kept in `directory`, and written to by
+/// whoever commits: a thread of its own would not know of the paused time.
+fn open(
+    kind: StoreKind,
+    partitions: u16,
+    clock: Arc<dyn Clock>,
+    directory: &Path,
+) -> (Arc<dyn Store>, Arc<dyn Queue>) {
+    match kind {
+        StoreKind::Memory => {
+            let memory = Memory::new(partitions, clock);
+            (memory.clone(), memory)
+        }
+        StoreKind::Embedded => {
+            let options = EmbeddedOptions {
+                partitions: Some(partitions),
+                writer: Writer::Caller,
+                ..EmbeddedOptions::default()
+            };
+            let embedded = Embedded::open(directory, options, clock).expect("opens");
+            (embedded.clone(), embedded)
+        }
+    }
+}
+
 pub struct World {
     pub nodes: Vec<Scheduler>,
     pub store: Arc<Faulty>,
@@ -51,6 +87,7 @@ pub struct World {
     pub recordings: Arc<Recordings>,
     pub account: Arc<Account>,
     seed: u64,
+    _directory: TempDir,
 }
 
 /// Every decision of every node.
@@ -109,13 +146,14 @@ impl Default for Plan {
 impl World {
     pub fn new(plan: Plan) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(TokioClock(tokio::time::Instant::now()));
-        let memory = Memory::new(plan.partitions, clock.clone());
-        let queue: Arc<dyn Queue> = if plan.split {
-            MemoryQueue::new(clock.clone())
-        } else {
-            memory.clone()
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path();
+        let (store, own_queue) = open(crate::STORE, plan.partitions, clock.clone(), path);
+        let queue: Arc<dyn Queue> = match plan.split {
+            true => MemoryQueue::new(clock.clone()),
+            false => own_queue,
         };
-        let store = Faulty::new(memory, plan.faults, plan.seed);
+        let store = Faulty::new(store, plan.faults, plan.seed);
         let mut world = Self {
             nodes: Vec::new(),
             store,
@@ -124,6 +162,7 @@ impl World {
             recordings: Arc::default(),
             account: Arc::default(),
             seed: plan.seed,
+            _directory: directory,
         };
         for _ in 0..plan.nodes {
             world.start_node();

@@ -38,7 +38,8 @@ pub struct ListTasks {
     /// Go on behind this task: the `next` of the page before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Most tasks on the page: 1 to 1,000; 100 when absent.
+    /// Most tasks on the page: 1 to 1,000; 100 when absent. A page of more than 16 MiB ends
+    /// early, with a `next`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// `oldest` (when absent) or `newest` first.
@@ -170,7 +171,8 @@ pub struct RedriveTasks {
     /// Go on behind this task: the `next` of the reply before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub after: Option<String>,
-    /// Most tasks to look at: 1 to 1,000, which is meant when it is absent.
+    /// Most tasks to look at: 1 to 1,000, which is meant when it is absent. Fewer are when they
+    /// carry more than 16 MiB.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,
     /// A text that names this request, as in [`RedriveTask`].

@@ -22,8 +22,19 @@ pub struct QueueView {
     pub oldest_ready_age_ms: Option<u64>,
     /// How it treats its tasks.
     pub config: QueueConfigView,
-    /// Its lanes: tasks that need the same resources share one.
+    /// Its lanes, at most 100 of them: tasks that need the same resources share one.
     pub lanes: Vec<LaneView>,
+    /// How many more lanes it has.
+    #[serde(default)]
+    pub more_lanes: u64,
+    /// How many workers its tasks want now: those that are queued, as far as the pause and the
+    /// concurrency limit let them start, and those that are running, divided by how many a
+    /// worker runs at once. When a task has been ready for more than 10 s, at least twice as
+    /// many as the running ones keep busy. What a worker runs at once is the largest `max`
+    /// that a live worker of the queue sent in a lease request, a worker being live for 10
+    /// minutes after its last request to this server; a worker that serves several queues
+    /// counts in each with all that it runs. Absent while no worker of the queue is live.
+    pub desired_workers: Option<u32>,
 }
 
 /// How many tasks are in which state.
@@ -127,6 +138,8 @@ impl QueueView {
             oldest_ready_age_ms: oldest.map(|at| now.since(at).as_millis()),
             config: QueueConfigView::from(&view.config),
             lanes: view.lanes.iter().map(lane).collect(),
+            more_lanes: view.more_lanes as u64,
+            desired_workers: view.desired_workers,
             name: view.queue,
         }
     }

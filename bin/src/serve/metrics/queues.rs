@@ -53,6 +53,14 @@ impl Collector for Queues {
             let value = i64::from(view.config.paused);
             ConstGauge::new(value).encode(paused.encode_family(&labels)?)?;
         }
+        let help = "How many workers the tasks of the queue want";
+        let mut wanted = encoder.encode_descriptor("queue_desired_workers", help, None, gauge)?;
+        for view in &seen.queues {
+            if let Some(workers) = view.desired_workers {
+                let labels = [("queue", view.queue.as_str())];
+                ConstGauge::new(i64::from(workers)).encode(wanted.encode_family(&labels)?)?;
+            }
+        }
         Ok(())
     }
 }

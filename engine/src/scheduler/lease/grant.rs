@@ -1,10 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use russet_core::{Command, LeaseTask, Rejection, Reply, Resources, Task, TaskId, policy};
 
 use super::super::intake::Answer;
+use super::super::weight::weight;
 use super::{LeaseRequest, Node};
 use crate::{Delivery, EngineError, Receipt, limits};
 
@@ -95,14 +95,6 @@ async fn weigh(node: &Node, mut deliveries: Vec<Delivery>) -> (Vec<Delivery>, Ve
     };
     let heavy = deliveries.split_off(together).into_iter();
     (deliveries, heavy.map(|delivery| delivery.receipt).collect())
-}
-
-/// About how many bytes a task adds to a reply.
-fn weight(task: &Task) -> usize {
-    let progress = task.progress.as_ref();
-    let checkpoint = progress.and_then(|progress| progress.checkpoint.as_ref());
-    let dependencies = task.dependencies.total as usize * limits::DEPENDENCY_BYTES;
-    task.payload.len() + task.metadata.len() + checkpoint.map_or(0, Bytes::len) + dependencies
 }
 
 /// Asks for a lease of each delivered task; the answers are in the order of the deliveries.
