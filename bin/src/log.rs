@@ -64,7 +64,10 @@ pub fn start(format: LogFormat, otherwise: &str) -> Result<(), LogError> {
         _ => EnvFilter::new(otherwise),
     };
     let registry = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
+    // A line that cannot be written would be complained of where it could not be written either.
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(stderr)
+        .log_internal_errors(false);
     // A second start in one process (as in tests) keeps the first.
     let _ = match format {
         LogFormat::Text => registry

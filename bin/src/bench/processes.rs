@@ -1,6 +1,6 @@
 //! The benchmark's other processes: this same binary in a role.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -100,10 +100,8 @@ pub fn play(role: Role, options: &Options, url: &str) -> Measured<()> {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "it is what a role returns")]
-fn print(number: f64) -> Measured<()> {
-    println!("{number}");
-    Ok(())
+fn print(said: impl std::fmt::Display) -> Measured<()> {
+    Ok(writeln!(std::io::stdout().lock(), "{said}")?)
 }
 
 async fn serve(role: Role, options: &Options) -> Measured<()> {
@@ -137,7 +135,7 @@ async fn serve(role: Role, options: &Options) -> Measured<()> {
         partitions: 1,
     };
     let server = serve::Server::bind(settings, scheduler, metrics).await?;
-    println!("{}", server.address());
+    print(server.address())?;
     server.run().await;
     Ok(())
 }

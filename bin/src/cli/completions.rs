@@ -1,10 +1,9 @@
-use std::io;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, CliError};
+use super::{Cli, CliError, report};
 
 /// `russet completions SHELL`
 #[derive(Debug, Args)]
@@ -15,7 +14,10 @@ pub struct Completions {
 
 impl Completions {
     pub(super) fn run(&self) -> Result<ExitCode, CliError> {
-        generate(self.shell, &mut Cli::command(), "russet", &mut io::stdout());
+        // What generates it panics when it cannot write.
+        let mut script = Vec::new();
+        generate(self.shell, &mut Cli::command(), "russet", &mut script);
+        report::text(String::from_utf8_lossy(&script))?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -10,6 +10,7 @@ use crate::exec::ProgramError;
 use crate::log::LogError;
 use crate::run::RunError;
 use crate::serve::ServeError;
+use crate::text::aside;
 
 /// Exit status of a command that failed.
 const FAILED: u8 = 1;
@@ -111,9 +112,9 @@ impl CliError {
         }
         if global.json {
             let problem = serde_json::to_string(&self.problem()).unwrap_or_default();
-            eprintln!("{problem}");
+            aside(problem);
         } else {
-            eprintln!("error: {self}");
+            aside(format_args!("error: {self}"));
         }
         ExitCode::from(self.status())
     }
@@ -190,7 +191,7 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         let detail = text.split("\n\n").next().unwrap_or(&text).trim();
         let detail = detail.strip_prefix("error: ").unwrap_or(detail);
         let problem = Problem::new("usage", 422, detail);
-        eprintln!("{}", serde_json::to_string(&problem).unwrap_or_default());
+        aside(serde_json::to_string(&problem).unwrap_or_default());
     } else {
         // Without an output there is nobody to tell.
         let _ = error.print();

@@ -1,6 +1,7 @@
 //! `russet events`
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use clap::Args;
@@ -10,9 +11,15 @@ use russet::wire::EventView;
 use russet_core::{TaskId, WorkflowId};
 
 use super::{CliError, Global, report};
+use crate::text::aside;
 
 /// Longest event that is read, in bytes.
 const EVENT_BYTES: usize = 64 * 1024;
+/// How long the first wait for a server that has gone is; each later one is twice as long.
+const RECONNECT: Duration = Duration::from_millis(250);
+/// The longest wait between two tries to reach it. There is no last try: whoever follows events
+/// ends that.
+const RECONNECT_MAX: Duration = Duration::from_secs(5);
 
 /// `russet events`
 #[derive(Debug, Args)]
@@ -29,23 +36,32 @@ pub struct Events {
 }
 
 impl Events {
-    /// Prints what happens until the server stops or nobody reads any more.
+    /// Prints what happens until nobody reads any more. A server that has gone is waited for; one
+    /// that is not there at the start is an error.
     pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let mut body = global.get(&self.path()).await?;
-        let (mut kept, mut event) = (BytesMut::new(), Event::default());
-        while let Some(piece) = next(&mut body, &global.url).await? {
-            kept.extend_from_slice(&piece);
-            while let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
-                let line = kept.split_to(end + 1);
-                event.take(String::from_utf8_lossy(&line).trim_end(), global)?;
-            }
-            if kept.len() > EVENT_BYTES {
-                kept.clear();
-            }
+        loop {
+            follow(body, global).await?;
+            let url = &global.url;
+            aside(format_args!(
+                "warning: {url} has ended the stream of events: waiting for it to follow it again"
+            ));
+            body = self.again(global).await?;
+            aside("warning: following again; what happened in between is missing");
         }
-        Err(CliError::Unsuccessful(
-            "the server has ended the stream of events: follow it again".to_owned(),
-        ))
+    }
+
+    /// The stream of a server that comes back.
+    async fn again(&self, global: &Global) -> Result<Incoming, CliError> {
+        let mut pause = RECONNECT;
+        loop {
+            tokio::time::sleep(pause).await;
+            match global.get(&self.path()).await {
+                Err(error) if may_come_back(&error) => {}
+                answer => return answer,
+            }
+            pause = (pause * 2).min(RECONNECT_MAX);
+        }
     }
 
     fn path(&self) -> String {
@@ -67,17 +83,38 @@ impl Events {
     }
 }
 
-async fn next(body: &mut Incoming, server: &str) -> Result<Option<hyper::body::Bytes>, CliError> {
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| russet::Error::Lost {
-            server: server.to_owned(),
-            why: error.to_string(),
-        })?;
-        if let Ok(piece) = frame.into_data() {
-            return Ok(Some(piece));
+/// Prints what happens until the stream ends, be it that the server stops or is lost.
+async fn follow(mut body: Incoming, global: &Global) -> Result<(), CliError> {
+    let (mut kept, mut event) = (BytesMut::new(), Event::default());
+    while let Some(Ok(frame)) = body.frame().await {
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        kept.extend_from_slice(&piece);
+        while let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
+            let line = kept.split_to(end + 1);
+            event.take(String::from_utf8_lossy(&line).trim_end(), global)?;
+        }
+        if kept.len() > EVENT_BYTES {
+            kept.clear();
         }
     }
-    Ok(None)
+    Ok(())
+}
+
+/// Whether a server that answers so, or not at all, is on its way down or up.
+fn may_come_back(error: &CliError) -> bool {
+    match error {
+        CliError::Unreachable { .. } => true,
+        CliError::Refused(problem) => problem.is_temporary(),
+        CliError::Client(error) => {
+            matches!(
+                error,
+                russet::Error::Lost { .. } | russet::Error::Unreadable { .. }
+            )
+        }
+        _ => false,
+    }
 }
 
 /// A server-sent event, line by line.
@@ -99,7 +136,7 @@ impl Event {
 
     fn print(&self, data: &str, global: &Global) -> Result<(), CliError> {
         if self.name != "task" {
-            eprintln!("warning: some events were missed: {data}");
+            aside(format_args!("warning: some events were missed: {data}"));
             return Ok(());
         }
         if global.json {

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use russet::wire::{ConfigureQueue, QueueConfigView, QueueView, StatusCounts};
 
 use super::{CliError, Global, input, report};
-use crate::text::{Align, Table, lasting};
+use crate::text::{Align, Table, aside, lasting};
 
 /// `russet queues …`
 #[derive(Debug, Subcommand)]
@@ -136,7 +136,7 @@ impl From<&Configure> for ConfigureQueue {
 
 fn hint(global: &Global, text: &str) {
     if !global.json && !global.quiet {
-        eprintln!("{text}");
+        aside(text);
     }
 }
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{CliError, Global};
+use crate::text::aside;
 
 /// Prints a line.
 pub(super) fn line(text: impl std::fmt::Display) -> Result<(), CliError> {
@@ -40,7 +41,7 @@ pub(super) fn either<T: Serialize>(
 /// Tells on standard error what keeps accepted tasks from running.
 pub(super) fn warnings(warnings: &[String]) {
     for warning in warnings {
-        eprintln!("warning: {warning}");
+        aside(format_args!("warning: {warning}"));
     }
 }
 
@@ -50,7 +51,7 @@ pub(super) fn waiting_for(global: &Global, id: impl std::fmt::Display) -> Result
     match (global.json, global.quiet) {
         (true, _) => {}
         (false, true) => line(id)?,
-        (false, false) => eprintln!("{id} submitted, waiting for its end"),
+        (false, false) => aside(format_args!("{id} submitted, waiting for its end")),
     }
     Ok(())
 }

@@ -118,11 +118,12 @@ impl Serve {
         stop_on_signal(server.stop())?;
         let url = format!("http://{}", server.address());
         tracing::info!(url, store, "russet serves; stop it with Ctrl-C");
-        if global.json {
-            report::json(&serde_json::json!({"url": url, "store": store}))?;
-        } else if !global.quiet {
-            report::line(format!("listening on {url}, {store}"))?;
-        }
+        // Clients are served whether or not anybody reads this.
+        let _ = report::either(
+            global,
+            &serde_json::json!({"url": url, "store": store}),
+            |_| format!("listening on {url}, {store}\n"),
+        );
         server.run().await;
         tracing::info!("russet has stopped");
         Ok(ExitCode::SUCCESS)

@@ -6,7 +6,7 @@ mod options;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use russet::Client;
 use russet::wire::{DependsOn, RetryView, SubmitTask, Time, WindowView};
 use russet_core::limits::RETRIES_MAX;
@@ -17,14 +17,10 @@ use super::{CliError, Global, input, report};
 
 /// `russet submit`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").args(["kind", "file"]).required(true))]
 pub struct Submit {
     /// What kind of work the task is; workers choose the handler by it.
-    #[arg(
-        long = "type",
-        short = 't',
-        value_name = "TYPE",
-        required_unless_present = "file"
-    )]
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
     pub kind: Option<String>,
     /// The queue; `default` when absent.
     #[arg(long)]

@@ -7,7 +7,7 @@ mod view;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use russet::Client;
 use russet::wire::{TaskNowView, TaskView};
 use russet_core::{Rejection, Status, TaskId};
@@ -80,12 +80,12 @@ pub struct Cancel {
 
 /// `russet tasks redrive`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["ids", "all"]).required(true))]
 pub struct Redrive {
     /// The tasks.
-    #[arg(required_unless_present = "all")]
     pub ids: Vec<TaskId>,
     /// All dead tasks.
-    #[arg(long, conflicts_with = "ids")]
+    #[arg(long)]
     pub all: bool,
     /// With --all: only those of this queue.
     #[arg(long, requires = "all")]

@@ -92,6 +92,11 @@ impl Work {
             false => Program::words(&self.exec)?,
         };
         program.find()?;
+        if let Some(word) = program.shell_word(&self.exec) {
+            tracing::warn!(
+                "--exec: the program gets {word:?} as an argument, since no shell runs it: add --shell if a shell is to read it"
+            );
+        }
         let system = |what| move |why| CliError::System { what, why };
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

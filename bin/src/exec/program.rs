@@ -13,6 +13,9 @@ const OPEN: &[u8] = b"\n";
 /// How the names of this program's own variables begin.
 const OWN_VARIABLES: &str = "RUSSET_";
 
+/// Words that only a shell understands.
+const SHELL_WORDS: [&str; 9] = ["|", "||", "&", "&&", ";", ">", ">>", "<", "2>&1"];
+
 /// A command line, split into words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
@@ -54,6 +57,15 @@ impl Program {
             arguments: words.collect(),
             gated: false,
         })
+    }
+
+    /// A word of `text`, outside of quotes, that would mean something to a shell and is handed to
+    /// the program as it is.
+    pub fn shell_word(&self, text: &str) -> Option<&'static str> {
+        let is_word = |known: &&str| self.arguments.iter().any(|word| word == known);
+        let is_bare = |known: &&str| text.split_whitespace().any(|word| word == *known);
+        let mut known = SHELL_WORDS.into_iter().filter(|_| !self.gated);
+        known.find(|word| is_word(word) && is_bare(word))
     }
 
     /// A command that `sh -c` runs.
@@ -134,6 +146,22 @@ mod tests {
                 arguments: words.map(String::from).to_vec(),
                 gated: false,
             })
+        );
+    }
+
+    #[test]
+    fn words_for_a_shell_are_found_outside_of_quotes() {
+        let found = |text: &str| Program::words(text).expect("a command").shell_word(text);
+        assert_eq!(found("jq .a | wc -l"), Some("|"));
+        assert_eq!(found("make all && make test"), Some("&&"));
+        assert_eq!(found("cat > file"), Some(">"));
+        for quoted in ["jq '.a | .b'", "expr 1 '>' 2", "grep -e '|'", "echo a>b"] {
+            assert_eq!(found(quoted), None, "{quoted}");
+        }
+        let text = "cat | wc";
+        assert_eq!(
+            Program::shell(text).expect("a command").shell_word(text),
+            None
         );
     }
 

@@ -19,7 +19,7 @@ use super::stop::Signals;
 use super::summary::Summary;
 use super::worker::{Setup, Shell, Working};
 use super::{Display, Ended, Options, RunError, limits, takeover};
-use crate::text::{counted, lasting};
+use crate::text::{aside, aside_text, counted, lasting};
 use crate::workflow::{self, Workflow};
 
 /// Runs a workflow file to its end, or goes on with it.
@@ -39,14 +39,16 @@ pub fn run(options: &Options) -> Result<Ended, RunError> {
     let tells = options.display != Display::Silent;
     for unknown in unneeded(options.capacity.as_deref().unwrap_or_default(), &workflow) {
         if tells {
-            eprintln!("warning: --capacity: {unknown}");
+            aside(format_args!("warning: --capacity: {unknown}"));
         }
     }
     let directory = Directory::lock(&path, |holder| {
         if tells {
             let (dir, by) = (path.display(), by(holder));
             let wait = lasting(limits::LOCK_WAIT);
-            eprintln!("{dir} is in use by another `russet run`{by}: waiting up to {wait}");
+            aside(format_args!(
+                "{dir} is in use by another `russet run`{by}: waiting up to {wait}"
+            ));
         }
     })?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -106,7 +108,7 @@ impl Session<'_> {
         }
         self.report(&summary)?;
         if finish == Finish::Stopped {
-            eprintln!("stopped; to go on: {}", command(None));
+            aside(format_args!("stopped; to go on: {}", command(None)));
             return Ok(Ended::Interrupted);
         }
         if summary.is_success() {
@@ -114,7 +116,9 @@ impl Session<'_> {
         }
         if had_work && self.tells() {
             let again = command(Some("--retry-failed"));
-            eprintln!("to run what did not succeed once more, when the cause is gone: {again}");
+            aside(format_args!(
+                "to run what did not succeed once more, when the cause is gone: {again}"
+            ));
         }
         Ok(Ended::Unsuccessfully)
     }
@@ -132,12 +136,14 @@ impl Session<'_> {
             self.directory.path().display(),
         );
         if summary.is_success() {
-            return eprintln!("{name}: already done in {dir}; --fresh starts over");
+            return aside(format_args!(
+                "{name}: already done in {dir}; --fresh starts over"
+            ));
         }
-        eprintln!(
+        aside(format_args!(
             "{name}: already ended in {dir}: {}; fix the cause and run again with --retry-failed (finished tasks are kept), or --fresh to start over",
             summary.unsuccessful()
-        );
+        ));
     }
 
     /// Works until every task has ended, or the user has stopped it.
@@ -229,7 +235,7 @@ impl Session<'_> {
             (false, false) => {}
             (true, tells) => {
                 if tells {
-                    eprint!("{summary}");
+                    aside_text(summary);
                 }
                 print(format!("{}\n", summary.json()))?;
             }

@@ -34,7 +34,5 @@ pub const LEASE_SLICE: Duration = Duration::from_secs(1);
 pub const MEASURED_QUEUES: usize = 1_000;
 /// Most running attempts whose duration is measured.
 pub const MEASURED_ATTEMPTS: usize = 100_000;
-/// Most dead tasks that one bulk redrive looks at.
-pub const REDRIVE_TASKS: usize = 10_000;
 /// Most blocking parents that an explanation names.
 pub const EXPLAINED_PARENTS: usize = 10;

@@ -99,9 +99,10 @@ pub(super) async fn redrive(
     Ok(Json(app.api.redrive(id, request).await?))
 }
 
-/// Gives a page of dead tasks a new life; `next` says where to go on.
+/// Gives a page of dead tasks a new life, of `all` queues or of one `queue`; `next` says where to
+/// go on.
 #[utoipa::path(post, path = "/v1/tasks/redrive", tag = "tasks",
-    request_body(content = Option<RedriveTasks>), responses(
+    request_body = RedriveTasks, responses(
     (status = 200, description = "How many", body = RedrivenView), Refusal))]
 pub(super) async fn redrive_all(
     State(app): State<App>,

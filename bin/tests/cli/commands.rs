@@ -1,4 +1,4 @@
-use crate::process::{Ran, russet};
+use crate::process::{Ran, closed, russet};
 
 fn run(arguments: &[&str]) -> Ran {
     russet().args(arguments).output().expect("runs").into()
@@ -45,6 +45,37 @@ fn completions_know_the_commands_in_every_shell() {
             .error(2)
             .contains("possible values")
     );
+}
+
+#[test]
+fn completions_that_nobody_reads_to_the_end_are_no_error() {
+    let mut command = russet();
+    command.args(["completions", "bash"]).stdout(closed());
+    let ran = Ran::from(command.output().expect("runs"));
+    assert_eq!((ran.good(), ran.stderr.as_str()), ("", ""));
+}
+
+#[test]
+fn an_error_that_nobody_reads_keeps_its_exit_status() {
+    for (arguments, status) in [
+        (&["tasks", "list", "--url", "http://127.0.0.1:1"][..], 1),
+        (&["taks"], 2),
+        (&["--json", "taks"], 2),
+    ] {
+        let mut command = russet();
+        command.args(arguments).stderr(closed());
+        let ran = Ran::from(command.output().expect("runs"));
+        assert_eq!(ran.status, status, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_command_line_that_lacks_something_is_told_every_way_to_give_it() {
+    let redrive = run(&["tasks", "redrive"]);
+    assert!(redrive.error(2).contains("<IDS|--all>"), "{redrive:?}");
+    let submit = run(&["submit"]);
+    let told = submit.error(2);
+    assert!(told.contains("--type") && told.contains("--file"), "{told}");
 }
 
 #[test]

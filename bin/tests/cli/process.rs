@@ -23,6 +23,13 @@ pub fn russet() -> Command {
     command
 }
 
+/// An output that nobody reads any more.
+pub fn closed() -> Stdio {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    writer.into()
+}
+
 /// How a command ended.
 #[derive(Debug)]
 pub struct Ran {
@@ -155,6 +162,15 @@ impl Site {
         }
     }
 
+    /// Ends the server with a signal and starts another on the same data at the same address.
+    pub fn restart_in_place(&mut self, signal: &str) {
+        self.process.signal(signal);
+        self.process.wait();
+        let listen = self.url.strip_prefix("http://").expect("an address");
+        let (url, process) = serve_at(listen, self.folder.path(), |_| {});
+        (self.url, self.process) = (url, process);
+    }
+
     /// Ends the server with a signal and starts another on the same data.
     pub fn restart(&mut self, signal: &str) {
         self.process.signal(signal);
@@ -220,9 +236,13 @@ impl Site {
 }
 
 fn serve(folder: &Path, more: impl FnOnce(&mut Command)) -> (String, Process) {
+    serve_at("127.0.0.1:0", folder, more)
+}
+
+fn serve_at(listen: &str, folder: &Path, more: impl FnOnce(&mut Command)) -> (String, Process) {
     let mut command = russet();
     command
-        .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+        .args(["serve", "--listen", listen, "--data-dir"])
         .arg(folder.join("data"));
     command
         .current_dir(folder)

@@ -1,7 +1,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::process::{Ran, Site, russet};
+use crate::process::{PATIENCE, Process, Ran, Site, closed, russet};
 
 fn refused(arguments: &[&str], more: impl FnOnce(&mut Command)) -> Ran {
     let folder = tempfile::tempdir().expect("a folder");
@@ -212,4 +212,34 @@ fn a_log_filter_that_cannot_be_is_refused() {
     });
     let expected = "error: RUSSET_LOG=\"a=b=c\" is not a filter";
     assert!(bad.error(2).starts_with(expected), "{bad:?}");
+}
+
+/// A port that nothing listens on.
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("an address").port()
+}
+
+#[test]
+fn a_server_whose_outputs_nobody_reads_serves_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let address = format!("127.0.0.1:{}", free_port());
+    let mut command = russet();
+    command
+        .args(["serve", "--listen", &address, "--data-dir", "data"])
+        .current_dir(folder.path())
+        .stdout(closed())
+        .stderr(closed());
+    let mut server = Process::spawn(&mut command);
+    let start = Instant::now();
+    loop {
+        let mut list = russet();
+        list.args(["--url", &format!("http://{address}"), "tasks", "list"]);
+        if list.output().expect("runs").status.success() {
+            break;
+        }
+        assert!(start.elapsed() < PATIENCE, "the server does not answer");
+    }
+    server.signal("TERM");
+    assert_eq!(server.wait(), 0);
 }

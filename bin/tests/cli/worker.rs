@@ -327,3 +327,13 @@ fn a_command_that_cannot_be_run_is_refused_before_any_task_is_taken() {
     }
     assert!(site.run(&["worker"]).error(2).contains("--exec <COMMAND>"));
 }
+
+#[test]
+fn words_for_a_shell_are_warned_of_when_there_is_none() {
+    let site = Site::start();
+    let mut command = site.command(&["worker", "--exec", "cat | wc"]);
+    let mut worker = Process::spawn(command.stderr(std::process::Stdio::piped()));
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(worker.stderr()));
+    let warns = |line: String| line.contains("WARN") && line.contains("--shell");
+    assert!(lines.any(|line| warns(line.expect("text"))));
+}

@@ -182,8 +182,28 @@ async fn a_dead_task_is_redriven_alone_or_with_all_others() {
         .await
         .good();
     assert_eq!(other["redriven"], 0);
-    let all = site.post("/v1/tasks/redrive", "").await.good();
+    let all = site.post("/v1/tasks/redrive", r#"{"all": true}"#);
+    let all = all.await.good();
     assert_eq!((&all["redriven"], &all["next"]), (&json!(2), &json!(null)));
+}
+
+#[tokio::test]
+async fn a_redrive_that_does_not_say_of_what_is_refused_with_what_to_send() {
+    let site = Site::start().await;
+    let id = dead_task(&site).await;
+    for body in ["", "{}", r#"{"all": false}"#, r#"{"limit": 1}"#] {
+        let answer = site.post("/v1/tasks/redrive", body).await;
+        assert_eq!(answer.status, 422, "{body}");
+        let problem = answer.json();
+        assert_eq!(problem["field"], "all", "{body}");
+        let detail = problem["detail"].to_string();
+        assert!(
+            detail.contains("queue") && detail.contains("true"),
+            "{detail}"
+        );
+    }
+    let task = site.get(&format!("/v1/tasks/{id}")).await.good();
+    assert_eq!(task["status"], "dead");
 }
 
 #[tokio::test]
@@ -199,8 +219,8 @@ async fn a_redrive_that_is_sent_again_redrives_nothing_twice() {
         ),
         (
             "/v1/tasks/redrive",
-            r#"{"request_id": "all"}"#,
-            r#"{"request_id": "rest"}"#,
+            r#"{"all": true, "request_id": "all"}"#,
+            r#"{"all": true, "request_id": "rest"}"#,
         ),
     ] {
         site.post(path, first).await.good();

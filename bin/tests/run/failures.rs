@@ -169,3 +169,16 @@ fn what_a_command_leaves_behind_ends_with_it() {
     let pid = world.await_file("left");
     eventually("the end of a process", || (!is_running(&pid)).then_some(()));
 }
+
+#[test]
+fn a_run_whose_outputs_nobody_reads_ends_as_its_tasks_do() {
+    for (command, code) in [("exit 1", 1), ("true", 0)] {
+        let world = World::with(&format!(
+            "defaults: {{max_retries: 0}}\ntasks: {{a: {{run: '{command}'}}}}"
+        ));
+        for more in [&[][..], &["--json"], &["--fresh"]] {
+            let arguments = [&["w.yaml"], more].concat();
+            assert_eq!(world.run_unread(&arguments), Some(code), "{arguments:?}");
+        }
+    }
+}

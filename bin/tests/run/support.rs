@@ -81,6 +81,18 @@ impl World {
         Ran::from(self.command(arguments).output().expect("runs"))
     }
 
+    /// `russet run`, to its end, where nobody reads what it says; its exit status.
+    pub fn run_unread(&self, arguments: &[&str]) -> Option<i32> {
+        let closed = || {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            Stdio::from(writer)
+        };
+        let mut command = self.command(arguments);
+        let ended = command.stdout(closed()).stderr(closed()).status();
+        ended.expect("runs").code()
+    }
+
     /// `russet run` with this on its standard input, to its end.
     pub fn run_with(&self, input: &str, arguments: &[&str]) -> Ran {
         let mut command = self.command(arguments);

@@ -151,8 +151,10 @@ impl Api {
     /// `POST /v1/tasks/redrive`: gives one page of dead tasks a new life.
     ///
     /// # Errors
-    /// A filter that cannot be. A task that cannot be redriven is counted instead.
+    /// A request that names neither a queue nor all of them, or a filter that cannot be. A task
+    /// that cannot be redriven is counted instead.
     pub async fn redrive_each(&self, request: RedriveTasks) -> Reply<RedrivenView> {
+        request.check()?;
         let number = request_number(request.request_id.as_deref())?;
         let listing = ListTasks {
             queue: request.queue,

@@ -178,6 +178,7 @@ impl Client {
         };
         loop {
             let request = RedriveTasks {
+                all: queue.is_none(),
                 request_id: request_id.clone(),
                 queue: queue.map(str::to_owned),
                 after: sum.next.map(|id| id.to_string()),

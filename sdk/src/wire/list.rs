@@ -160,11 +160,15 @@ pub(crate) fn request_number(request_id: Option<&str>) -> Result<Option<u64>, Re
     Ok(Some((hash ^ (hash >> 64)) as u64))
 }
 
-/// The body of `POST /v1/tasks/redrive`: gives dead tasks a new life.
+/// The body of `POST /v1/tasks/redrive`: gives dead tasks a new life, `all` of them or those of
+/// a `queue`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RedriveTasks {
+    /// `true`: those of every queue. Needed where no `queue` is named.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub all: bool,
     /// Only those of this queue.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
@@ -178,6 +182,22 @@ pub struct RedriveTasks {
     /// A text that names this request, as in [`RedriveTask`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+}
+
+impl RedriveTasks {
+    /// Refuses a request that does not say which tasks it means: so much is not done by a body
+    /// that was forgotten.
+    ///
+    /// # Errors
+    /// [`Rejection::Invalid`] of the field `all`.
+    pub fn check(&self) -> Result<(), Rejection> {
+        if self.all || self.queue.is_some() {
+            return Ok(());
+        }
+        let limit = r#"{"all": true} for those of every queue, {"queue": NAME} for those of one, or POST /v1/tasks/ID/redrive for one task"#;
+        let problem = "which dead tasks to redrive is not said";
+        Err(Rejection::invalid("all", problem, limit))
+    }
 }
 
 /// The reply to [`RedriveTasks`].

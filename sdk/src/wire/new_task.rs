@@ -53,7 +53,7 @@ impl SubmitTask {
     ) -> Result<NewTask, Rejection> {
         let queue = self.queue.as_deref().unwrap_or(DEFAULT_QUEUE);
         let queue = QueueName::new(queue).map_err(|e| refused("queue", e))?;
-        let kind = TaskType::new(&self.kind).map_err(|e| refused("type", e))?;
+        let kind = task_type(&self.kind)?;
         let label = match &self.name {
             Some(name) => Some(Label::new(name).map_err(|e| refused("name", e))?),
             None => None,
@@ -89,6 +89,18 @@ fn dependency((at, edge): (usize, &DependsOn)) -> Result<Dependency, Rejection> 
         task: id(&format!("dependencies[{at}]"), &edge.task)?,
         on: edge.on,
     })
+}
+
+fn task_type(text: &str) -> Result<TaskType, Rejection> {
+    if text.is_empty() {
+        let limit = "what kind of work it is, such as \"resize\"";
+        return Err(Rejection::invalid(
+            "type",
+            "is missing, and it is required",
+            limit,
+        ));
+    }
+    TaskType::new(text).map_err(|e| refused("type", e))
 }
 
 /// A name that cannot be, as a refused field.

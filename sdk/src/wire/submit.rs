@@ -9,7 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Batched, Json, Time};
 
-/// A task to be submitted. Only `type` is required.
+/// A task to be submitted. Only `type` is required, and not where `defaults` of a workflow have
+/// one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -23,7 +24,7 @@ pub struct SubmitTask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// What kind of work it is; workers choose the handler by it.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", default)]
     pub kind: String,
     /// The queue that it waits in; `default` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

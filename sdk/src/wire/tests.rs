@@ -120,6 +120,6 @@ fn a_refused_value_is_told_without_the_words_of_the_implementation() {
     assert_eq!(problem.detail, expected);
     let limit = "a whole number from 0 to 10000";
     assert_eq!(problem.limit.as_deref(), Some(limit));
-    let problem = refused::<OneOrMany<SubmitTask>>(r#"{"tasks": [{"queue": "q"}]}"#);
+    let problem = refused::<OneOrMany<SubmitTask>>(r#"{"tasks": [{"type": 7}]}"#);
     assert_eq!(problem.field.as_deref(), Some("tasks[0].type"));
 }

@@ -40,6 +40,9 @@ pub struct SubmitWorkflow {
 #[serde(default, deny_unknown_fields, remote = "Self")]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct TaskDefaults {
+    /// See [`SubmitTask::kind`].
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
     /// See [`SubmitTask::queue`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<String>,
@@ -83,6 +86,9 @@ impl TaskDefaults {
             if own.is_none() {
                 own.clone_from(default);
             }
+        }
+        if let Some(kind) = self.kind.as_ref().filter(|_| task.kind.is_empty()) {
+            task.kind.clone_from(kind);
         }
         fill(&mut task.queue, &self.queue);
         fill(&mut task.priority, &self.priority);

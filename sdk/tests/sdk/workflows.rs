@@ -151,3 +151,31 @@ async fn a_task_of_a_workflow_needs_a_name_and_has_no_id_or_partition_of_its_own
         Some("tasks[0].depends_on[0]")
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn tasks_without_a_type_have_that_of_the_defaults() {
+    let client = client();
+    let text = r#"{"name": "w", "defaults": {"type": "resize"},
+        "tasks": [{"name": "a"}, {"name": "b", "type": "tell"}]}"#;
+    let workflow: SubmitWorkflow = russet::wire::from_json(text.as_bytes()).expect("is read");
+    let submitted = client.submit_workflow(workflow).await.expect("is accepted");
+    for (name, kind) in [("a", "resize"), ("b", "tell")] {
+        let task = client
+            .get(submitted.tasks[name])
+            .await
+            .expect("can be asked");
+        assert_eq!(task.expect("is there").kind.as_str(), kind);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_has_no_type_and_no_defaults_is_refused_by_its_place() {
+    let text = r#"{"name": "w", "tasks": [{"name": "a", "type": "b"}, {"name": "c"}]}"#;
+    let workflow: SubmitWorkflow = russet::wire::from_json(text.as_bytes()).expect("is read");
+    let refused = client().submit_workflow(workflow).await;
+    let russet::Error::Refused(problem) = refused.expect_err("is refused") else {
+        panic!("not refused by the server");
+    };
+    assert_eq!(problem.field.as_deref(), Some("tasks[1].type"));
+    assert!(problem.detail.contains("is missing"), "{problem}");
+}

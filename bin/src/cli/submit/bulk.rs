@@ -12,7 +12,7 @@ use russet_core::TaskId;
 use serde::Serialize;
 
 use crate::cli::{CliError, Global, report};
-use crate::text::counted;
+use crate::text::{aside, counted};
 
 /// Tasks sent together.
 const BATCH: usize = russet::limits::BATCH_ITEMS;
@@ -106,9 +106,9 @@ async fn send(
                 }
                 Err(error) => {
                     let sent = counted(submitted + existed, "task");
-                    eprintln!(
+                    aside(format_args!(
                         "{sent} submitted before line {line}; submitting the file again does them twice unless they have an idempotency_key"
-                    );
+                    ));
                     return Err(error.into());
                 }
             }
@@ -131,7 +131,7 @@ async fn send(
 fn warn(line: u64, warnings: &[String], warned: &mut BTreeSet<String>, global: &Global) {
     for warning in warnings {
         if !global.json && warned.len() < TOLD_WARNINGS && warned.insert(warning.clone()) {
-            eprintln!("line {line}: warning: {warning}");
+            aside(format_args!("line {line}: warning: {warning}"));
         }
     }
 }
@@ -141,11 +141,11 @@ fn tell(line: &Line, refused: u64, global: &Global) -> Result<(), CliError> {
         _ if global.json => report::json(line),
         Line::Submitted { task, .. } if global.quiet => report::line(task),
         Line::Refused { line, error } if refused <= TOLD => {
-            eprintln!("line {line}: {}", error.detail);
+            aside(format_args!("line {line}: {}", error.detail));
             Ok(())
         }
         Line::Refused { .. } if refused == TOLD + 1 => {
-            eprintln!("further refused lines are only counted; --json tells them all");
+            aside("further refused lines are only counted; --json tells them all");
             Ok(())
         }
         _ => Ok(()),

@@ -6,7 +6,7 @@ use russet::wire::{ListTasks, TaskView};
 use russet_core::{Status, TaskId, WorkflowId};
 
 use crate::cli::{CliError, Global, report};
-use crate::text::{Align, Table, counted, gist, relative};
+use crate::text::{Align, Table, aside, counted, gist, relative};
 
 /// Most tasks asked for at once.
 const PAGE: usize = russet::limits::PAGE_TASKS_MAX;
@@ -87,7 +87,9 @@ impl List {
             }
         }
         if let Some(after) = after.filter(|_| !global.json && !global.quiet) {
-            eprintln!("there are more: go on with --after {after}, or list them --all");
+            aside(format_args!(
+                "there are more: go on with --after {after}, or list them --all"
+            ));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -1,5 +1,5 @@
 use std::cell::RefCell;
-use std::io::{Write, stderr};
+use std::io::stderr;
 use std::time::{Duration, Instant};
 
 use russet_engine::{Clock, SystemClock};
@@ -9,6 +9,7 @@ use super::Board;
 use super::frame::{Frame, Row};
 use crate::run::limits;
 use crate::run::plan::Plan;
+use crate::text::aside_text;
 
 /// A bar for the whole, and below it a row for each of the tasks that have run longest. The
 /// cursor waits below them, where the echo of a Ctrl-C does no harm.
@@ -79,9 +80,7 @@ impl Bars {
 
     fn draw(&self, lines: &str, frame: String) {
         let mut shown = self.shown.borrow_mut();
-        let text = replacing(&shown.frame, lines, &frame);
-        // Without an output there is nobody to tell.
-        let _ = stderr().lock().write_all(text.as_bytes());
+        aside_text(replacing(&shown.frame, lines, &frame));
         *shown = Shown {
             frame,
             at: Some(Instant::now()),

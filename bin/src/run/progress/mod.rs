@@ -4,14 +4,14 @@ mod bars;
 mod board;
 mod frame;
 
-use std::io::{IsTerminal, Write, stderr};
+use std::io::{IsTerminal, stderr};
 use std::time::Instant;
 
 use russet_core::{Millis, Task, TaskError};
 
 use super::limits;
 use super::plan::Plan;
-use crate::text::{lasting, on_one_line};
+use crate::text::{aside, aside_text, lasting, on_one_line};
 use bars::Bars;
 pub(super) use board::{Board, News};
 
@@ -99,7 +99,7 @@ impl Progress {
     pub fn show(&self, lines: &str, plan: &Plan, board: &Board) {
         match &self.shown {
             Shown::Nothing => {}
-            Shown::Lines => write(lines),
+            Shown::Lines => aside_text(lines),
             Shown::Bars(bars) => bars.show(lines, plan, board),
         }
     }
@@ -108,7 +108,7 @@ impl Progress {
     pub fn say(&self, text: &str) {
         match &self.shown {
             Shown::Nothing => {}
-            Shown::Lines => write(&format!("{text}\n")),
+            Shown::Lines => aside(text),
             Shown::Bars(bars) => bars.print(text),
         }
     }
@@ -124,13 +124,6 @@ impl Progress {
 /// Whether standard error is a terminal whose lines can be replaced.
 fn can_move() -> bool {
     stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
-fn write(text: &str) {
-    if !text.is_empty() {
-        // Without an output there is nobody to tell.
-        let _ = stderr().lock().write_all(text.as_bytes());
-    }
 }
 
 /// An error on one line.
