@@ -92,15 +92,13 @@ fn dependency((at, edge): (usize, &DependsOn)) -> Result<Dependency, Rejection> 
 }
 
 fn task_type(text: &str) -> Result<TaskType, Rejection> {
-    if text.is_empty() {
-        let limit = "what kind of work it is, such as \"resize\"";
-        return Err(Rejection::invalid(
-            "type",
-            "is missing, and it is required",
-            limit,
-        ));
-    }
-    TaskType::new(text).map_err(|e| refused("type", e))
+    TaskType::new(text).map_err(|error| match text {
+        "" => {
+            let problem = "is missing, and it is required: \"\" is not a task type";
+            Rejection::invalid("type", problem, error.rule)
+        }
+        _ => refused("type", error),
+    })
 }
 
 /// A name that cannot be, as a refused field.
