@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(crate) use edges::{
-    beside, dependencies, dependents, need_for_end, parent_ended, settle, unsatisfied,
+    beside, dependencies, dependents, need_for_end, parent_ended, settle, unsatisfied, watch,
 };
 
 /// When the timer of `task` fires: the one thing that every state waits for in time.

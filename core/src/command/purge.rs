@@ -4,10 +4,10 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::draft::{Draft, Step};
-use crate::rules::{dependents, now_reply};
+use crate::rules::{dependents, now_reply, watch};
 use crate::{
-    Dependency, DependencyOn, EventKind, Message, Millis, Named, Record, RecordKey, Rejection,
-    Reply, Task, TaskId, Workflow, limits,
+    Dependency, DependencyOn, EventKind, Millis, Named, Record, RecordKey, Rejection, Reply, Task,
+    TaskId, Workflow,
 };
 
 /// How long a task whose retention is over is kept on while a task at the other end of one of
@@ -92,15 +92,8 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
 fn wait_for(draft: &mut Draft<'_>, task: &mut Task, children: &[TaskId]) {
     let on = DependencyOn::Completion;
     for child in children {
-        let waits = Dependency { task: *child, on };
-        draft.put(RecordKey::Waits(task.id, *child), Record::Waits(waits));
-        draft.message(Message::Watch {
-            parent: *child,
-            child: task.id,
-            on,
-        });
+        watch(draft, task, Dependency { task: *child, on });
     }
-    task.dependencies.pending += children.len() as u32;
     task.purge_at = Some(draft.now_for(task) + ANSWERED_WITHIN);
 }
 
@@ -110,11 +103,8 @@ fn keep(draft: &mut Draft<'_>, mut task: Task) {
 }
 
 fn remove(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
-    if task.dependencies.total as usize > limits::INLINE_DEPENDENCIES {
-        let chunks = task.dependencies.total.div_ceil(limits::BATCH_ITEMS as u32);
-        for chunk in 0..chunks {
-            draft.remove(RecordKey::Dependencies(task.id, chunk));
-        }
+    for chunk in 0..task.dependencies.chunks() {
+        draft.remove(RecordKey::Dependencies(task.id, chunk));
     }
     if let Some(idempotency) = &task.idempotency {
         forget_key(draft, &idempotency.key, Named::Task(task.id))?;

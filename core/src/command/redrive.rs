@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::submit::{add_dependent, keep_dependents, take_back};
 use crate::draft::{Draft, Step};
-use crate::rules::{beside, dependencies, dependents, now_reply, place};
+use crate::rules::{beside, dependencies, dependents, now_reply, place, watch};
 use crate::{
-    Dependency, EventKind, IfUnsatisfied, Message, Millis, Named, Record, RecordKey, Rejection,
-    Reply, Status, Task, TaskId, limits,
+    Dependency, EventKind, IfUnsatisfied, Millis, Named, RecordKey, Rejection, Reply, Status, Task,
+    TaskId, limits,
 };
 
 /// Gives a dead task a new life with all its retries. Its attempts go on counting.
@@ -50,13 +50,7 @@ fn wait_again(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
     for edge in far {
         let key = RecordKey::Waits(task.id, edge.task);
         if draft.get(&key)?.is_none() {
-            draft.put(key, Record::Waits(edge));
-            draft.message(Message::Watch {
-                parent: edge.task,
-                child: task.id,
-                on: edge.on,
-            });
-            task.dependencies.pending += 1;
+            watch(draft, task, edge);
         }
     }
     Ok(())

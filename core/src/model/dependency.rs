@@ -66,6 +66,21 @@ pub struct Dependencies {
     pub inline: Box<[Dependency]>,
 }
 
+impl Dependencies {
+    /// Whether the edges stand in the task's own record.
+    pub const fn are_inline(&self) -> bool {
+        self.total as usize <= crate::limits::INLINE_DEPENDENCIES
+    }
+
+    /// How many records of their own the edges take.
+    pub const fn chunks(&self) -> u32 {
+        match self.are_inline() {
+            true => 0,
+            false => self.total.div_ceil(crate::limits::BATCH_ITEMS as u32),
+        }
+    }
+}
+
 /// Who waits for a task. A few edges stand in its record, as one chunk; more of them stand in
 /// chunk records, so that a task with very many dependents is still a small record.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

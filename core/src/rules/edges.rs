@@ -4,9 +4,19 @@ use alloc::vec::Vec;
 
 use super::{end, place, record_error};
 use crate::draft::{Draft, Step, wrong_record};
-use crate::{
-    Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task, limits,
-};
+use crate::{Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task};
+
+/// Lets `child` wait for a parent in another partition, which is asked to tell of its end.
+pub(crate) fn watch(draft: &mut Draft<'_>, child: &mut Task, parent: Dependency) {
+    child.dependencies.pending += 1;
+    let key = RecordKey::Waits(child.id, parent.task);
+    draft.put(key, Record::Waits(parent));
+    draft.message(Message::Watch {
+        parent: parent.task,
+        child: child.id,
+        on: parent.on,
+    });
+}
 
 /// Tells one chunk of a task's dependents that it ended.
 pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
@@ -58,16 +68,14 @@ pub(crate) fn beside(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
 
 /// All that a task waits for, or waited for.
 pub(crate) fn dependencies(draft: &Draft<'_>, task: &Task) -> Step<Vec<Dependency>> {
-    let total = task.dependencies.total as usize;
-    if total <= limits::INLINE_DEPENDENCIES {
+    if task.dependencies.are_inline() {
         return Ok(task.dependencies.inline.to_vec());
     }
-    let chunks = 0..total.div_ceil(limits::BATCH_ITEMS) as u32;
-    let keys: Vec<_> = chunks
+    let keys: Vec<_> = (0..task.dependencies.chunks())
         .map(|chunk| RecordKey::Dependencies(task.id, chunk))
         .collect();
     draft.need(keys.iter().cloned())?;
-    let mut edges = Vec::with_capacity(total);
+    let mut edges = Vec::with_capacity(task.dependencies.total as usize);
     for key in &keys {
         match draft.get(key)? {
             Some(Record::Dependencies(some)) => edges.extend_from_slice(some),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use russet_core::{
     Dependency, Lane, PartitionId, QueueConfig, QueueName, Record, RecordKey, Status, Task, TaskId,
-    Timestamp, Workflow, WorkflowId, limits as core_limits, policy,
+    Timestamp, Workflow, WorkflowId, policy,
 };
 
 use super::weight::weight;
@@ -55,14 +55,10 @@ impl Scheduler {
     /// # Errors
     /// A store that is unavailable.
     pub async fn dependencies(&self, task: &Task) -> Result<Vec<Dependency>, EngineError> {
-        if task.dependencies.total as usize <= core_limits::INLINE_DEPENDENCIES {
+        if task.dependencies.are_inline() {
             return Ok(task.dependencies.inline.to_vec());
         }
-        let chunks = task
-            .dependencies
-            .total
-            .div_ceil(core_limits::BATCH_ITEMS as u32);
-        let keys: Vec<_> = (0..chunks)
+        let keys: Vec<_> = (0..task.dependencies.chunks())
             .map(|n| RecordKey::Dependencies(task.id, n))
             .collect();
         let records = self.node.load(task.id.partition(), &keys).await?;

@@ -11,9 +11,10 @@ use super::super::validate;
 use super::NewTask;
 use super::create::{admit, build};
 use crate::draft::{Draft, Step};
+use crate::rules::watch;
 use crate::{
-    Dependency, Message, Millis, Record, RecordKey, Rejection, Status, Task, TaskId, WorkflowId,
-    limits, policy,
+    Dependency, Millis, Record, RecordKey, Rejection, Status, Task, TaskId, WorkflowId, limits,
+    policy,
 };
 
 /// The new tasks and the edges among them.
@@ -136,17 +137,7 @@ impl Graph {
                 task.dependencies.pending += 1;
             } else if parent.partition() != task.id.partition() {
                 validate::parent(parent, draft.view.partitions)?;
-                task.dependencies.pending += 1;
-                let waits = Dependency {
-                    task: parent,
-                    on: edge.on,
-                };
-                draft.put(RecordKey::Waits(task.id, parent), Record::Waits(waits));
-                draft.message(Message::Watch {
-                    parent,
-                    child: task.id,
-                    on: edge.on,
-                });
+                watch(draft, task, *edge);
             } else {
                 match draft.find_task(parent)?.map(|known| known.status) {
                     None => {
@@ -195,7 +186,7 @@ pub(super) fn list_reads(tasks: &[NewTask]) -> Vec<RecordKey> {
 
 fn keep_dependencies(draft: &mut Draft<'_>, task: &mut Task, edges: &[Dependency]) {
     task.dependencies.total = edges.len() as u32;
-    if edges.len() <= limits::INLINE_DEPENDENCIES {
+    if task.dependencies.are_inline() {
         task.dependencies.inline = edges.to_vec().into();
         return;
     }
