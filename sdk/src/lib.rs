@@ -51,6 +51,8 @@ mod worker;
 
 pub use api::Api;
 pub use client::Client;
+#[cfg(feature = "http")]
+pub use client::{Transport, TransportError};
 pub use error::Error;
 pub use kind::TaskKind;
 pub use russet_core as core;

@@ -23,6 +23,8 @@ use crate::Api;
 use crate::Error;
 #[cfg(feature = "http")]
 use http::Http;
+#[cfg(feature = "http")]
+pub use http::{Transport, TransportError};
 
 /// Submits, inspects, leases and settles tasks. Clones share connections.
 ///
@@ -92,6 +94,32 @@ impl Client {
         let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::new());
         let ids = Arc::new(TaskIds::default());
         let http = Http::new(url, token, entropy.clone(), ids.clone())?;
+        Ok(Self {
+            link: Link::Http(Arc::new(http)),
+            entropy,
+            ids,
+        })
+    }
+
+    /// A client of the server at `url`, reached by a transport of the caller's. `entropy` gives
+    /// the ids of what is submitted; [`SystemEntropy`] as a rule.
+    ///
+    /// # Errors
+    /// An address that cannot be used.
+    #[cfg(feature = "http")]
+    pub fn over(
+        transport: impl Transport,
+        url: &str,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, Error> {
+        let ids = Arc::new(TaskIds::default());
+        let http = Http::over(
+            Arc::new(transport),
+            url,
+            None,
+            entropy.clone(),
+            ids.clone(),
+        )?;
         Ok(Self {
             link: Link::Http(Arc::new(http)),
             entropy,

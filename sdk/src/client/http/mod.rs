@@ -1,19 +1,15 @@
-//! Calls over HTTP/1.1, with a pool of connections.
+//! Calls over HTTP.
 
 mod call;
 mod each;
 mod ids;
+mod transport;
 
-use std::error::Error as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use hyper::{Request, StatusCode, Uri};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use russet_engine::{Entropy, TaskIds};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,16 +18,18 @@ use tokio::time::{sleep, timeout};
 
 pub(super) use call::{Call, encoded, query};
 use ids::Server;
+use transport::Pool;
+pub use transport::{Transport, TransportError};
 
 use crate::backoff::Backoff;
 use crate::wire::Problem;
 use crate::{Error, limits};
 
-/// A server, and the connections to it.
+/// A server, and what carries requests to it.
 pub(super) struct Http {
     base: String,
     authorization: Option<HeaderValue>,
-    pool: Client<HttpConnector, Full<Bytes>>,
+    transport: Arc<dyn Transport>,
     entropy: Arc<dyn Entropy>,
     ids: Arc<TaskIds>,
     known: OnceCell<Option<Server>>,
@@ -44,19 +42,20 @@ impl Http {
         entropy: Arc<dyn Entropy>,
         ids: Arc<TaskIds>,
     ) -> Result<Self, Error> {
-        let authorization = token.map(bearer).transpose()?;
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(limits::CONNECT_TIMEOUT));
-        let pool = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(limits::IDLE_TIMEOUT)
-            .pool_max_idle_per_host(limits::IDLE_CONNECTIONS)
-            .build(connector);
+        Self::over(Arc::new(Pool::new()), url, token, entropy, ids)
+    }
+
+    pub fn over(
+        transport: Arc<dyn Transport>,
+        url: &str,
+        token: Option<&str>,
+        entropy: Arc<dyn Entropy>,
+        ids: Arc<TaskIds>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             base: base(url)?,
-            authorization,
-            pool,
+            authorization: token.map(bearer).transpose()?,
+            transport,
             entropy,
             ids,
             known: OnceCell::new(),
@@ -112,28 +111,19 @@ impl Http {
 
     async fn once(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
         let request = self.request(call, body)?;
-        let exchange = async {
-            let sent = self.pool.request(request).await;
-            let response = sent.map_err(|error| self.failed(&error))?;
-            let status = response.status();
-            let body = Limited::new(response.into_body(), limits::REPLY_BYTES);
-            match body.collect().await {
-                Ok(body) => Ok((status, body.to_bytes())),
-                Err(error) => Err(self.lost(error.to_string())),
-            }
-        };
         let patience = limits::CALL_TIMEOUT + call.wait;
-        let (status, body) = match timeout(patience, exchange).await {
-            Ok(answer) => answer?,
+        let response = match timeout(patience, self.transport.send(request)).await {
+            Ok(answer) => answer.map_err(|error| self.failed(error))?,
             Err(_) => return Err(self.lost(format!("nothing came within {patience:?}"))),
         };
+        let (status, body) = (response.status(), response.into_body());
         match status.is_success() {
             true => Ok(body),
             false => Err(problem(status, &body).into()),
         }
     }
 
-    fn request(&self, call: &Call, body: Bytes) -> Result<Request<Full<Bytes>>, Error> {
+    fn request(&self, call: &Call, body: Bytes) -> Result<Request<Bytes>, Error> {
         let mut request = Request::builder()
             .method(call.method.clone())
             .uri(format!("{}{}", self.base, call.path))
@@ -144,22 +134,18 @@ impl Http {
         if !body.is_empty() {
             request = request.header(CONTENT_TYPE, "application/json");
         }
-        let request = request.body(Full::new(body));
+        let request = request.body(body);
         request.map_err(|error| setting("the address", &error))
     }
 
-    fn failed(&self, error: &legacy::Error) -> Error {
-        let mut why = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            why = format!("{why}: {cause}");
-            source = cause.source();
+    fn failed(&self, error: TransportError) -> Error {
+        match error {
+            TransportError::NotSent { why } => {
+                let server = self.base.clone();
+                Error::Unreachable { server, why }
+            }
+            TransportError::Lost { why } => self.lost(why),
         }
-        if error.is_connect() {
-            let server = self.base.clone();
-            return Error::Unreachable { server, why };
-        }
-        self.lost(why)
     }
 
     fn lost(&self, why: String) -> Error {
