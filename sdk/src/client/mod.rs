@@ -113,13 +113,7 @@ impl Client {
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, Error> {
         let ids = Arc::new(TaskIds::default());
-        let http = Http::over(
-            Arc::new(transport),
-            url,
-            None,
-            entropy.clone(),
-            ids.clone(),
-        )?;
+        let http = Http::over(Arc::new(transport), url, None, entropy.clone(), ids.clone())?;
         Ok(Self {
             link: Link::Http(Arc::new(http)),
             entropy,

@@ -1,0 +1,153 @@
+use russet::wire::{ConfigureQueue, SubmitTask, SubmitWorkflow, TaskView};
+use russet_core::{ErrorKind, LeaseId, Status, TaskId, WorkflowId};
+
+/// One request to a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallId(pub u64);
+
+/// What somebody asks for.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Accept a task.
+    Submit(Box<SubmitTask>),
+    /// Accept a workflow.
+    SubmitWorkflow(Box<SubmitWorkflow>),
+    /// Grant tasks.
+    Lease {
+        /// Of these queues.
+        queues: Vec<String>,
+        /// At most so many.
+        max: usize,
+        /// How long leases last; as each task says when absent.
+        lease_ms: Option<u64>,
+    },
+    /// Keep a lease alive.
+    Extend {
+        /// The task.
+        task: TaskId,
+        /// The lease.
+        lease: LeaseId,
+        /// For how long; as the task says when absent.
+        lease_ms: Option<u64>,
+    },
+    /// A task finished well.
+    Complete {
+        /// The task.
+        task: TaskId,
+        /// The lease.
+        lease: LeaseId,
+        /// Tasks that are submitted with it.
+        follow_ups: Vec<SubmitTask>,
+    },
+    /// An attempt failed.
+    Fail {
+        /// The task.
+        task: TaskId,
+        /// The lease.
+        lease: LeaseId,
+        /// How.
+        kind: ErrorKind,
+        /// The worker's own wish for the backoff.
+        retry_after_ms: Option<u64>,
+    },
+    /// A task is given back.
+    Release {
+        /// The task.
+        task: TaskId,
+        /// The lease.
+        lease: LeaseId,
+        /// It is snoozed for so long.
+        delay_ms: Option<u64>,
+    },
+    /// Cancel a task.
+    Cancel(TaskId),
+    /// Give a dead task a new life.
+    Redrive {
+        /// The task.
+        task: TaskId,
+        /// What names the request, when it is sent again.
+        request_id: Option<String>,
+    },
+    /// Forget an ended task.
+    Purge(TaskId),
+    /// Show a task, perhaps after waiting for its end.
+    Get(TaskId),
+    /// Change a queue.
+    Configure {
+        /// The queue.
+        queue: String,
+        /// What changes.
+        change: ConfigureQueue,
+    },
+    /// Anything else that changes nothing.
+    Look,
+}
+
+/// What somebody is told.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// The task, or the workflow's tasks, are accepted.
+    Submitted {
+        /// The task; empty for a workflow.
+        task: Option<TaskId>,
+        /// The workflow.
+        workflow: Option<WorkflowId>,
+        /// They had been before.
+        existing: bool,
+    },
+    /// Tasks were granted.
+    Leased(Vec<Granted>),
+    /// The lease lasts longer.
+    Extended {
+        /// The holder is asked to stop.
+        cancel_requested: bool,
+    },
+    /// Where the task is now: answers `Complete`, `Fail`, `Release`, `Cancel`, `Redrive` and `Purge`.
+    Now {
+        /// Its state.
+        status: Status,
+        /// Its newest attempt.
+        attempt: u64,
+    },
+    /// The task as it is.
+    Task(Box<TaskView>),
+    /// It was done; there is nothing more to say.
+    Done,
+    /// It was refused, and nothing was changed.
+    Refused {
+        /// The problem's code, such as `stale_lease`.
+        code: String,
+        /// The HTTP status. From 500 on it may have been done all the same.
+        status: u16,
+    },
+    /// No answer came: it may or may not have been done.
+    Lost,
+    /// It was never sent.
+    NotSent,
+}
+
+impl Answer {
+    /// Whether it was done, for certain.
+    pub fn is_done(&self) -> bool {
+        !matches!(self, Self::Refused { .. } | Self::Lost | Self::NotSent)
+    }
+
+    /// Whether it was refused as coming from a stale lease.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if code == "stale_lease")
+    }
+}
+
+/// A grant, as the worker got it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The task.
+    pub task: TaskId,
+    /// The fencing token.
+    pub attempt: u64,
+    /// The lease.
+    pub lease: LeaseId,
+    /// How long it lasts from when the worker asked, in milliseconds, when the worker's own
+    /// time is right.
+    pub lasts_ms: u64,
+}

@@ -1,0 +1,12 @@
+//! Russet's simulator: scheduler nodes, workers, clients and a backend in one deterministic
+//! world, with the faults that a seed draws, and a checker for each promise.
+//!
+//! [`plan`] says what is to happen, [`world`] makes it happen under madsim, [`history`] is the
+//! account of it, and [`check`] reads that account. Only the world needs the simulated build
+//! (`cargo sim`); everything else compiles and is tested like any other crate.
+
+pub mod check;
+pub mod history;
+pub mod plan;
+#[cfg(madsim)]
+pub mod world;

@@ -1,0 +1,124 @@
+//! Draws a plan: which faults there are, how often, and which work is done. Some seeds have no
+//! fault at all, some only one.
+
+use std::collections::BTreeMap;
+
+use super::{ClockPlan, Plan, Random, WorkerPlan, WorldKind, tasks};
+use crate::history::FaultKind;
+
+const NODES: std::ops::Range<u64> = 3..6;
+const CHAOS_MS: u64 = 20_000;
+const DRAIN_MS: u64 = 180_000;
+
+pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
+    let random = Random::new(seed, 1);
+    let faults = faults(world, &random);
+    let split = random.percent(25);
+    let max_clock_skew_ms = *random.one_of(&[0, 50, 500, 2_000]);
+    let nodes = random.within(NODES);
+    let queues = random.within(1..4) as u8;
+    let partitions = random.within(1..4) as u16;
+    let workers = (0..random.within(2..5)).map(|n| worker(&random, n, queues));
+    let workers: Vec<_> = workers.collect();
+    let clients = random.within(2..5) as u8;
+    let transaction_changes = random.percent(20).then(|| random.within(20..60) as usize);
+    Plan {
+        seed,
+        world,
+        partitions,
+        split,
+        transaction_changes,
+        max_clock_skew_ms,
+        clocks: (0..nodes)
+            .map(|_| clock(&random, &faults, max_clock_skew_ms))
+            .collect(),
+        workers,
+        clients,
+        chaos_ms: CHAOS_MS,
+        drain_ms: DRAIN_MS,
+        broken: random.within(0..nodes / 2 + 1) as u8,
+        latency_us: *random.one_of(&[(100, 300), (200, 2_000), (1_000, 20_000)]),
+        steps: tasks::steps(&Random::new(seed, 2), queues, clients, CHAOS_MS),
+        faults,
+    }
+}
+
+/// Each node's clock stays within half the bound of the true time, so that no two are further
+/// apart than the bound; unless the plan is to break it.
+fn clock(random: &Random, faults: &BTreeMap<FaultKind, u64>, skew_ms: u64) -> ClockPlan {
+    let most = match faults.contains_key(&FaultKind::ClockBeyond) {
+        true => skew_ms as i64 + 5_000,
+        false => skew_ms as i64 / 4,
+    };
+    let offset_ms = random.within(0..(2 * most + 1) as u64) as i64 - most;
+    let drifts = faults.contains_key(&FaultKind::ClockDrift);
+    let drift_ppm = match drifts && most > 0 {
+        true => random.within(0..401) as i64 - 200,
+        false => 0,
+    };
+    ClockPlan {
+        offset_ms,
+        drift_ppm,
+    }
+}
+
+fn worker(random: &Random, n: u64, queues: u8) -> WorkerPlan {
+    let all: Vec<u8> = (0..queues).collect();
+    // The first worker serves all queues and everything fits into it, so that all work can end.
+    let queues = match n == 0 || random.percent(50) {
+        true => all,
+        false => vec![*random.one_of(&all)],
+    };
+    let cpu = match n {
+        0 => *random.one_of(&[None, Some(8)]),
+        _ => *random.one_of(&[None, Some(1), Some(4)]),
+    };
+    WorkerPlan {
+        queues,
+        concurrency: random.within(1..9) as usize,
+        cpu,
+        lease_ms: *random.one_of(&[None, None, None, Some(3_000)]),
+    }
+}
+
+/// How often a fault happens when it is on: at the least and at the most.
+fn rates(kind: FaultKind) -> (u64, u64) {
+    match kind {
+        FaultKind::RequestLost | FaultKind::ReplyLost => (500, 40_000),
+        FaultKind::Duplicated | FaultKind::Delayed => (1_000, 60_000),
+        FaultKind::CrashAfterCommit => (500, 10_000),
+        FaultKind::Throttled | FaultKind::PartialBatch => (1_000, 50_000),
+        FaultKind::MessageLost | FaultKind::MessageDuplicated => (10_000, 200_000),
+        FaultKind::Crash | FaultKind::PowerFailure => (2_000, 10_000),
+        FaultKind::Partition | FaultKind::Pause => (2_000, 10_000),
+        FaultKind::ClockJump => (1_000, 8_000),
+        FaultKind::ClockDrift | FaultKind::ClockBeyond => (1, 1),
+        FaultKind::Unavailable | FaultKind::Slow => (3_000, 15_000),
+    }
+}
+
+fn faults(world: WorldKind, random: &Random) -> BTreeMap<FaultKind, u64> {
+    let possible = FaultKind::ALL.into_iter().filter(|kind| match kind {
+        FaultKind::PowerFailure => world == WorldKind::Embedded,
+        _ => true,
+    });
+    let possible: Vec<_> = possible.collect();
+    let on: Vec<_> = match random.within(0..20) {
+        0 => Vec::new(),
+        1..4 => vec![*random.one_of(&possible)],
+        _ => {
+            let percent = random.within(10..70);
+            let mut on = possible;
+            on.retain(|kind| match kind {
+                FaultKind::ClockBeyond => random.percent(percent / 4),
+                _ => random.percent(percent),
+            });
+            on
+        }
+    };
+    let rate = |kind| {
+        let (least, most) = rates(kind);
+        (kind, random.within(least..most + 1))
+    };
+    on.into_iter().map(rate).collect()
+}

@@ -1,0 +1,241 @@
+//! What is to happen in a run: drawn from a seed, or read from a file. It says everything, so
+//! that a smaller plan can be tried by leaving parts out.
+
+mod draw;
+mod random;
+mod tasks;
+
+use std::collections::BTreeMap;
+
+use clap::ValueEnum;
+use russet_core::DependencyOn;
+use serde::{Deserialize, Serialize};
+
+pub use random::Random;
+
+use crate::history::FaultKind;
+
+/// The backend that a world stands on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum WorldKind {
+    /// A store in memory that outlives every crash: the fastest.
+    Memory,
+    /// The embedded store on a simulated disk that tears and forgets what is not synced.
+    Embedded,
+}
+
+impl WorldKind {
+    /// The name that `--world` takes.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Embedded => "embedded",
+        }
+    }
+}
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Chance inside the run: delays, which message a fault befalls.
+    pub seed: u64,
+    /// The backend.
+    pub world: WorldKind,
+    /// Partitions of the store.
+    pub partitions: u16,
+    /// The queue is not the store.
+    pub split: bool,
+    /// Most changes in one transaction; as the store says when absent.
+    pub transaction_changes: Option<usize>,
+    /// The bound that nodes are told about each other's clocks.
+    pub max_clock_skew_ms: u64,
+    /// The scheduler nodes' clocks, one for each node.
+    pub clocks: Vec<ClockPlan>,
+    /// The workers.
+    pub workers: Vec<WorkerPlan>,
+    /// How many clients share the steps.
+    pub clients: u8,
+    /// How long faults are injected.
+    pub chaos_ms: u64,
+    /// How long everything may take to end afterwards.
+    pub drain_ms: u64,
+    /// Nodes that stay down after the heal, from the last one backwards.
+    pub broken: u8,
+    /// How long a message takes, at least and at most, in microseconds.
+    pub latency_us: (u64, u64),
+    /// How often each fault happens. What is absent does not: for faults of messages and calls
+    /// in a million, for the others a mean time between two of them, in milliseconds.
+    pub faults: BTreeMap<FaultKind, u64>,
+    /// What clients do.
+    pub steps: Vec<Step>,
+}
+
+/// A node's clock: what it shows is `true + offset + elapsed * drift`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockPlan {
+    /// Ahead (or behind) by so much from the start.
+    pub offset_ms: i64,
+    /// Too fast (or too slow), in parts per million.
+    pub drift_ppm: i64,
+}
+
+/// A worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerPlan {
+    /// The queues that it serves, by number.
+    pub queues: Vec<u8>,
+    /// How many handlers it runs at once.
+    pub concurrency: usize,
+    /// How much `cpu` it has; it counts no resources when absent.
+    pub cpu: Option<u64>,
+    /// How long leases last; as each task says when absent.
+    pub lease_ms: Option<u64>,
+}
+
+/// What a client does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// When, after the start.
+    pub at_ms: u64,
+    /// Which client.
+    pub client: u8,
+    /// What.
+    pub act: Act,
+}
+
+/// The number of a task in a plan.
+pub type TaskNumber = u32;
+
+/// What a client can do. What names a task that has no id yet is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Act {
+    /// Submits tasks, together when there are several.
+    Submit(Vec<TaskPlan>),
+    /// Submits a workflow.
+    Workflow {
+        /// The idempotency key, by number.
+        key: Option<u8>,
+        /// Its tasks.
+        tasks: Vec<TaskPlan>,
+    },
+    /// Submits again what was submitted in the step before at that position, unchanged.
+    Again(usize),
+    /// Cancels a task.
+    Cancel(TaskNumber),
+    /// Redrives a task.
+    Redrive(TaskNumber),
+    /// Purges a task.
+    Purge(TaskNumber),
+    /// Looks at a task.
+    Get(TaskNumber),
+    /// Waits for a task's end, for a while.
+    Wait(TaskNumber),
+    /// Lists tasks.
+    List,
+    /// Pauses a queue.
+    Pause(u8),
+    /// Resumes a queue.
+    Resume(u8),
+    /// Gives a queue a concurrency limit, or lifts it.
+    Limit(u8, Option<u32>),
+}
+
+/// A task of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TaskPlan {
+    /// Its number.
+    pub number: TaskNumber,
+    /// Its queue, by number.
+    pub queue: u8,
+    /// Its partition, modulo the number of partitions, unless a key chooses one.
+    pub partition: u16,
+    /// Its priority.
+    pub priority: Option<u8>,
+    /// Its delay.
+    pub delay_ms: u64,
+    /// Its retries.
+    pub max_retries: u32,
+    /// Its first backoff.
+    pub backoff_ms: u64,
+    /// How long its leases last.
+    pub lease_ms: u64,
+    /// How long an attempt may take.
+    pub timeout_ms: Option<u64>,
+    /// It is given up when nobody started it within this time.
+    pub expires_in_ms: Option<u64>,
+    /// How long it is kept after its end; as its queue says when absent.
+    pub retention_ms: Option<u64>,
+    /// What it waits for.
+    pub dependencies: Vec<(TaskNumber, DependencyOn)>,
+    /// What becomes of it when a dependency cannot be satisfied: 0 is cancelled, 1 dies, 2 goes on.
+    pub if_unsatisfied: u8,
+    /// Its idempotency key, by number.
+    pub key: Option<u8>,
+    /// How long the key names it; while it lives when absent.
+    pub window_ms: Option<u64>,
+    /// How much `cpu` it needs.
+    pub cpu: u64,
+    /// How its attempts go, one after the other; those beyond succeed at once.
+    pub script: Vec<Attempt>,
+}
+
+/// How an attempt goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Attempt {
+    /// It takes so many milliseconds and succeeds.
+    Succeed(u64),
+    /// It takes so many milliseconds and fails.
+    Fail(u64),
+    /// It fails for good.
+    Final(u64),
+    /// It panics.
+    Panic(u64),
+    /// It is snoozed for so long.
+    Snooze(u64),
+    /// It never ends by itself.
+    Hang,
+    /// It kills its worker.
+    Poison(u64),
+    /// It succeeds after so many milliseconds with that many follow-up tasks.
+    FollowUps(u64, u8),
+    /// It reports progress after so many milliseconds, and succeeds after so many more.
+    Progress(u64, u64),
+}
+
+impl Plan {
+    /// The plan of a seed.
+    pub fn of_seed(world: WorldKind, seed: u64) -> Self {
+        draw::plan(world, seed)
+    }
+
+    /// How often a fault happens; 0: never.
+    pub fn rate(&self, kind: FaultKind) -> u64 {
+        self.faults.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// Whether every clock stays within `max_clock_skew` of every other.
+    pub fn clocks_within_bound(&self) -> bool {
+        self.rate(FaultKind::ClockBeyond) == 0
+    }
+
+    /// The name of a queue.
+    pub fn queue(number: u8) -> String {
+        format!("queue-{number}")
+    }
+
+    /// Every task that the plan submits.
+    pub fn tasks(&self) -> impl Iterator<Item = &TaskPlan> {
+        self.steps.iter().flat_map(|step| match &step.act {
+            Act::Submit(tasks) | Act::Workflow { tasks, .. } => tasks.as_slice(),
+            _ => &[],
+        })
+    }
+}
