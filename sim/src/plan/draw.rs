@@ -37,7 +37,7 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         chaos_ms: CHAOS_MS,
         drain_ms: DRAIN_MS,
         broken: random.within(0..nodes / 2 + 1) as u8,
-        latency_us: *random.one_of(&[(100, 300), (200, 2_000), (1_000, 20_000)]),
+        latency_us: *random.one_of(&[(1_000, 1_500), (1_000, 4_000), (1_000, 30_000)]),
         steps: tasks::steps(&Random::new(seed, 2), queues, clients, CHAOS_MS),
         faults,
     }
