@@ -20,6 +20,7 @@ mod index;
 pub mod limits;
 mod model;
 mod names;
+pub mod planted;
 pub mod policy;
 mod records;
 mod rejection;

@@ -12,9 +12,10 @@ use russet_core::{IfUnsatisfied, PartitionId, TaskId, Timestamp};
 use russet_engine::Entropy;
 use tokio::time::sleep;
 
-use super::time::{EPOCH_MS, now};
+use super::time::now;
 use super::worker::Script;
 use crate::plan::{Act, Plan, Random, Step, TaskNumber, TaskPlan};
+use crate::world_time::EPOCH_MS;
 
 /// How often a client sends again what was not answered.
 const TRIES: u32 = 8;

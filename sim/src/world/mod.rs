@@ -24,7 +24,6 @@ use madsim::runtime::Runtime;
 use tokio::time::sleep;
 
 pub use node::AGING;
-pub use time::EPOCH_MS;
 pub use worker::PLANNED_PANIC;
 
 use crate::history::{Actor, At, Entry, What};

@@ -10,9 +10,7 @@ use russet_engine::Clock;
 
 use crate::history::At;
 use crate::plan::ClockPlan;
-
-/// What a right clock shows when the world begins.
-pub const EPOCH_MS: u64 = 1_800_000_000_000;
+use crate::world_time::EPOCH_MS;
 
 /// The true time.
 pub fn now() -> At {

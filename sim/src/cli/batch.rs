@@ -1,0 +1,91 @@
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::children::{Job, cores, run_all};
+use super::report::{Sum, failure};
+use super::{CliError, Seeds, WorldKind};
+use crate::marks::Mark;
+
+/// From so many seeds on, a batch must reach every mark.
+const ALL_MARKS_FROM: u64 = 150;
+/// Failures that are shown in full.
+const SHOWN: u64 = 10;
+
+/// Runs many seeds, and checks every promise in each.
+#[derive(Args)]
+pub(super) struct Batch {
+    /// Which seeds, as 0..500.
+    #[arg(long, default_value = "0..100")]
+    seeds: Seeds,
+    /// The world; both, one after the other, when absent.
+    #[arg(long, value_enum)]
+    world: Option<WorldKind>,
+    /// How many run side by side; as many as there are cores when absent.
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Stops at the first failure.
+    #[arg(long)]
+    fail_fast: bool,
+}
+
+impl Batch {
+    pub fn run(self) -> Result<bool, CliError> {
+        let worlds = match self.world {
+            Some(world) => vec![world],
+            None => vec![WorldKind::Memory, WorldKind::Embedded],
+        };
+        let mut kept = true;
+        for world in worlds {
+            kept &= self.run_in(world)?;
+        }
+        Ok(kept)
+    }
+
+    fn run_in(&self, world: WorldKind) -> Result<bool, CliError> {
+        let jobs: Vec<_> = self
+            .seeds
+            .0
+            .clone()
+            .map(|seed| Job::Seed(world, seed))
+            .collect();
+        let progress = ProgressBar::new(jobs.len() as u64);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {eta} left {msg}");
+        progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let (mut sum, begun) = (Sum::default(), Instant::now());
+        run_all(
+            &jobs,
+            self.jobs.unwrap_or_else(cores),
+            None,
+            |job, verdict| {
+                sum.add(&verdict);
+                progress.inc(1);
+                if verdict.broken.is_empty() {
+                    return true;
+                }
+                progress.set_message(format!("{} failed", sum.failed));
+                if sum.failed <= SHOWN {
+                    progress.suspend(|| print!("{}", failure(job, &verdict.broken)));
+                }
+                !self.fail_fast
+            },
+        )?;
+        progress.finish_and_clear();
+        println!("world {}: {}", world.as_str(), sum.text(begun.elapsed()));
+        let missed = sum.missed(&expected(world));
+        let vacuous = sum.runs >= ALL_MARKS_FROM && !missed.is_empty();
+        if vacuous {
+            println!("FAILED  no run reached {missed:?}: what they stand for was not tested");
+        }
+        Ok(sum.failed == 0 && !vacuous)
+    }
+}
+
+/// The marks that a world can reach.
+fn expected(world: WorldKind) -> BTreeSet<Mark> {
+    let all = Mark::ALL.into_iter();
+    all.filter(|mark| *mark != Mark::PowerFailed || world == WorldKind::Embedded)
+        .collect()
+}
