@@ -1,5 +1,6 @@
 //! What a decision is made from, and what it is.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -69,6 +70,10 @@ pub enum Undecided {
     Missing(Vec<RecordKey>),
     /// The command is refused.
     Rejected(Rejection),
+    /// The records contradict one another. Either they were loaded one after the other and
+    /// changed meanwhile, or an invariant is broken: load them again, and go on only when one
+    /// of them is another than before.
+    Contradiction(String),
 }
 
 impl From<Rejection> for Undecided {

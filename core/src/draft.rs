@@ -2,6 +2,7 @@
 
 mod writes;
 
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -208,6 +209,11 @@ impl<'a> Draft<'a> {
             reason,
         });
     }
+}
+
+/// Records that contradict one another.
+pub(crate) fn contradiction<T>(why: String) -> Step<T> {
+    Err(Undecided::Contradiction(why))
 }
 
 /// A record of another kind under a key is a broken store: going on would spread the damage.

@@ -3,9 +3,10 @@
 mod edges;
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 
-use crate::draft::{Draft, Step};
+use crate::draft::{Draft, Step, contradiction};
 use crate::policy;
 use crate::{
     ErrorKind, EventKind, Idempotency, LeaseEnd, LeaseId, Rejection, Reply, Status, Task,
@@ -114,17 +115,16 @@ pub(crate) fn end_lease(draft: &mut Draft<'_>, task: &mut Task, end: LeaseEnd) -
         return Ok(());
     }
     let Some(mut queue) = draft.queue(&task.queue)?.cloned() else {
-        panic!(
-            "broken invariant: a lease of {} holds a slot of a queue without a record",
+        let why = format!(
+            "a lease of {} holds a slot of a queue without a record",
             task.id
-        )
+        );
+        return contradiction(why);
     };
-    assert!(
-        queue.running > 0,
-        "broken invariant: a slot of {} is given back twice",
-        task.queue
-    );
-    queue.running -= 1;
+    let Some(running) = queue.running.checked_sub(1) else {
+        return contradiction(format!("a slot of {} is given back twice", task.queue));
+    };
+    queue.running = running;
     draft.put_queue(queue);
     Ok(())
 }
@@ -237,7 +237,7 @@ fn count_end(draft: &mut Draft<'_>, task: &mut Task, status: Status) -> Step<()>
         return Ok(());
     };
     let Some(mut workflow) = draft.workflow(id)? else {
-        panic!("broken invariant: task {} outlives its workflow", task.id)
+        return contradiction(format!("task {} outlives its workflow", task.id));
     };
     if let Some(count) = workflow.ended_mut(status) {
         *count += 1;

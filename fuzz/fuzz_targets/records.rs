@@ -132,6 +132,7 @@ fn carry_out(view: &mut View, command: &Command) {
                 view.records.extend(keys.into_iter().map(|key| (key, None)));
             }
             Err(Undecided::Rejected(rejection)) => panic!("{rejection}"),
+            Err(Undecided::Contradiction(why)) => panic!("{why}"),
         }
     }
 }

@@ -139,11 +139,6 @@ impl Seen {
     }
 
     fn stored(&mut self, at_ms: u64, stored: &Stored) {
-        let chunk = |changed: &Changed| matches!(changed.key, RecordKey::Dependents(..));
-        let told = |c: &&Changed| chunk(c) && c.after.is_none();
-        if stored.changes.iter().filter(told).count() > 0 {
-            self.mark(Mark::ToldInChunks);
-        }
         for Changed { key, before, after } in &stored.changes {
             match (key, before, after) {
                 (RecordKey::Leader, Some(Record::Leader(old)), Some(Record::Leader(new)))
@@ -184,6 +179,9 @@ impl Seen {
                 .is_some_and(|new| new.worker != lease.worker)
         {
             self.mark(Mark::LeaseTakenOver);
+        }
+        if now.dependents.settled_chunks > 1 {
+            self.mark(Mark::ToldInChunks);
         }
         if now.sends > before.sends && before.sends > 0 {
             self.mark(Mark::SentAgain);

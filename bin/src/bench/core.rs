@@ -66,6 +66,7 @@ fn life(view: &mut View, task: NewTask, now: Timestamp) -> Measured<()> {
         match decide(view, &command, now) {
             Ok(decision) => view.apply(&decision.writes),
             Err(Undecided::Rejected(rejection)) => return Err(rejection.into()),
+            Err(Undecided::Contradiction(why)) => return Err(why.into()),
             Err(Undecided::Missing(keys)) => return Err(format!("missing {keys:?}").into()),
         }
     }

@@ -64,6 +64,8 @@ impl<'a> Batch<'a> {
                 }
                 Err(Undecided::Missing(keys)) => self.load(keys).await?,
                 Err(Undecided::Rejected(rejection)) => return Err(rejection.into()),
+                // `run` has its store for itself: nothing changes while it loads.
+                Err(Undecided::Contradiction(why)) => panic!("broken invariant: {why}"),
             }
         }
     }

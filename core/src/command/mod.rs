@@ -124,10 +124,11 @@ impl Command {
 /// # Errors
 /// [`Undecided::Missing`] names records to load before asking again; every record that a
 /// decision writes was read, so a store can check that none has changed since.
-/// [`Undecided::Rejected`] says why the command is refused.
+/// [`Undecided::Rejected`] says why the command is refused. [`Undecided::Contradiction`] is
+/// never bad input: records that were loaded one after the other, or a broken invariant.
 ///
 /// # Panics
-/// When stored records contradict one another: a broken invariant, never bad input.
+/// When a record is of another kind than its key: a broken store.
 pub fn decide(view: &View, command: &Command, now: Timestamp) -> Result<Decision, Undecided> {
     let mut draft = Draft::new(view, now);
     let reply = match command {

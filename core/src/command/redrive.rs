@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::submit::{add_dependent, keep_dependents, take_back};
-use crate::draft::{Draft, Step};
+use crate::draft::{Draft, Step, contradiction};
 use crate::rules::{beside, dependencies, dependents, now_reply, place, watch};
 use crate::{
     Dependency, EventKind, IfUnsatisfied, Millis, Named, RecordKey, Rejection, Reply, Status, Task,
@@ -139,12 +139,15 @@ impl Redrive {
         fill_chunks(draft, task);
         if let Some(id) = task.workflow {
             let Some(mut workflow) = draft.workflow(id)? else {
-                panic!("broken invariant: task {} outlives its workflow", task.id)
+                return contradiction(format!("task {} outlives its workflow", task.id));
             };
             if let Some(known) = &workflow.idempotency {
                 take_back(draft, known, Named::Workflow(id))?;
             }
-            workflow.dead -= 1;
+            let Some(dead) = workflow.dead.checked_sub(1) else {
+                return contradiction(format!("workflow {id} counts too few dead tasks"));
+            };
+            workflow.dead = dead;
             workflow.completed_at = None;
             draft.put_workflow(workflow);
         }

@@ -1,9 +1,10 @@
 //! What the end of a task means to those that wait for it.
 
+use alloc::format;
 use alloc::vec::Vec;
 
 use super::{end, place, record_error};
-use crate::draft::{Draft, Step, wrong_record};
+use crate::draft::{Draft, Step, contradiction, wrong_record};
 use crate::{Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task};
 
 /// Lets `child` wait for a parent in another partition, which is asked to tell of its end.
@@ -108,12 +109,10 @@ pub(crate) fn parent_ended(
         return Ok(());
     };
     let mut child = Task::clone(child);
-    assert!(
-        child.dependencies.pending > 0,
-        "broken invariant: a dependency of {} ended twice",
-        child.id
-    );
-    child.dependencies.pending -= 1;
+    let Some(pending) = child.dependencies.pending.checked_sub(1) else {
+        return contradiction(format!("a dependency of {} ended twice", child.id));
+    };
+    child.dependencies.pending = pending;
     if child.status == Status::Blocked {
         if status.is_some_and(|s| edge.on.is_satisfied_by(s)) {
             place(draft, &mut child)?;

@@ -38,6 +38,7 @@ impl Partition {
             match decide(&view, command, now) {
                 Ok(decision) => return (view, Ok(decision)),
                 Err(Undecided::Rejected(rejection)) => return (view, Err(rejection)),
+                Err(Undecided::Contradiction(why)) => panic!("broken invariant: {why}"),
                 Err(Undecided::Missing(keys)) => {
                     let news = keys.iter().all(|key| !view.records.contains_key(key));
                     assert!(news && !keys.is_empty(), "asks for what it has: {keys:?}");

@@ -18,6 +18,8 @@ pub(super) struct Batch {
     loaded: FxHashMap<RecordKey, Option<Versioned>>,
     pub decided: Vec<(Job, Decision)>,
     pub rejected: Vec<(Job, Rejection)>,
+    /// Why a command could not be decided: records contradict one another.
+    pub contradiction: Option<String>,
 }
 
 /// Commands that stand or fall together.
@@ -34,6 +36,7 @@ impl Batch {
             loaded: FxHashMap::default(),
             decided: Vec::new(),
             rejected: Vec::new(),
+            contradiction: None,
         }
     }
 
@@ -78,9 +81,19 @@ impl Batch {
                     missing.extend(keys);
                     later.push(job);
                 }
+                Err(Undecided::Contradiction(why)) => self.contradiction = Some(why),
             }
         }
         (later, missing)
+    }
+
+    /// Everything that is loaded, with the versions that it had.
+    pub fn versions(&self) -> (Vec<RecordKey>, Vec<Option<Version>>) {
+        let version = |known: &Option<Versioned>| known.as_ref().map(|known| known.version);
+        let loaded = self.loaded.iter();
+        loaded
+            .map(|(key, known)| (key.clone(), version(known)))
+            .unzip()
     }
 
     /// Cuts the decisions into transactions: a decision stands with those whose writes it

@@ -143,6 +143,7 @@ impl<'a> Work<'a> {
     /// Loads, decides and commits once; what conflicts is left without an answer.
     async fn attempt(&mut self, open: &[Job]) -> Result<(), StoreError> {
         let batch = self.decide(open).await?;
+        self.stand_or_fall(&batch).await?;
         let (groups, complete) = self.fit(&batch, batch.groups(self.node.entropy.as_ref()));
         let changes = groups.iter().flat_map(|group| &group.transaction.changes);
         let next_timer = changes
@@ -163,7 +164,8 @@ impl<'a> Work<'a> {
             conflicts = conflicts(),
             "committed"
         );
-        let settled = complete && outcomes.iter().all(|o| *o == Outcome::Committed);
+        let decided = complete && batch.contradiction.is_none();
+        let settled = decided && outcomes.iter().all(|o| *o == Outcome::Committed);
         for (members, outcome) in members.into_iter().zip(outcomes) {
             if outcome == Outcome::Committed {
                 done.extend(members);
@@ -203,6 +205,26 @@ impl<'a> Work<'a> {
             (jobs, missing) = batch.decide(jobs, &self.commands, now, recorder);
         }
         Ok(batch)
+    }
+
+    /// Records that contradict one another were loaded one after the other, and changed
+    /// meanwhile: then they are other records now, and the command is decided again.
+    ///
+    /// # Panics
+    /// When all of them are as they were: an invariant is broken.
+    async fn stand_or_fall(&self, batch: &Batch) -> Result<(), StoreError> {
+        let Some(why) = &batch.contradiction else {
+            return Ok(());
+        };
+        let (keys, versions) = batch.versions();
+        let now = self.node.backend.store.get(self.partition, &keys).await?;
+        let same = now
+            .iter()
+            .map(|known| known.as_ref().map(|known| known.version))
+            .eq(versions);
+        assert!(!same, "broken invariant: {why}");
+        tracing::debug!(why, "records changed while they were loaded");
+        Ok(())
     }
 
     /// Cuts groups to what the store can commit at once: of one that is too large only the

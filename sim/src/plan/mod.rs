@@ -130,6 +130,8 @@ pub enum Act {
     Cancel(TaskNumber),
     /// Redrives a task.
     Redrive(TaskNumber),
+    /// Redrives everything that is dead in a queue.
+    RedriveAll(u8),
     /// Purges a task.
     Purge(TaskNumber),
     /// Looks at a task.

@@ -111,7 +111,8 @@ impl Draw<'_> {
                 }
             }
             5..7 => Act::Cancel(any),
-            7..9 => Act::Redrive(any),
+            7 => Act::Redrive(any),
+            8 => Act::RedriveAll(queue),
             9 => Act::Purge(any),
             10 => Act::Get(any),
             11 => Act::Wait(any),
@@ -141,7 +142,7 @@ impl Draw<'_> {
     /// One task, many that wait for it, and one that waits for them.
     fn wide(&mut self) -> Act {
         let first = self.plain();
-        let count = self.random.within(10..60);
+        let count = *self.random.one_of(&[9, 40, 40, 150, 300]);
         let mut tasks = vec![first];
         for _ in 0..count {
             let mut middle = self.plain();

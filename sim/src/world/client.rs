@@ -89,6 +89,9 @@ impl Caller {
                     client.redrive(id).await?;
                 }
             }
+            Act::RedriveAll(queue) => {
+                client.redrive_all(Some(&Plan::queue(*queue))).await?;
+            }
             Act::Purge(number) => {
                 if let Some(id) = id(number) {
                     client.purge(id).await?;

@@ -131,6 +131,7 @@ async fn route(api: &Api, partitions: u16, request: &Request<Bytes>) -> Result<V
             };
             body(api.wait(wire::id("id", id)?, request).await)
         }
+        (true, ["tasks", "redrive"]) => body(api.redrive_each(read(request)?).await),
         (true, ["tasks", id, "cancel"]) => {
             body(api.cancel(wire::id("id", id)?, read(request)?).await)
         }

@@ -29,6 +29,7 @@ pub fn asks(request: &Request<Bytes>) -> Arc<[Ask]> {
     match parts.as_slice() {
         ["tasks"] if !get => each(body, |task: SubmitTask| Ask::Submit(Box::new(task))),
         ["workflows"] => one(body, |workflow| Ask::SubmitWorkflow(Box::new(workflow))),
+        ["tasks", "redrive"] => [Ask::Look].into(),
         ["tasks", task] | ["tasks", task, "wait"] => [Ask::Get(id(task))].into(),
         ["tasks", task, "cancel"] => [Ask::Cancel(id(task))].into(),
         ["tasks", task, "redrive"] => one(body, |redrive: RedriveTask| Ask::Redrive {
