@@ -119,6 +119,11 @@ pub enum Reply {
         /// Follow-up tasks that were committed with a completion.
         follow_ups: Vec<TaskId>,
     },
+    /// Answers `RedriveWorkflow`.
+    Redriven {
+        /// Where each task is now, or why it stays as it is, in the order of the command.
+        tasks: Vec<Result<Status, Rejection>>,
+    },
     /// Answers `Fire` when the timer was due.
     Fired {
         /// When it fires next.

@@ -23,6 +23,8 @@ pub(crate) struct Draft<'a> {
     pub now: Timestamp,
     reads: RefCell<Vec<RecordKey>>,
     writes: Writes,
+    /// What was written over since the start of an attempt, newest last.
+    undo: Option<Vec<(RecordKey, Option<Option<Record>>)>>,
     sends: Vec<TaskId>,
     messages: Vec<Message>,
     events: Vec<Event>,
@@ -35,6 +37,7 @@ impl<'a> Draft<'a> {
             now,
             reads: RefCell::default(),
             writes: Writes::default(),
+            undo: None,
             sends: Vec::new(),
             messages: Vec::new(),
             events: Vec::new(),
@@ -92,11 +95,43 @@ impl<'a> Draft<'a> {
     }
 
     pub fn put(&mut self, key: RecordKey, record: Record) {
-        self.writes.insert(key, Some(record));
+        self.write(key, Some(record));
     }
 
     pub fn remove(&mut self, key: RecordKey) {
-        self.writes.insert(key, None);
+        self.write(key, None);
+    }
+
+    fn write(&mut self, key: RecordKey, record: Option<Record>) {
+        if let Some(undo) = &mut self.undo {
+            undo.push((key.clone(), self.writes.get(&key).cloned()));
+        }
+        self.writes.insert(key, record);
+    }
+
+    /// Takes a step of a larger decision. When it is refused nothing of it stays, and the
+    /// decision goes on.
+    pub fn attempt<T>(
+        &mut self,
+        step: impl FnOnce(&mut Self) -> Step<T>,
+    ) -> Step<Result<T, Rejection>> {
+        let (sends, messages, events) = (self.sends.len(), self.messages.len(), self.events.len());
+        self.undo = Some(Vec::new());
+        let result = step(self);
+        let undo = self.undo.take().unwrap_or_default();
+        match result {
+            Ok(done) => Ok(Ok(done)),
+            Err(Undecided::Rejected(rejection)) => {
+                for (key, before) in undo.into_iter().rev() {
+                    self.writes.restore(key, before);
+                }
+                self.sends.truncate(sends);
+                self.messages.truncate(messages);
+                self.events.truncate(events);
+                Ok(Err(rejection))
+            }
+            Err(missing) => Err(missing),
+        }
     }
 
     pub fn find_task(&self, id: TaskId) -> Step<Option<&Arc<Task>>> {

@@ -51,7 +51,7 @@ pub enum EventKind {
     CancelRequested,
     /// It was cancelled.
     Cancelled,
-    /// It starts a new life after a dead letter.
+    /// It starts a new life after its end.
     Redriven,
     /// It is no longer kept.
     Purged,

@@ -32,8 +32,62 @@ macro_rules! bugs {
 }
 
 bugs! {
-    /// A completion is accepted from whoever names the task, with any lease.
+    /// A completion or heartbeat is accepted from any lease of a running task.
     AnyLeaseCompletes = "any-lease-completes",
+    /// One retry more than `max_retries` is made.
+    OneRetryTooMany = "one-retry-too-many",
+    /// A failed task is ready again at once.
+    NoBackoff = "no-backoff",
+    /// A redrive lets the fencing token start again.
+    TokenStartsAgain = "token-starts-again",
+    /// A lease after an expired one gets the same fencing token.
+    TokenStands = "token-stands",
+    /// A heartbeat is accepted after its lease has expired.
+    ExpiredLeaseExtended = "expired-lease-extended",
+    /// A delayed task that has no `expires_at` has no timer.
+    WakeUpLost = "wake-up-lost",
+    /// An expired lease gives back two slots of a concurrency limit.
+    SlotReturnedTwice = "slot-returned-twice",
+    /// One task more runs than a concurrency limit allows.
+    LimitOffByOne = "limit-off-by-one",
+    /// An idempotency key names nothing once its window is half over.
+    KeyFreedEarly = "key-freed-early",
+    /// A final failure is tried again.
+    FinalIsRetried = "final-is-retried",
+    /// A lease is expired without regard to the skew of clocks.
+    SkewIgnored = "skew-ignored",
+    /// Only the first chunk of dependents is told that a task has ended.
+    FirstChunkOnly = "first-chunk-only",
+    /// Any end of a parent satisfies a dependency.
+    AnyEndSatisfies = "any-end-satisfies",
+    /// A parent is purged although a child is live.
+    ParentPurged = "parent-purged",
+    /// Priority beats any wait.
+    PriorityStarves = "priority-starves",
+    /// A task that dies is reported dead twice.
+    BuriedTwice = "buried-twice",
+    /// A commit without a reply is taken for done.
+    LostReplyIsSuccess = "lost-reply-is-success",
+    /// A commit that conflicted is taken for done.
+    ConflictIsSuccess = "conflict-is-success",
+    /// A queue message that could not be sent is noted as sent.
+    SentBeforeSending = "sent-before-sending",
+    /// A message to another partition is acknowledged before it was delivered.
+    ForgottenMessage = "forgotten-message",
+    /// What the store refuses is asked again without a pause.
+    NoPause = "no-pause",
+    /// A store compares whether a record is there, not its version.
+    PresenceCompared = "presence-compared",
+    /// A transaction that conflicts leaves its first change.
+    TornTransaction = "torn-transaction",
+    /// A timer that moves leaves its old entry in the index.
+    TimerKeepsOldPlace = "timer-keeps-old-place",
+    /// A purged task is still counted.
+    CounterDrifts = "counter-drifts",
+    /// A commit to the disk is acknowledged before it is synced.
+    NotSynced = "not-synced",
+    /// A delivery that is not settled never comes back.
+    DeliveryForgotten = "delivery-forgotten",
 }
 
 #[cfg(madsim)]

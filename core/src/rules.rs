@@ -7,11 +7,11 @@ use alloc::format;
 use alloc::string::String;
 
 use crate::draft::{Draft, Step, contradiction};
-use crate::policy;
 use crate::{
-    ErrorKind, EventKind, Idempotency, LeaseEnd, LeaseId, Rejection, Reply, Status, Task,
+    ErrorKind, EventKind, Idempotency, Lease, LeaseEnd, LeaseId, Rejection, Reply, Status, Task,
     TaskError, Timestamp, View, Window,
 };
+use crate::{planted, policy};
 
 pub(crate) use edges::{
     beside, dependencies, dependents, need_for_end, parent_ended, settle, unsatisfied, watch,
@@ -25,6 +25,7 @@ pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
     };
     match task.status {
         Status::Blocked => expiry(task),
+        Status::Scheduled if planted!(WakeUpLost) && task.retry_count == 0 => expiry(task),
         Status::Scheduled => earliest(task.scheduled_at, expiry(task)),
         Status::Queued => {
             let watchdog = view
@@ -34,7 +35,11 @@ pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
         }
         Status::Running => task.lease.as_ref().map(|lease| {
             let ends = lease.deadline.unwrap_or(Timestamp::MAX);
-            lease.expires_at.min(ends) + view.max_clock_skew
+            let skew = match planted!(SkewIgnored) {
+                true => crate::Millis::ZERO,
+                false => view.max_clock_skew,
+            };
+            lease.expires_at.min(ends) + skew
         }),
         Status::Succeeded | Status::Dead | Status::Cancelled => {
             if task.dependents.are_settled() {
@@ -83,7 +88,8 @@ pub(crate) fn enqueue(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
 
 /// Refuses a lease that is not the task's current one.
 pub(crate) fn check_held(task: &Task, lease: LeaseId) -> Result<(), Rejection> {
-    if task.status == Status::Running && task.lease.as_ref().is_some_and(|l| l.id == lease) {
+    let held = |l: &Lease| l.id == lease || planted!(AnyLeaseCompletes);
+    if task.status == Status::Running && task.lease.as_deref().is_some_and(held) {
         return Ok(());
     }
     Err(stale(task))
@@ -124,7 +130,8 @@ pub(crate) fn end_lease(draft: &mut Draft<'_>, task: &mut Task, end: LeaseEnd) -
     let Some(running) = queue.running.checked_sub(1) else {
         return contradiction(format!("a slot of {} is given back twice", task.queue));
     };
-    queue.running = running;
+    let twice = planted!(SlotReturnedTwice) && end == LeaseEnd::Expired;
+    queue.running = running.saturating_sub(u32::from(twice));
     draft.put_queue(queue);
     Ok(())
 }
@@ -160,14 +167,16 @@ pub(crate) fn fail(draft: &mut Draft<'_>, task: &mut Task, failure: Failure) -> 
     if task.cancel_requested {
         return finish(draft, task, Status::Cancelled, Some(ErrorKind::Cancelled));
     }
-    if kind == ErrorKind::Final || task.retry_count >= task.retry.max_retries {
+    let is_final = kind == ErrorKind::Final && !planted!(FinalIsRetried);
+    let retries = task.retry.max_retries + u32::from(planted!(OneRetryTooMany));
+    if is_final || task.retry_count >= retries {
         return finish(draft, task, Status::Dead, Some(kind));
     }
     let backoff = failure
         .retry_after
         .unwrap_or_else(|| policy::backoff(&task.retry, task.retry_count, failure.random));
     task.retry_count += 1;
-    task.scheduled_at = Some(now + backoff);
+    task.scheduled_at = Some(now + backoff).filter(|_| !planted!(NoBackoff));
     draft.event(task, EventKind::Retried, Some(kind));
     place(draft, task)
 }
@@ -202,8 +211,9 @@ fn end(
 ) -> Step<()> {
     let now = draft.now_for(task);
     let config = draft.queue_config(&task.queue)?;
-    let keep = match status {
-        Status::Dead => config.keep_dead,
+    // What died with a parent is kept as long as the parent: to be redriven with it.
+    let keep = match (status, reason) {
+        (Status::Dead, _) | (_, Some(ErrorKind::DependencyUnsatisfied)) => config.keep_dead,
         _ => config.keep_finished,
     };
     let kept = now + task.retention.unwrap_or(keep);
@@ -219,6 +229,9 @@ fn end(
         Status::Cancelled => EventKind::Cancelled,
         _ => EventKind::Succeeded,
     };
+    if planted!(BuriedTwice) && status == Status::Dead {
+        draft.event(task, kind, reason);
+    }
     draft.event(task, kind, reason);
     Ok(())
 }

@@ -67,6 +67,8 @@ pub const LEADER_TERM: Millis = Millis::from_secs(15);
 pub const EVENT_BATCHES: usize = 256;
 /// Most tasks on one page of a listing.
 pub const PAGE_TASKS: usize = 1_000;
+/// Most tasks of a workflow that are redriven in one transaction.
+pub const REDRIVE_TASKS: usize = 100;
 /// Most bytes of what its tasks carry on one page of a listing, unless one task is larger.
 pub const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// So many tasks of a page are loaded at once, before it is seen whether more fit.

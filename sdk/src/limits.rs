@@ -18,6 +18,10 @@ pub const LEASE_WAIT_MS: u64 = russet_engine::limits::LEASE_WAIT.as_millis() as 
 pub const TASK_WAIT_MS: u64 = 60_000;
 /// Longest text that names a request to redrive, in bytes.
 pub const REQUEST_ID_BYTES: usize = 256;
+/// Most tasks that the answer to a redrive of a workflow names as not redriven.
+pub const REFUSALS: usize = 100;
+/// How long a redrive of a workflow may take beyond [`CALL_TIMEOUT`].
+pub const REDRIVE_WAIT: Duration = Duration::from_secs(50);
 /// Most names that an error suggests in place of an unknown one.
 pub const SUGGESTIONS: usize = 3;
 /// Most changed characters between a name and one that an error suggests.
@@ -80,5 +84,7 @@ pub const DRAIN: Duration = Duration::from_secs(25);
 pub const REPORT_GRACE: Duration = Duration::from_secs(4);
 /// How long a handler may go on after its task was cancelled.
 pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
+/// Most types without a handler of which a worker warns.
+pub const STRANGERS: usize = 1_000;
 /// When a task of a type that the worker has no handler for is offered again.
 pub const UNKNOWN_TYPE_DELAY: Duration = Duration::from_secs(5);

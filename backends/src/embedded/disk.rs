@@ -130,7 +130,10 @@ impl Disk {
         }
         let mut committing = false;
         let result = self.with(|database| {
-            let transaction = database.begin_write()?;
+            let mut transaction = database.begin_write()?;
+            if russet_core::planted!(NotSynced) {
+                transaction.set_durability(redb::Durability::None).ok();
+            }
             let changed = write(&mut transaction.open_table(RECORDS)?)?;
             if !changed {
                 return Ok(transaction.abort()?);

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 
 use russet_core::{
     Entries, QueueName, Ready, Record, RecordKey, Status, TaskId, TimerKey, Timestamp, entries,
+    planted,
 };
 use russet_engine::{Due, Listing};
 
@@ -74,7 +75,8 @@ impl Index {
         if before.timer == after.timer {
             return;
         }
-        if let Some(at) = before.timer {
+        let stays = planted!(TimerKeepsOldPlace) && after.timer.is_some();
+        if let Some(at) = before.timer.filter(|_| !stays) {
             self.timers.remove(timer, at);
         }
         if let Some(at) = after.timer {
@@ -86,7 +88,8 @@ impl Index {
         if before.listed == after.listed {
             return;
         }
-        if let Some(listed) = &before.listed {
+        let counted = planted!(CounterDrifts) && after.listed.is_none();
+        if let Some(listed) = before.listed.as_ref().filter(|_| !counted) {
             self.listings.remove(task, listed);
         }
         if let Some(listed) = &after.listed {

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use russet_core::{PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp};
+use russet_core::{PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp, planted};
 use russet_engine::{
     Clock, Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -64,12 +64,18 @@ impl Partition {
     fn commit(&mut self, transaction: Transaction, moves: &mut Vec<Moved>) -> Outcome {
         let expected = transaction.changes.iter().all(|change| {
             let before = change.before.as_ref().map(|known| known.version);
-            self.records.version(&change.key) == before
+            let known = self.records.version(&change.key);
+            match planted!(PresenceCompared) {
+                true => known.is_some() == before.is_some(),
+                false => known == before,
+            }
         });
-        if !expected {
+        let torn = planted!(TornTransaction) && !expected;
+        if !expected && !torn {
             return Outcome::Conflict;
         }
-        for change in transaction.changes {
+        let kept = if torn { 1 } else { transaction.changes.len() };
+        for change in transaction.changes.into_iter().take(kept) {
             let after = change.after.clone();
             let key = change.key.clone();
             let before = self.records.put(change.key, transaction.version, after);
@@ -77,6 +83,9 @@ impl Partition {
                 self.index
                     .replace(&key, before.as_ref(), change.after.as_ref()),
             );
+        }
+        if torn {
+            return Outcome::Conflict;
         }
         Outcome::Committed
     }

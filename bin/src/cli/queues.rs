@@ -59,10 +59,10 @@ pub struct Configure {
     /// How long a task waits to catch up with one that is one priority more urgent.
     #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION")]
     pub aging: Option<Duration>,
-    /// How long succeeded and cancelled tasks are kept.
+    /// How long succeeded tasks are kept, and those that somebody cancelled.
     #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION")]
     pub keep_finished: Option<Duration>,
-    /// How long dead tasks are kept.
+    /// How long dead tasks are kept, and those that a dependency ended.
     #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION")]
     pub keep_dead: Option<Duration>,
 }

@@ -114,7 +114,10 @@ impl Submit {
         }
         report::either(global, &submitted, |submitted| match submitted.existing {
             true => format!("{} had been submitted before\n", submitted.task),
-            false => format!("{} submitted\n", submitted.task),
+            false => match submitted.status.filter(|now| now.is_terminal()) {
+                Some(status) => format!("{} submitted, and already {status}\n", submitted.task),
+                None => format!("{} submitted\n", submitted.task),
+            },
         })?;
         Ok(ExitCode::SUCCESS)
     }

@@ -30,7 +30,7 @@ pub enum Tasks {
     Wait(Wait),
     /// Cancel tasks, or ask their workers to stop.
     Cancel(Cancel),
-    /// Give dead tasks a new life.
+    /// Give tasks that are dead, or that a dependency ended, a new life.
     Redrive(Redrive),
     /// Forget tasks that have ended, before their retention is over.
     Purge(Purge),
@@ -90,6 +90,9 @@ pub struct Redrive {
     /// With --all: only those of this queue.
     #[arg(long, requires = "all")]
     pub queue: Option<String>,
+    /// The named tasks are meant also when somebody cancelled them.
+    #[arg(long, conflicts_with = "all")]
+    pub cancelled: bool,
 }
 
 /// `russet tasks purge`
@@ -121,7 +124,10 @@ impl Tasks {
             }
             Self::Redrive(redrive) if redrive.all => redrive.all(&client, global).await,
             Self::Redrive(redrive) => {
-                let redrive_one = async |id| client.redrive(id).await;
+                let redrive_one = async |id| match redrive.cancelled {
+                    true => client.redrive_cancelled(id).await,
+                    false => client.redrive(id).await,
+                };
                 each(global, &redrive.ids, redrive_one, view::now).await
             }
             Self::Purge(purge) => {

@@ -48,7 +48,8 @@ pub struct Work {
     /// Run the command by `sh -c`, with variables, pipes and all.
     #[arg(long)]
     pub shell: bool,
-    /// Only tasks of this type; may be repeated. Others are left to other workers.
+    /// Only tasks of this type; may be repeated. Tasks of another type in its queues are taken
+    /// and given back for 5 s: let a queue hold only types that all its workers handle.
     #[arg(long = "type", value_name = "TYPE")]
     pub types: Vec<String>,
     /// Most tasks that run at once; as many as there are processors when absent.

@@ -1,6 +1,7 @@
 //! `russet workflows …`
 
 mod file;
+mod redrive;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -25,6 +26,11 @@ pub enum Workflows {
     Submit(Submit),
     /// Show a workflow and its tasks.
     Get(Get),
+    /// Let a workflow go on where it failed: what succeeded is kept.
+    ///
+    /// Its tasks that are dead, or were cancelled because of a dependency, get a new life, parents
+    /// before their children. When it is interrupted, the same command again goes on.
+    Redrive(redrive::Redrive),
 }
 
 /// `russet workflows submit`
@@ -53,6 +59,7 @@ impl Workflows {
         let client = global.client()?;
         match self {
             Self::Submit(submit) => submit.run(&client, global).await,
+            Self::Redrive(redrive) => redrive.run(&client, global).await,
             Self::Get(get) => {
                 let workflow = fetch(&client, get.id, get.limit.into()).await?;
                 report::either(global, &workflow, |workflow| {

@@ -1,9 +1,11 @@
 //! Why a task is not running: `GET /v1/tasks/{id}/explain`.
 
+mod ended;
+
 use axum::Json;
 use axum::extract::State;
 use russet::wire::Time;
-use russet_core::{Rejection, Resources, Status, Task, TaskId, Timestamp};
+use russet_core::{LeaseEnd, Rejection, Resources, Status, Task, TaskId, Timestamp};
 use russet_engine::{EngineError, WhoFits};
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +21,7 @@ pub struct Explanation {
     #[schema(value_type = String)]
     pub task: TaskId,
     /// Where it is in its life.
-    #[schema(value_type = String)]
+    #[schema(schema_with = russet::wire::status_schema)]
     pub status: Status,
     /// What holds it there; the first is the one to look at first.
     pub reasons: Vec<Reason>,
@@ -52,7 +54,9 @@ pub(super) async fn explain(
         Status::Scheduled => vec![scheduled(&task, app.now())],
         Status::Queued => queued(&app, &task).await?,
         Status::Running => running(&task, app.now()),
-        Status::Succeeded | Status::Dead | Status::Cancelled => vec![ended(&task, app.now())],
+        Status::Succeeded | Status::Dead | Status::Cancelled => {
+            vec![ended::ended(&app, &task).await?]
+        }
     };
     if matches!(task.status, Status::Blocked | Status::Scheduled) && !task.resources.is_empty() {
         // It cannot start yet, and could not start later either.
@@ -125,8 +129,15 @@ fn scheduled(task: &Task, now: Timestamp) -> Reason {
         .scheduled_at
         .map_or_else(|| "now".to_owned(), |at| seen(at, now));
     let (retries, most) = (task.retry_count, task.retry.max_retries);
-    match &task.last_error {
-        Some(error) if retries > 0 => {
+    let lease = task.lease.as_deref();
+    let released = lease.filter(|lease| lease.ended == Some(LeaseEnd::Released));
+    match (&task.last_error, released) {
+        (_, Some(lease)) => {
+            let worker = &lease.worker.0;
+            let detail = format!("worker {worker} gave it back, not to start again before {due}");
+            reason("not_due", detail)
+        }
+        (Some(error), None) if retries > 0 => {
             let message = &error.message;
             let detail = format!(
                 "it failed and is tried again {due}, retry {retries} of {most}; the error was:\n{message}"
@@ -240,23 +251,4 @@ fn running(task: &Task, now: Timestamp) -> Vec<Reason> {
         reasons.push(reason("cancel_requested", detail.to_owned()));
     }
     reasons
-}
-
-fn ended(task: &Task, now: Timestamp) -> Reason {
-    let at = past(task.completed_at, now);
-    let error = task.last_error.as_ref();
-    let error = error
-        .map(|error| format!(": {}", error.message.trim_end()))
-        .unwrap_or_default();
-    match task.status {
-        Status::Succeeded => reason("succeeded", format!("it succeeded {at}")),
-        Status::Dead => {
-            let id = task.id;
-            let detail = format!(
-                "it failed for good {at}{error}\n`russet tasks redrive {id}` gives it a new life"
-            );
-            reason("dead", detail)
-        }
-        _ => reason("cancelled", format!("it was cancelled {at}{error}")),
-    }
 }

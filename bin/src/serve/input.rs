@@ -26,6 +26,10 @@ pub(super) struct InputOrDefault<T>(pub T);
 /// The query of the address.
 pub(super) struct Filter<T>(pub T);
 
+/// The header `Idempotency-Key`, which says in place of the body which key names what is
+/// submitted.
+pub(super) struct KeyHeader(Option<String>);
+
 /// The one parameter in the path.
 pub(super) struct Named<T>(pub T);
 
@@ -67,6 +71,64 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Filter<T> {
                 let said = error.inner().to_string();
                 Problem::misfit(&error.path().to_string(), &said).into()
             })
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for KeyHeader {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let mut values = parts.headers.get_all(KeyHeader::NAME).iter();
+        let (Some(value), None) = (values.next(), values.next()) else {
+            let several = parts.headers.contains_key(KeyHeader::NAME);
+            return match several {
+                true => Err(KeyHeader::refused("stands there more than once")),
+                false => Ok(Self(None)),
+            };
+        };
+        let text = value.to_str();
+        let text = text.map_err(|_| KeyHeader::refused("is not plain ASCII text"))?;
+        // The value may be quoted, as the draft of the IETF has it.
+        let quoted = text
+            .strip_prefix('"')
+            .and_then(|text| text.strip_suffix('"'));
+        Ok(Self(Some(quoted.unwrap_or(text).to_owned())))
+    }
+}
+
+impl KeyHeader {
+    const NAME: &str = "idempotency-key";
+
+    /// Lets the header stand for the key of the body, which must not say another one.
+    pub fn fill(self, key: &mut Option<String>) -> Result<(), Refusal> {
+        let Some(header) = self.0 else {
+            return Ok(());
+        };
+        match key {
+            Some(own) if *own != header => Err(Self::refused(&format!(
+                "says {header:?}, and idempotency_key in the body {own:?}: send one of the two"
+            ))),
+            own => {
+                *own = Some(header);
+                Ok(())
+            }
+        }
+    }
+
+    /// Refuses the header beside a batch, whose tasks have keys of their own.
+    pub fn refuse_batch(self) -> Result<(), Refusal> {
+        let refused =
+            "names one task, and this is a batch: give each of its tasks an idempotency_key";
+        match self.0 {
+            Some(_) => Err(Self::refused(refused)),
+            None => Ok(()),
+        }
+    }
+
+    fn refused(why: &str) -> Refusal {
+        let mut problem = Problem::new("invalid", 422, format!("Idempotency-Key: {why}"));
+        problem.field = Some("Idempotency-Key".to_owned());
+        problem.into()
     }
 }
 

@@ -10,7 +10,7 @@ use russet::wire::{
 use russet_core::TaskId;
 
 use super::App;
-use super::input::{Filter, Input, InputOrDefault, Named};
+use super::input::{Filter, Input, InputOrDefault, KeyHeader, Named};
 use super::refusal::Refusal;
 
 type Reply<T> = Result<Json<T>, Refusal>;
@@ -22,14 +22,21 @@ type Submitted = OneOrResults<SubmittedView>;
 /// One task, or many that stand each by themselves: `{"tasks": [...]}`. Many are answered by
 /// one result for each, in their order.
 #[utoipa::path(post, path = "/v1/tasks", tag = "tasks", request_body = Submits,
+    params(("Idempotency-Key" = Option<String>, Header,
+        description = "A key that names the one task, in place of `idempotency_key`")),
     responses(
         (status = 200, description = "It had been submitted before, or a result for each of many",
             body = Submitted),
         (status = 201, description = "It was submitted", body = SubmittedView), Refusal))]
 pub(super) async fn submit(
     State(app): State<App>,
-    Input(request): Input<Submits>,
+    key: KeyHeader,
+    Input(mut request): Input<Submits>,
 ) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+    match &mut request {
+        OneOrMany::One(task) => key.fill(&mut task.idempotency_key)?,
+        OneOrMany::Many(_) => key.refuse_batch()?,
+    }
     let submitted = app.api.submit(request).await?;
     let status = match &submitted {
         OneOrResults::One(task) if !task.existing => StatusCode::CREATED,
@@ -86,7 +93,7 @@ pub(super) async fn cancel(
     Ok(Json(app.api.cancel(id, request).await?))
 }
 
-/// Gives a dead task a new life.
+/// Gives a task that is dead, or that was cancelled because of a dependency, a new life.
 #[utoipa::path(post, path = "/v1/tasks/{id}/redrive", tag = "tasks",
     params(("id" = String, Path, description = "The task")),
     request_body(content = Option<RedriveTask>), responses(

@@ -350,3 +350,28 @@ fn every_field_of_a_task_has_an_option() {
     ]);
     assert!(wrong.error(2).contains("ID:completion"), "{wrong:?}");
 }
+
+#[test]
+fn a_task_whose_dependency_has_failed_is_told_of_as_what_it_is() {
+    let site = Site::start();
+    let parent = site.submit(&["--type", "a"]);
+    let waits = site.run(&["submit", "--type", "a", "--depends-on", &parent]);
+    assert!(waits.good().ends_with(" submitted"), "{waits:?}");
+    site.run(&["tasks", "cancel", &parent]).good();
+    let ended = site.run(&["submit", "--type", "a", "--depends-on", &parent]);
+    let said = ended.good();
+    assert!(
+        said.ends_with(" submitted, and already cancelled"),
+        "{said}"
+    );
+    let why = format!("it depends on task {parent}, which ended cancelled");
+    let warning = format!("warning: it is cancelled and does not run: {why}");
+    assert_eq!(ended.stderr.trim_end(), warning);
+    let json = site
+        .run(&["--json", "submit", "--type", "a", "--depends-on", &parent])
+        .json();
+    assert_eq!(json["status"], "cancelled");
+    let line = format!(r#"{{"type": "a", "dependencies": ["{parent}"]}}"#);
+    let bulk = site.feed(&["submit", "-f", "-"], &line);
+    assert!(bulk.stderr.contains(&why), "{bulk:?}");
+}

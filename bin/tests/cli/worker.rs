@@ -337,3 +337,31 @@ fn words_for_a_shell_are_warned_of_when_there_is_none() {
     let warns = |line: String| line.contains("WARN") && line.contains("--shell");
     assert!(lines.any(|line| warns(line.expect("text"))));
 }
+
+#[test]
+fn a_type_that_the_worker_does_not_handle_is_warned_of_once() {
+    let site = Site::start();
+    for _ in 0..3 {
+        site.submit(&["--type", "resize", "--queue", "mixed"]);
+    }
+    let work = [
+        "worker", "--queue", "mixed", "--type", "mail", "--exec", "true",
+    ];
+    let mut command = site.command(&work);
+    let mut worker = Process::spawn(command.stderr(std::process::Stdio::piped()));
+    let log = worker.stderr();
+    site.run(&["submit", "--wait", "--type", "mail", "--queue", "mixed"])
+        .good();
+    worker.signal("TERM");
+    assert_eq!(worker.wait(), 0);
+    let log = std::io::read_to_string(log).expect("text");
+    let warnings: Vec<_> = log.lines().filter(|l| l.contains("WARN")).collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    for word in ["queue mixed", "type resize", "5s", "a queue of their own"] {
+        assert!(warnings[0].contains(word), "no {word:?} in {log}");
+    }
+    let help = site.run(&["worker", "--help"]);
+    let said = "a queue hold only types that all its workers handle";
+    let help = help.good().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains(said), "{help}");
+}

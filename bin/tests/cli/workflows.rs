@@ -112,8 +112,68 @@ fn a_workflow_that_cannot_be_is_refused_with_what_is_wrong() {
     assert!(refuse(&cycle).starts_with("error: dependencies form a cycle: "));
     let unknown = CHAIN.replace(r#"["first"]"#, r#"["fisrt"]"#);
     assert!(
-        refuse(&unknown).ends_with("(did you mean \"first\"?)"),
+        refuse(&unknown).contains("here: did you mean \"first\"?"),
         "{}",
         refuse(&unknown)
     );
+}
+
+#[test]
+fn a_failed_workflow_goes_on_where_it_failed() {
+    let site = Site::start();
+    let worker = site.worker(&["--shell", "--exec", "test $RUSSET_TYPE = a || exit 65"]);
+    let three = CHAIN.replace(
+        "]}]}",
+        r#"]}, {"name": "last", "type": "a", "depends_on": ["then"]}]}"#,
+    );
+    let bad = three.replace(r#""then", "type": "a""#, r#""then", "type": "bad""#);
+    let ran = site.feed(&["workflows", "submit", "--wait", "-"], &bad);
+    assert!(
+        ran.stdout.contains("1 succeeded, 1 dead, 1 cancelled"),
+        "{ran:?}"
+    );
+    let id = ran.stdout.split(' ').next().expect("an id").to_owned();
+    drop(worker);
+    let redriven = site.run(&["workflows", "redrive", &id]);
+    assert_eq!(
+        redriven.good(),
+        format!("{id} chain: 2 tasks redriven, 1 kept as succeeded, 0 not redriven")
+    );
+    let json = site.run(&["--json", "workflows", "redrive", &id]).json();
+    assert_eq!(
+        (&json["redriven"], &json["refused"]),
+        (&json!(0), &json!(0))
+    );
+    let _worker = site.worker(&["--exec", "true"]);
+    let waited = site.run(&["workflows", "redrive", "--wait", &id]);
+    assert!(waited.good().contains("3 succeeded"), "{waited:?}");
+}
+
+#[test]
+fn a_redrive_of_a_workflow_says_what_stays_and_why() {
+    let site = Site::start();
+    let submitted = site
+        .feed(&["--json", "workflows", "submit", "-"], CHAIN)
+        .json();
+    let id = submitted["workflow"].as_str().expect("an id");
+    let first = submitted["tasks"]["first"].as_str().expect("an id");
+    site.run(&["tasks", "cancel", first]).good();
+    let ran = site.run(&["workflows", "redrive", id]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert!(lines[0].ends_with("0 tasks redriven, 0 kept as succeeded, 2 not redriven"));
+    assert!(
+        lines[1].starts_with("  first: ") && lines[1].contains("somebody cancelled it"),
+        "{ran:?}"
+    );
+    assert!(
+        lines[2].starts_with("  then: ") && lines[2].contains(first),
+        "{ran:?}"
+    );
+    let ran = site.run(&["workflows", "redrive", "--cancelled", id]);
+    assert!(ran.good().contains("2 tasks redriven"), "{ran:?}");
+    site.run(&["tasks", "cancel", first]).good();
+    site.run(&["tasks", "redrive", first]).error(1);
+    let ran = site.run(&["tasks", "redrive", "--cancelled", first]);
+    assert_eq!(ran.good(), format!("{first} is queued"));
 }

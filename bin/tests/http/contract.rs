@@ -177,3 +177,37 @@ async fn the_server_hands_out_its_document() {
     assert_eq!(document, *DOCUMENT);
     assert_eq!(document["info"]["title"], "Russet");
 }
+
+#[test]
+fn states_and_policies_are_enumerated_with_their_defaults() {
+    let schemas = &DOCUMENT["components"]["schemas"];
+    let states = json!([
+        "blocked",
+        "scheduled",
+        "queued",
+        "running",
+        "succeeded",
+        "dead",
+        "cancelled"
+    ]);
+    for name in ["TaskView", "TaskNowView", "Explanation", "SubmittedView"] {
+        let schema = &schemas[name];
+        assert_eq!(schema["properties"]["status"]["enum"], states, "{name}");
+        let required = schema["required"].as_array().expect("a list");
+        let required = required.contains(&json!("status"));
+        assert_eq!(required, name != "SubmittedView", "{name}");
+    }
+    let state = &schemas["Problem"]["properties"]["task_status"];
+    assert_eq!(state["enum"], states);
+    let list = DOCUMENT["paths"]["/v1/tasks"]["get"]["parameters"].as_array();
+    let list = list.expect("parameters").iter();
+    let status: Vec<_> = list.filter(|one| one["name"] == "status").collect();
+    assert_eq!(status[0]["schema"]["enum"], states);
+    assert_eq!(status[0]["required"], false);
+    let policies = json!(["cancel", "dead", "run", null]);
+    let policy = |name: &str| &schemas[name]["properties"]["if_unsatisfied"];
+    assert_eq!(policy("SubmitTask")["enum"], policies);
+    assert_eq!(policy("SubmitTask")["default"], "cancel");
+    assert_eq!(policy("TaskDefaults")["enum"], policies);
+    assert_eq!(policy("TaskDefaults").get("default"), None);
+}

@@ -4,7 +4,9 @@
 mod access;
 mod contract;
 mod events;
+mod explain;
 mod health;
+mod keys;
 mod leases;
 mod objects;
 mod queues;

@@ -76,4 +76,106 @@ async fn an_unknown_workflow_is_not_found() {
         (missing.status, &missing.json()["code"]),
         (404, &json!("not_found"))
     );
+    let path = "/v1/workflows/00000000000000000000000000/redrive";
+    assert_eq!(site.post(path, "").await.status, 404);
+    let wrong = site.post(path, r#"{"all": true}"#).await;
+    assert_eq!((wrong.status, &wrong.json()["field"]), (422, &json!("all")));
+}
+
+/// Submits the diamond whose tasks have no retries, and lets its first task fail; the id of the
+/// workflow.
+async fn failed(site: &Site) -> String {
+    let diamond = DIAMOND.replace("\"a\"", "\"a\", \"max_retries\": 0");
+    let submitted = site.post("/v1/workflows", &diamond).await.good();
+    let id = submitted["workflow"].as_str().expect("an id").to_owned();
+    fail(site).await;
+    while counts(site, &id).await["live"] != 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    id
+}
+
+async fn fail(site: &Site) {
+    let task = site.lease().await;
+    let body = format!(r#"{{{}, "message": "no"}}"#, held(&task));
+    site.post("/v1/leases/fail", &body).await.good();
+}
+
+async fn counts(site: &Site, id: &str) -> serde_json::Value {
+    let workflow = site.get(&format!("/v1/workflows/{id}")).await.good();
+    workflow["counts"].clone()
+}
+
+#[tokio::test]
+async fn a_failed_workflow_is_redriven_and_goes_on() {
+    let site = Site::parted().await;
+    let id = failed(&site).await;
+    let path = format!("/v1/workflows/{id}/redrive");
+    let first = site.post(&path, r#"{"request_id": "one"}"#).await.good();
+    assert_eq!(
+        (&first["redriven"], &first["refused"], &first["name"]),
+        (&json!(4), &json!(0), &json!("diamond"))
+    );
+    assert_eq!(first["counts"]["live"], 4);
+    fail(&site).await;
+    let again = site.post(&path, r#"{"request_id": "one"}"#).await.good();
+    assert_eq!(again["redriven"], 4, "{again}");
+    assert_eq!(counts(&site, &id).await["dead"], 1, "it is no new redrive");
+    while counts(&site, &id).await["live"] != 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    site.post(&path, "").await.good();
+    for _ in 0..4 {
+        let task = site.lease().await;
+        site.post("/v1/leases/complete", &format!("{{{}}}", held(&task)))
+            .await
+            .good();
+    }
+    assert_eq!(counts(&site, &id).await["succeeded"], 4);
+    let nothing = site.post(&path, "").await.good();
+    assert_eq!(
+        (&nothing["redriven"], &nothing["refused"]),
+        (&json!(0), &json!(0))
+    );
+}
+
+#[tokio::test]
+async fn what_somebody_cancelled_stays_cancelled_unless_it_is_asked_for() {
+    let site = Site::parted().await;
+    let submitted = site.post("/v1/workflows", DIAMOND).await.good();
+    let id = submitted["workflow"].as_str().expect("an id");
+    let left = submitted["tasks"]["left"].as_str().expect("an id");
+    site.post(&format!("/v1/tasks/{left}/cancel"), "{}")
+        .await
+        .good();
+    let path = format!("/v1/workflows/{id}/redrive");
+    let kept = site.post(&path, "{}").await.good();
+    assert_eq!(
+        (&kept["redriven"], &kept["refused"]),
+        (&json!(0), &json!(2))
+    );
+    let refusals = kept["refusals"].as_array().expect("refusals");
+    assert_eq!(
+        (&refusals[0]["name"], &refusals[0]["code"]),
+        (&json!("left"), &json!("wrong_status"))
+    );
+    let detail = refusals[0]["detail"].as_str().expect("a reason");
+    assert!(
+        detail.contains("somebody cancelled it") && detail.contains("--cancelled"),
+        "{detail}"
+    );
+    assert_eq!(
+        (&refusals[1]["name"], refusals.len()),
+        (&json!("end"), 2),
+        "{kept}"
+    );
+    let alone = format!("/v1/tasks/{left}/redrive");
+    assert_eq!(site.post(&alone, "{}").await.status, 409);
+    let all = site.post(&path, r#"{"cancelled": true}"#).await.good();
+    assert_eq!((&all["redriven"], &all["refused"]), (&json!(2), &json!(0)));
+    site.post(&format!("/v1/tasks/{left}/cancel"), "{}")
+        .await
+        .good();
+    let alone = site.post(&alone, r#"{"cancelled": true}"#).await.good();
+    assert_eq!(alone["status"], "blocked");
 }

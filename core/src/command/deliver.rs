@@ -47,7 +47,7 @@ impl Deliver {
                         on: waits.on,
                     };
                     draft.remove(key);
-                    parent_ended(draft, &edge, status)?;
+                    parent_ended(draft, &edge, parent, status)?;
                 }
             }
         }

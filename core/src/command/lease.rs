@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::validate;
 use crate::draft::{Draft, Step};
+use crate::planted;
 use crate::rules::{expiry, stale};
 use crate::{EventKind, Lease, LeaseId, Millis, Rejection, Reply, Status, Task, TaskId, WorkerId};
 
@@ -52,7 +53,10 @@ impl LeaseTask {
         }
         let slot = self.take_slot(draft, &known)?;
         let mut task = Task::clone(&known);
-        task.attempt += 1;
+        let expired = |l: &Lease| l.ended == Some(crate::LeaseEnd::Expired);
+        if !(planted!(TokenStands) && task.lease.as_deref().is_some_and(expired)) {
+            task.attempt += 1;
+        }
         task.status = Status::Running;
         task.started_at = Some(now);
         task.unsent = false;
@@ -80,7 +84,8 @@ impl LeaseTask {
         let Some(limit) = queue.config.concurrency else {
             return Ok(false);
         };
-        if queue.free_slots() == Some(0) {
+        let more = planted!(LimitOffByOne) && queue.running == limit;
+        if queue.free_slots() == Some(0) && !more {
             return Err(Rejection::ConcurrencyLimit {
                 queue: task.queue.clone(),
                 limit,

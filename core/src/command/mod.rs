@@ -11,6 +11,7 @@ mod fire;
 mod lease;
 mod purge;
 mod redrive;
+mod redrive_workflow;
 mod release;
 mod sent;
 mod submit;
@@ -32,6 +33,7 @@ pub use fire::Fire;
 pub use lease::LeaseTask;
 pub use purge::Purge;
 pub use redrive::Redrive;
+pub use redrive_workflow::RedriveWorkflow;
 pub use release::Release;
 pub use sent::Sent;
 pub use submit::{NewTask, NewWorkflow, Submit, When};
@@ -57,8 +59,10 @@ pub enum Command {
     Release(Release),
     /// Stop a task.
     Cancel(Cancel),
-    /// Give a dead task a new life.
+    /// Give an ended task a new life.
     Redrive(Redrive),
+    /// Give tasks of a workflow a new life.
+    RedriveWorkflow(RedriveWorkflow),
     /// Forget an ended task before its time.
     Purge(Purge),
     /// A timer may be due.
@@ -87,6 +91,7 @@ impl Command {
             Self::Release(release) => vec![RecordKey::Task(release.task)],
             Self::Cancel(cancel) => vec![RecordKey::Task(cancel.task)],
             Self::Redrive(redrive) => vec![RecordKey::Task(redrive.task)],
+            Self::RedriveWorkflow(redrive) => redrive.reads(),
             Self::Purge(purge) => vec![RecordKey::Task(purge.task)],
             Self::Fire(fire) => vec![fire.timer.into()],
             Self::Deliver(deliver) => deliver.reads(),
@@ -108,6 +113,7 @@ impl Command {
             Self::Release(_) => "release",
             Self::Cancel(_) => "cancel",
             Self::Redrive(_) => "redrive",
+            Self::RedriveWorkflow(_) => "redrive_workflow",
             Self::Purge(_) => "purge",
             Self::Fire(_) => "fire",
             Self::Deliver(_) => "deliver",
@@ -140,6 +146,7 @@ pub fn decide(view: &View, command: &Command, now: Timestamp) -> Result<Decision
         Command::Release(release) => release.decide(&mut draft),
         Command::Cancel(cancel) => cancel.decide(&mut draft),
         Command::Redrive(redrive) => redrive.decide(&mut draft),
+        Command::RedriveWorkflow(redrive) => redrive.decide(&mut draft),
         Command::Purge(purge) => purge.decide(&mut draft),
         Command::Fire(fire) => fire.decide(&mut draft),
         Command::Deliver(deliver) => deliver.decide(&mut draft),

@@ -73,7 +73,7 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
             .find_task(child)?
             .is_some_and(|t| !t.status.is_terminal());
     }
-    if live {
+    if live && !crate::planted!(ParentPurged) {
         keep(draft, task);
         return Ok(());
     }

@@ -1,4 +1,6 @@
 use alloc::format;
+use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -7,17 +9,20 @@ use super::submit::{add_dependent, keep_dependents, take_back};
 use crate::draft::{Draft, Step, contradiction};
 use crate::rules::{beside, dependencies, dependents, now_reply, place, watch};
 use crate::{
-    Dependency, EventKind, IfUnsatisfied, Millis, Named, RecordKey, Rejection, Reply, Status, Task,
-    TaskId, limits,
+    Dependency, ErrorKind, EventKind, IfUnsatisfied, Millis, Named, RecordKey, Rejection, Reply,
+    Status, Task, TaskId, limits,
 };
 
-/// Gives a dead task a new life with all its retries. Its attempts go on counting.
+/// Gives a task that is dead, or that was cancelled because of a dependency, a new life with all
+/// its retries. Its attempts go on counting.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redrive {
     /// The task.
     pub task: TaskId,
     /// The command's own identity, at random.
     pub id: u64,
+    /// The task is meant also when somebody cancelled it.
+    pub cancelled: bool,
 }
 
 /// Chunks that were told of the death are full from now on: whoever depends on the task next
@@ -60,14 +65,14 @@ fn check_satisfied(task: &Task, edge: &Dependency, parent: Status) -> Result<(),
     if edge.on.is_satisfied_by(parent) || task.if_unsatisfied == IfUnsatisfied::Run {
         return Ok(());
     }
-    Err(Rejection::WrongStatus {
-        task: task.id,
-        status: task.status,
-        needs: format!(
+    let needs = match parent {
+        Status::Succeeded => format!("it runs only if {} fails, which succeeded", edge.task),
+        parent => format!(
             "it depends on {}, which is {parent}: redrive or submit that first",
             edge.task
         ),
-    })
+    };
+    Err(wrong_status(task, needs))
 }
 
 /// Lets a live parent tell `child` of its end; `false` when it is going to anyway.
@@ -85,51 +90,78 @@ fn wait_for(draft: &mut Draft<'_>, parent: &Task, child: TaskId, edge: Dependenc
     Ok(true)
 }
 
-impl Redrive {
-    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
-        let mut task = draft.task(self.task)?;
-        if task.redriven_by == Some(self.id) {
-            return Ok(now_reply(&task));
-        }
-        if task.status != Status::Dead {
-            return Err(Rejection::WrongStatus {
-                task: task.id,
-                status: task.status,
-                needs: "only a dead task can be redriven".into(),
-            }
-            .into());
-        }
-        let busy = if !task.dependents.are_settled() {
+/// Refuses a task that is not to come back to life, or cannot now.
+fn check(task: &Task, cancelled: bool) -> Result<(), Rejection> {
+    let needs = match task.status {
+        Status::Dead => None,
+        Status::Cancelled if cancelled || was_let_down(task) => None,
+        Status::Cancelled => Some(
+            "somebody cancelled it, so it stays cancelled unless cancelled tasks are asked for \
+             (--cancelled, or `cancelled` in the request)",
+        ),
+        _ => Some("only a dead or cancelled task can be redriven"),
+    };
+    let busy = || {
+        if !task.dependents.are_settled() {
             Some("its dependents are still being told that it ended; try again")
         } else if task.dependents.cleared_chunks > 0 {
             Some("its retention is over and it is being purged; submit it anew")
         } else {
             None
-        };
-        if let Some(needs) = busy {
-            return Err(Rejection::WrongStatus {
-                task: task.id,
-                status: task.status,
-                needs: needs.into(),
-            }
-            .into());
         }
+    };
+    match needs.or_else(busy) {
+        Some(needs) => Err(wrong_status(task, needs.into())),
+        None => Ok(()),
+    }
+}
+
+/// Whether a dependency that could not be satisfied ended the task.
+fn was_let_down(task: &Task) -> bool {
+    let error = task.last_error.as_deref();
+    error.is_some_and(|error| error.kind == ErrorKind::DependencyUnsatisfied)
+}
+
+fn wrong_status(task: &Task, needs: String) -> Rejection {
+    Rejection::WrongStatus {
+        task: task.id,
+        status: task.status,
+        needs,
+    }
+}
+
+impl Redrive {
+    pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
+        let task = self.revived(draft)?;
+        Ok(now_reply(&task))
+    }
+
+    /// The task in its new life.
+    pub(super) fn revived(&self, draft: &mut Draft<'_>) -> Step<Arc<Task>> {
+        let task = draft.known_task(self.task)?;
+        if task.redriven_by == Some(self.id) {
+            return Ok(task);
+        }
+        check(&task, self.cancelled)?;
+        let mut task = Task::clone(&task);
         self.revive(draft, &mut task)?;
-        let reply = now_reply(&task);
-        draft.put_task(task);
-        Ok(reply)
+        Ok(draft.put_task(task))
     }
 
     fn revive(&self, draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
-        let own_key = task.idempotency.as_deref();
-        let keys = own_key.map(|known| RecordKey::Dedup(known.key.clone()));
-        draft.need(beside(task).chain(keys))?;
-        if let Some(known) = own_key {
+        draft.need(own_reads(task))?;
+        if let Some(known) = task.idempotency.as_deref() {
             take_back(draft, known, Named::Task(task.id))?;
         }
         let now = draft.now_for(task);
+        if was_let_down(task) {
+            task.last_error = None;
+        }
         task.redriven_by = Some(self.id);
         task.retry_count = 0;
+        if crate::planted!(TokenStartsAgain) {
+            task.attempt = 0;
+        }
         task.completed_at = None;
         task.purge_at = None;
         if task.expires_at.is_some_and(|at| at <= now + Millis::new(1)) {
@@ -137,24 +169,42 @@ impl Redrive {
         }
         task.scheduled_at = task.scheduled_at.filter(|at| *at > now);
         fill_chunks(draft, task);
-        if let Some(id) = task.workflow {
-            let Some(mut workflow) = draft.workflow(id)? else {
-                return contradiction(format!("task {} outlives its workflow", task.id));
-            };
-            if let Some(known) = &workflow.idempotency {
-                take_back(draft, known, Named::Workflow(id))?;
-            }
-            let Some(dead) = workflow.dead.checked_sub(1) else {
-                return contradiction(format!("workflow {id} counts too few dead tasks"));
-            };
-            workflow.dead = dead;
-            workflow.completed_at = None;
-            draft.put_workflow(workflow);
-        }
+        back_in_workflow(draft, task)?;
         if task.attempt == 0 {
             wait_again(draft, task)?;
         }
         draft.event(task, EventKind::Redriven, None);
         place(draft, task)
     }
+}
+
+/// What is read beside a task that comes back to life, as far as its own record says.
+pub(super) fn own_reads(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
+    let own_key = task.idempotency.as_deref();
+    let own_key = own_key.map(|known| RecordKey::Dedup(known.key.clone()));
+    let told = !task.dependents.inline.is_empty();
+    let told = told.then_some(RecordKey::Dependents(task.id, 0));
+    beside(task).chain(own_key).chain(told)
+}
+
+/// Counts an ended task among the live ones of its workflow again.
+fn back_in_workflow(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
+    let Some(id) = task.workflow else {
+        return Ok(());
+    };
+    let Some(mut workflow) = draft.workflow(id)? else {
+        return contradiction(format!("task {} outlives its workflow", task.id));
+    };
+    if let Some(known) = &workflow.idempotency {
+        take_back(draft, known, Named::Workflow(id))?;
+    }
+    if let Some(count) = workflow.ended_mut(task.status) {
+        let Some(fewer) = count.checked_sub(1) else {
+            return contradiction(format!("workflow {id} counts too few ended tasks"));
+        };
+        *count = fewer;
+    }
+    workflow.completed_at = None;
+    draft.put_workflow(workflow);
+    Ok(())
 }

@@ -53,6 +53,19 @@ impl Writes {
         }
     }
 
+    /// Puts back what was to be written under `key` before; `None`: nothing.
+    pub fn restore(&mut self, key: RecordKey, before: Option<Option<Record>>) {
+        match (before, &mut *self) {
+            (Some(before), _) => self.insert(key, before),
+            (None, Self::Few(writes)) => {
+                if let Ok(at) = place(writes, &key) {
+                    writes.remove(at);
+                }
+            }
+            (None, Self::Many(writes)) => drop(writes.remove(&key)),
+        }
+    }
+
     /// All of them, sorted by key.
     pub fn into_vec(self) -> Vec<Write> {
         match self {

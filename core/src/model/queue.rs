@@ -12,9 +12,9 @@ pub struct QueueConfig {
     pub concurrency: Option<u32>,
     /// How long a task waits to catch up with one that is one priority more urgent.
     pub aging: Millis,
-    /// How long succeeded and cancelled tasks are kept.
+    /// How long succeeded and cancelled tasks are kept, unless a dependency ended them.
     pub keep_finished: Millis,
-    /// How long dead tasks are kept.
+    /// How long dead tasks are kept, and those that a dependency ended.
     pub keep_dead: Millis,
 }
 

@@ -18,7 +18,7 @@ pub enum Status {
     Succeeded,
     /// Failed for good; can be redriven.
     Dead,
-    /// Cancelled before it finished.
+    /// Cancelled before it finished; can be redriven.
     Cancelled,
 }
 
@@ -34,7 +34,8 @@ impl Status {
         Self::Cancelled,
     ];
 
-    /// Whether the task has ended; only a redrive of a dead task leaves such a state.
+    /// Whether the task has ended; only a redrive leaves such a state, of a dead task
+    /// or a cancelled one.
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::Succeeded | Self::Dead | Self::Cancelled)
     }

@@ -6,6 +6,10 @@ use crate::{Millis, Timestamp};
 /// A rank places a task within its priority: up to one `aging` ahead of it.
 pub fn ready_score(ready_at: Timestamp, priority: u8, rank: Option<u16>, aging: Millis) -> i64 {
     let aging = u128::from(aging.as_millis());
+    let aging = match crate::planted!(PriorityStarves) {
+        true => aging * 1_000,
+        false => aging,
+    };
     let whole = u128::from(priority) * aging;
     let part = u128::from(rank.unwrap_or(0)) * aging / (u128::from(u16::MAX) + 1);
     let head_start = i64::try_from(whole + part).unwrap_or(i64::MAX / 2);

@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use super::{end, place, record_error};
 use crate::draft::{Draft, Step, contradiction, wrong_record};
-use crate::{Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task};
+use crate::{
+    Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task, TaskId,
+};
 
 /// Lets `child` wait for a parent in another partition, which is asked to tell of its end.
 pub(crate) fn watch(draft: &mut Draft<'_>, child: &mut Task, parent: Dependency) {
@@ -38,7 +40,7 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
     )?;
     for edge in &edges {
         if edge.task.partition() == here {
-            parent_ended(draft, edge, Some(parent.status))?;
+            parent_ended(draft, edge, parent.id, Some(parent.status))?;
         } else {
             draft.message(Message::Settled {
                 parent: parent.id,
@@ -48,6 +50,9 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
         }
     }
     parent.dependents.settled_chunks += 1;
+    if crate::planted!(FirstChunkOnly) {
+        parent.dependents.settled_chunks = parent.dependents.chunks();
+    }
     Ok(())
 }
 
@@ -99,10 +104,11 @@ pub(crate) fn dependents(draft: &Draft<'_>, parent: &Task, chunk: u32) -> Step<V
     }
 }
 
-/// Tells the task at the end of `edge` that a parent ended; `None`: that it does not exist.
+/// Tells the task at the end of `edge` that `parent` ended; `None`: that it does not exist.
 pub(crate) fn parent_ended(
     draft: &mut Draft<'_>,
     edge: &Dependency,
+    parent: TaskId,
     status: Option<Status>,
 ) -> Step<()> {
     let Some(child) = draft.find_task(edge.task)? else {
@@ -114,10 +120,11 @@ pub(crate) fn parent_ended(
     };
     child.dependencies.pending = pending;
     if child.status == Status::Blocked {
-        if status.is_some_and(|s| edge.on.is_satisfied_by(s)) {
+        let any = crate::planted!(AnyEndSatisfies);
+        if status.is_some_and(|s| edge.on.is_satisfied_by(s) || any) {
             place(draft, &mut child)?;
         } else {
-            unsatisfied(draft, &mut child, status)?;
+            unsatisfied(draft, &mut child, parent, status)?;
         }
     }
     draft.put_task(child);
@@ -128,16 +135,17 @@ pub(crate) fn parent_ended(
 pub(crate) fn unsatisfied(
     draft: &mut Draft<'_>,
     child: &mut Task,
-    parent: Option<Status>,
+    parent: TaskId,
+    ended: Option<Status>,
 ) -> Step<()> {
     let status = match child.if_unsatisfied {
         IfUnsatisfied::Run => return place(draft, child),
         IfUnsatisfied::Cancel => Status::Cancelled,
         IfUnsatisfied::Dead => Status::Dead,
     };
-    let message = match parent {
-        Some(parent) => alloc::format!("a task that it depends on ended {parent}"),
-        None => "a task that it depends on does not exist".into(),
+    let message = match ended {
+        Some(ended) => alloc::format!("it depends on task {parent}, which ended {ended}"),
+        None => alloc::format!("it depends on task {parent}, which does not exist"),
     };
     let now = draft.now_for(child);
     record_error(child, ErrorKind::DependencyUnsatisfied, message, now);

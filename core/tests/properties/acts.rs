@@ -1,7 +1,8 @@
 //! The steps of a plan that meet tasks, queues and messages which exist already.
 
 use russet_core::command::{
-    Campaign, Cancel, Complete, Configure, Extend, Fail, Fire, Purge, Redrive, Release, Sent,
+    Campaign, Cancel, Complete, Configure, Extend, Fail, Fire, Purge, Redrive, RedriveWorkflow,
+    Release, Sent,
 };
 use russet_core::{
     Command, ErrorKind, Millis, NodeId, Progress, QueueName, QueuePatch, TaskId, TimerKey,
@@ -71,10 +72,7 @@ impl Dice<'_> {
                     .one_of(&[None, Some("no longer wanted")])
                     .map(String::from),
             }),
-            46..48 => Command::Redrive(Redrive {
-                task,
-                id: u64::from(self.byte() / 8),
-            }),
+            46..48 => self.redrive(world, task),
             48 => Command::Purge(Purge { task }),
             49 => Command::Sent(Sent { task }),
             _ => Command::Fire(Fire {
@@ -83,6 +81,37 @@ impl Dice<'_> {
             }),
         };
         let _ = world.run(usize::from(task.partition().0), &command);
+    }
+
+    /// Redrives a task, or its workflow with another task in its midst.
+    fn redrive(&mut self, world: &World, task: TaskId) -> Command {
+        let id = u64::from(self.byte() / 8);
+        let shape = self.byte();
+        let cancelled = shape % 4 == 3;
+        let known = world.partitions[usize::from(task.partition().0)].task(task);
+        let workflow = known.and_then(|known| known.workflow);
+        let Some(workflow) = workflow.filter(|_| (shape / 4).is_multiple_of(2)) else {
+            return Command::Redrive(Redrive {
+                task,
+                id,
+                cancelled,
+            });
+        };
+        let stored = &world.partitions[usize::from(workflow.partition().0)];
+        let members = stored
+            .tasks()
+            .filter(|task| task.workflow == Some(workflow));
+        let mut tasks: Vec<_> = members.map(|task| task.id).collect();
+        if shape / 8 % 2 == 1 {
+            tasks.reverse();
+        }
+        tasks.push(self.task(world));
+        Command::RedriveWorkflow(RedriveWorkflow {
+            workflow,
+            tasks,
+            id,
+            cancelled,
+        })
     }
 
     fn progress(&mut self) -> Option<Progress> {

@@ -168,6 +168,7 @@ pub fn every_child_is_told_once(lives: &[(usize, u8)]) {
         let redrive = Redrive {
             task: parent,
             id: fan.serial,
+            cancelled: false,
         };
         fan.run(&Command::Redrive(redrive));
     }

@@ -23,6 +23,7 @@ pub struct Account {
     not_before: Timestamp,
     succeeded: bool,
     dead: bool,
+    cancelled: bool,
     redriven: bool,
     /// Every way in which it, or an earlier task of the same id, ever ended.
     ends: BTreeSet<Status>,
@@ -211,11 +212,24 @@ fn dead_once(account: &mut Account, event: &Event) {
             account.ends.insert(Status::Dead);
         }
         EventKind::Redriven => {
-            assert!(account.dead, "dead-once: {} is redriven alive", event.task);
-            (account.dead, account.redriven) = (false, true);
+            assert!(
+                account.dead || account.cancelled,
+                "dead-once: {} is redriven alive",
+                event.task
+            );
+            (account.dead, account.cancelled) = (false, false);
+            account.redriven = true;
         }
         EventKind::Succeeded => drop(account.ends.insert(Status::Succeeded)),
-        EventKind::Cancelled => drop(account.ends.insert(Status::Cancelled)),
+        EventKind::Cancelled => {
+            assert!(
+                !account.cancelled,
+                "dead-once: {} is cancelled twice",
+                event.task
+            );
+            account.cancelled = true;
+            account.ends.insert(Status::Cancelled);
+        }
         _ => {}
     }
 }

@@ -9,6 +9,7 @@
 //! then it is refused "text"        the last command; names stand for ids
 //! then it means a, b               the tasks of the last submission, or its follow-ups
 //! then it is new | known           whether that submission was the first of its kind
+//! then it redrives queued, "refused: text"     each task of a workflow, in order
 //! then it says stop | go on        what the last heartbeat was told
 //! then what happened is a succeeded, b queued
 //! then the order is a, b           ready tasks, first first
@@ -46,6 +47,7 @@ impl Stage {
                 ),
                 other => Err(format!("no heartbeat: {other:?}")),
             },
+            ["it", "redrives", tasks @ ..] => same(&self.redriven()?, &list(tasks)),
             ["what", "happened", "is", events @ ..] => same(&self.happened()?, &list(events)),
             ["the", "order", "is", names @ ..] => same(&self.order(), &list(names)),
             [name, "is", "gone"] => match self.task(name)? {
@@ -55,7 +57,10 @@ impl Stage {
             [name, "is", status] => {
                 let task = self.task(name)?.ok_or(format!("{name} is gone"))?;
                 same(task.status.as_str(), status)?;
-                let seen = seen(task);
+                let mut seen = seen(task);
+                if let Some(error) = seen.get_mut("error") {
+                    *error = self.named(std::mem::take(error));
+                }
                 for (field, expected) in line.rest() {
                     let known = seen
                         .get(field.as_str())
@@ -85,14 +90,30 @@ impl Stage {
     fn look_at_refusal(&mut self, expected: &str) -> Seen {
         match self.last.take() {
             Some(Err(rejection)) => {
-                let text = rejection.to_string();
-                let text = self
-                    .names
-                    .iter()
-                    .fold(text, |text, (name, id)| text.replace(&id.to_string(), name));
+                let text = self.named(rejection.to_string());
                 same(&text, expected)
             }
             _ => Err("it was accepted".into()),
+        }
+    }
+
+    /// A text with names for ids.
+    fn named(&self, text: String) -> String {
+        self.names
+            .iter()
+            .fold(text, |text, (name, id)| text.replace(&id.to_string(), name))
+    }
+
+    fn redriven(&self) -> Result<String, String> {
+        match self.reply()? {
+            Reply::Redriven { tasks } => {
+                let told = tasks.iter().map(|task| match task {
+                    Ok(status) => status.to_string(),
+                    Err(rejection) => self.named(format!("refused: {rejection}")),
+                });
+                Ok(told.collect::<Vec<_>>().join(", "))
+            }
+            other => Err(format!("no redrive of a workflow: {other:?}")),
         }
     }
 

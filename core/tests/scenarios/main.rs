@@ -65,6 +65,7 @@ scenarios! {
     progress
     purging
     redriving
+    redriving_workflows
     refusals
     retries
     snoozing

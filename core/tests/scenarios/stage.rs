@@ -10,7 +10,8 @@
 //! when lease a by ann                            when extend a by ann checkpoint="page 3"
 //! when complete a by ann result=4 follow_up=b    when fail a by ann kind=final error="no"
 //! when release a by ann delay=5s                 when cancel a because "too late"
-//! when redrive a                                 when purge a
+//! when redrive a cancelled=yes                   when purge a
+//! when redrive workflow w a b id=7 cancelled=yes
 //! when 5s pass                                   when timers fire
 //! when messages arrive | arrive twice | arrive unnoticed | are lost
 //! then a is queued attempt=1 error="no" ...      then a is gone       (see look.rs)
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 
 use russet_core::command::{
     Acknowledge, Cancel, Complete, Configure, Deliver, Extend, Fail, Fire, LeaseTask, NewWorkflow,
-    Purge, Redrive, Release, Submit,
+    Purge, Redrive, RedriveWorkflow, Release, Submit,
 };
 use russet_core::{
     Command, Decision, Label, LeaseId, Message, Millis, PartitionId, Progress, QueueName,
@@ -151,12 +152,13 @@ impl Stage {
                 let queue = QueueName::new(queue).map_err(|e| e.to_string())?;
                 self.configure(queue, line)
             }
+            ["redrive", "workflow", name, tasks @ ..] => self.redrive_workflow(name, tasks, line),
             [verb, name, more @ ..] => self.act(verb, name, more, line),
             _ => Err("this cannot be done".into()),
         }
     }
 
-    fn act(&mut self, verb: &str, name: &str, more: &[&str], line: Line) -> Played {
+    fn act(&mut self, verb: &str, name: &str, more: &[&str], mut line: Line) -> Played {
         let task = *self.names.get(name).ok_or(format!("who is {name}?"))?;
         if let ["by", worker] = more {
             let command = self.act_of(worker, verb, task, line)?;
@@ -172,12 +174,27 @@ impl Stage {
             ("redrive", []) => Command::Redrive(Redrive {
                 task,
                 id: self.serial,
+                cancelled: line.take("cancelled").is_some(),
             }),
             ("purge", []) => Command::Purge(Purge { task }),
             _ => return Err(format!("{verb} means nothing")),
         };
         line.finish()?;
         self.run(task.partition(), &command)
+    }
+
+    fn redrive_workflow(&mut self, name: &str, tasks: &[&str], mut line: Line) -> Played {
+        self.serial += 1;
+        let called = |name: &str| self.names.get(name).ok_or(format!("who is {name}?"));
+        let tasks = tasks.iter().map(|name| called(name).copied());
+        let redrive = RedriveWorkflow {
+            workflow: WorkflowId::from(*called(name)?),
+            tasks: tasks.collect::<Result<_, _>>()?,
+            id: line.number("id")?.unwrap_or(self.serial),
+            cancelled: line.take("cancelled").is_some(),
+        };
+        line.finish()?;
+        self.run(PartitionId(0), &Command::RedriveWorkflow(redrive))
     }
 
     /// What a worker does with its lease of a task.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russet_core::{
-    Command, Decision, PartitionId, Record, RecordKey, Rejection, View, Write, timer,
+    Command, Decision, PartitionId, Record, RecordKey, Rejection, View, Write, planted, timer,
 };
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -114,6 +114,9 @@ impl<'a> Work<'a> {
     }
 
     fn pause(&self, tries: u32) -> Duration {
+        if planted!(NoPause) {
+            return Duration::ZERO;
+        }
         let longest = limits::STORE_BACKOFF * (1 << tries.min(7));
         let share = (self.node.entropy.next_u64() % 1_000) as u32 + 1;
         longest * share / 1_000
@@ -264,6 +267,12 @@ impl<'a> Work<'a> {
         let store = &self.node.backend.store;
         let versions: Vec<_> = transactions.iter().map(|t| t.version).collect();
         match store.commit(self.partition, transactions).await {
+            Err(StoreError::Indeterminate { .. }) if planted!(LostReplyIsSuccess) => {
+                Ok(vec![Outcome::Committed; versions.len()])
+            }
+            Ok(outcomes) if planted!(ConflictIsSuccess) => {
+                Ok(vec![Outcome::Committed; outcomes.len()])
+            }
             Err(StoreError::Indeterminate { .. }) => {
                 let keys: Vec<_> = groups.iter().map(|group| batch.mark(group)).collect();
                 let found = store.get(self.partition, &keys).await?;

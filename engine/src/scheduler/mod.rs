@@ -6,6 +6,7 @@ mod ids;
 mod intake;
 mod lease;
 mod read;
+mod redrive;
 mod relay;
 mod timers;
 mod weight;
@@ -25,6 +26,7 @@ use tokio::task::JoinHandle;
 pub use ids::TaskIds;
 pub use lease::LeaseRequest;
 pub use read::QueueView;
+pub use redrive::RedrivenWorkflow;
 pub use write::{Extended, Submitted, TaskNow};
 
 use crate::events::Events;

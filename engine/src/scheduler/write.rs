@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::future::join_all;
 use russet_core::{
     Cancel, Command, Complete, Configure, Extend, Fail, NewTask, PartitionId, Purge, QueueConfig,
-    QueueName, QueuePatch, Redrive, Release, Reply, Status, Submit, TaskId, Timestamp, WorkflowId,
+    QueueName, QueuePatch, Release, Reply, Status, Submit, TaskId, Timestamp, WorkflowId,
 };
 
 use super::intake::Answer;
@@ -162,27 +162,6 @@ impl Scheduler {
             .await)
     }
 
-    /// Gives a dead task a new life.
-    ///
-    /// # Errors
-    /// An unknown task, or one that is not dead.
-    pub async fn redrive(&self, task: TaskId) -> Result<TaskNow, EngineError> {
-        let id = self.node.entropy.next_u64();
-        self.redrive_as(Redrive { task, id }).await
-    }
-
-    /// As [`Self::redrive`], under an identity of the caller's: the same redrive again changes
-    /// nothing, whatever became of the task.
-    ///
-    /// # Errors
-    /// An unknown task, or one that is not dead.
-    pub async fn redrive_as(&self, redrive: Redrive) -> Result<TaskNow, EngineError> {
-        now(self
-            .node
-            .call_one(redrive.task.partition(), Command::Redrive(redrive))
-            .await)
-    }
-
     /// Forgets an ended task before its retention is over.
     ///
     /// # Errors
@@ -330,7 +309,7 @@ fn extended(answer: Answer) -> Result<Extended, EngineError> {
     }
 }
 
-fn now(answer: Answer) -> Result<TaskNow, EngineError> {
+pub(super) fn now(answer: Answer) -> Result<TaskNow, EngineError> {
     match answer? {
         Reply::Now {
             task,
@@ -352,6 +331,6 @@ fn now(answer: Answer) -> Result<TaskNow, EngineError> {
 }
 
 /// Each command has one kind of reply.
-fn unexpected(reply: &Reply) -> EngineError {
+pub(super) fn unexpected(reply: &Reply) -> EngineError {
     panic!("broken invariant: a command was answered with {reply:?}")
 }

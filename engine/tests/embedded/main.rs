@@ -20,6 +20,8 @@ mod pages;
 mod promises;
 #[path = "../scheduler/recording.rs"]
 mod recording;
+#[path = "../scheduler/redriving.rs"]
+mod redriving;
 #[path = "../scheduler/split.rs"]
 mod split;
 #[path = "../scheduler/timers.rs"]

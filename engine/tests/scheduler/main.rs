@@ -10,6 +10,7 @@ mod leases;
 mod pages;
 mod promises;
 mod recording;
+mod redriving;
 mod spans;
 mod split;
 mod timers;

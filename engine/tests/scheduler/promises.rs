@@ -149,7 +149,7 @@ const TROUBLE: Faults = Faults {
 };
 
 /// Calls until the store answers.
-async fn surely<T>(call: impl AsyncFn() -> Result<T, EngineError>) -> Result<T, Rejection> {
+pub async fn surely<T>(call: impl AsyncFn() -> Result<T, EngineError>) -> Result<T, Rejection> {
     for _ in 0..200 {
         match call().await {
             Ok(value) => return Ok(value),

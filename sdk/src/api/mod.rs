@@ -5,6 +5,7 @@
 mod batch;
 mod leases;
 mod queues;
+mod redrive;
 mod tasks;
 mod warnings;
 

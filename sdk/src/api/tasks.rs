@@ -1,17 +1,15 @@
 use std::time::Duration;
 
-use futures::future::join_all;
-use russet_core::{Cancel, Redrive, Rejection, Status, Submit, Task, TaskId, WorkflowId};
-use russet_engine::{EngineError, TaskNow};
+use russet_core::{Cancel, Rejection, Submit, Task, TaskId, WorkflowId};
 
 use super::Api;
 use super::batch::{Batch, items, reply};
 use super::warnings::Warnings;
 use crate::limits;
 use crate::wire::{
-    Batched, CancelTask, ListTasks, OneOrMany, OneOrResults, Page, Problem, RedriveTask,
-    RedriveTasks, RedrivenView, SubmitTask, SubmitWorkflow, SubmittedView, SubmittedWorkflowView,
-    TaskNowView, TaskView, WaitTask, WorkflowView, request_number,
+    Batched, CancelTask, ListTasks, OneOrMany, OneOrResults, Page, Problem, SubmitTask,
+    SubmitWorkflow, SubmittedView, SubmittedWorkflowView, TaskNowView, TaskView, WaitTask,
+    WorkflowView,
 };
 
 type Reply<T> = Result<T, Problem>;
@@ -41,12 +39,17 @@ impl Api {
     pub async fn submit_one(&self, task: SubmitTask) -> Reply<SubmittedView> {
         let task = task.into_new_task(&self.scheduler)?;
         let warnings = Warnings::new(&self.scheduler).of(&task);
+        let waits = !task.dependencies.is_empty();
         let submit = Submit {
             workflow: None,
             tasks: vec![task],
         };
         let submitted = SubmittedView::from(self.scheduler.submit(submit).await?);
-        Ok(submitted.warned(warnings))
+        let mut submitted = submitted.warned(warnings);
+        if waits {
+            self.tell_where(vec![&mut submitted]).await;
+        }
+        Ok(submitted)
     }
 
     /// Submits tasks that stand each by themselves; one result for each, in order.
@@ -55,11 +58,28 @@ impl Api {
         let (tasks, places) = Batch::new(checked).split();
         let mut warnings = Warnings::new(&self.scheduler);
         let warnings: Vec<_> = tasks.iter().map(|task| warnings.of(task)).collect();
+        let waits = tasks.iter().map(|task| !task.dependencies.is_empty());
+        let waits: Vec<_> = waits.collect();
         let submitted = self.scheduler.submit_each(tasks).await.into_iter();
         let warned = submitted.zip(warnings).map(|(submitted, warnings)| {
             submitted.map(|submitted| SubmittedView::from(submitted).warned(warnings))
         });
-        places.fill(warned.collect())
+        let mut warned: Vec<_> = warned.collect();
+        let waiting = warned.iter_mut().zip(waits).filter(|(_, waits)| *waits);
+        self.tell_where(waiting.filter_map(|(one, _)| one.as_mut().ok()).collect())
+            .await;
+        places.fill(warned)
+    }
+
+    /// Says of submitted tasks where they are. They are accepted also when that cannot be said.
+    async fn tell_where(&self, submitted: Vec<&mut SubmittedView>) {
+        let ids: Vec<_> = submitted.iter().map(|one| one.task).collect();
+        let found = self.scheduler.get_each(&ids).await.unwrap_or_default();
+        for (one, task) in submitted.into_iter().zip(found) {
+            if let Some(task) = task {
+                one.told(&task);
+            }
+        }
     }
 
     /// `POST /v1/workflows`.
@@ -112,8 +132,8 @@ impl Api {
     pub async fn wait(&self, id: TaskId, request: WaitTask) -> Reply<TaskView> {
         let ms = request.timeout_ms.unwrap_or(limits::TASK_WAIT_MS);
         if ms > limits::TASK_WAIT_MS {
-            let limit = format!("at most {}; ask again afterwards", limits::TASK_WAIT_MS);
-            let problem = format!("{ms} is too long");
+            let limit = format!("at most {}", limits::TASK_WAIT_MS);
+            let problem = format!("{ms} is too long: ask again afterwards");
             return Err(Rejection::invalid("timeout_ms", problem, limit).into());
         }
         match self.scheduler.wait(id, Duration::from_millis(ms)).await? {
@@ -129,49 +149,6 @@ impl Api {
     pub async fn cancel(&self, task: TaskId, request: CancelTask) -> Reply<TaskNowView> {
         let reason = request.reason;
         Ok(self.scheduler.cancel(Cancel { task, reason }).await?.into())
-    }
-
-    /// `POST /v1/tasks/{id}/redrive`.
-    ///
-    /// # Errors
-    /// An unknown task, or one that is not dead.
-    pub async fn redrive(&self, task: TaskId, request: RedriveTask) -> Reply<TaskNowView> {
-        let number = request_number(request.request_id.as_deref())?;
-        Ok(self.redrive_as(task, number).await?.into())
-    }
-
-    /// A redrive without an identity gets a new one.
-    async fn redrive_as(&self, task: TaskId, id: Option<u64>) -> Result<TaskNow, EngineError> {
-        match id {
-            Some(id) => self.scheduler.redrive_as(Redrive { task, id }).await,
-            None => self.scheduler.redrive(task).await,
-        }
-    }
-
-    /// `POST /v1/tasks/redrive`: gives one page of dead tasks a new life.
-    ///
-    /// # Errors
-    /// A request that names neither a queue nor all of them, or a filter that cannot be. A task
-    /// that cannot be redriven is counted instead.
-    pub async fn redrive_each(&self, request: RedriveTasks) -> Reply<RedrivenView> {
-        request.check()?;
-        let number = request_number(request.request_id.as_deref())?;
-        let listing = ListTasks {
-            queue: request.queue,
-            status: Some(Status::Dead.as_str().to_owned()),
-            after: request.after,
-            limit: Some(request.limit.unwrap_or(limits::PAGE_TASKS_MAX)),
-            ..ListTasks::default()
-        };
-        let page = self.scheduler.list(listing.into_listing()?).await?;
-        let redrive = |task: &std::sync::Arc<Task>| self.redrive_as(task.id, number);
-        let results = join_all(page.items.iter().map(redrive)).await;
-        let redriven = results.iter().filter(|result| result.is_ok()).count() as u64;
-        Ok(RedrivenView {
-            redriven,
-            refused: results.len() as u64 - redriven,
-            next: page.next,
-        })
     }
 
     /// `POST /v1/tasks/{id}/purge`.

@@ -148,18 +148,37 @@ impl Client {
         }
     }
 
-    /// Gives a dead task a new life.
+    /// Gives a task that is dead, or that was cancelled because of a dependency, a new life.
     ///
     /// # Errors
-    /// An unknown task, or one that is not dead.
+    /// An unknown task, or one that cannot be redriven.
     pub async fn redrive(&self, id: TaskId) -> Result<TaskNowView, Error> {
+        self.redrive_by(id, RedriveTask::default()).await
+    }
+
+    /// As [`Self::redrive`], and also when somebody cancelled the task.
+    ///
+    /// # Errors
+    /// An unknown task, or one that cannot be redriven.
+    pub async fn redrive_cancelled(&self, id: TaskId) -> Result<TaskNowView, Error> {
+        let request = RedriveTask {
+            cancelled: true,
+            ..RedriveTask::default()
+        };
+        self.redrive_by(id, request).await
+    }
+
+    async fn redrive_by(&self, id: TaskId, request: RedriveTask) -> Result<TaskNowView, Error> {
         match &self.link {
-            Link::Here(api) => Ok(api.redrive(id, RedriveTask::default()).await?),
+            Link::Here(api) => Ok(api.redrive(id, request).await?),
             #[cfg(feature = "http")]
             Link::Http(http) => {
-                let request_id = Some(http.new_request_id());
+                let request = RedriveTask {
+                    request_id: Some(http.new_request_id()),
+                    ..request
+                };
                 let call = Call::post(format!("/v1/tasks/{id}/redrive")).safe();
-                http.send(call, &RedriveTask { request_id }).await
+                http.send(call, &request).await
             }
         }
     }

@@ -5,7 +5,12 @@ use super::http::{Call, query};
 use super::tasks::optional;
 use super::{Client, Link};
 use crate::Error;
-use crate::wire::{ListTasks, SubmitWorkflow, SubmittedWorkflowView, WorkflowView};
+#[cfg(feature = "http")]
+use crate::limits;
+use crate::wire::{
+    ListTasks, RedriveWorkflow, RedrivenWorkflowView, SubmitWorkflow, SubmittedWorkflowView,
+    WorkflowView,
+};
 
 impl Client {
     /// Submits a workflow: all of its tasks, or none.
@@ -46,5 +51,40 @@ impl Client {
             }
         };
         optional(found)
+    }
+
+    /// Lets a workflow go on where it failed: gives its tasks a new life that are dead, or were
+    /// cancelled because of a dependency, and those that somebody cancelled when `cancelled` says
+    /// so. What succeeded is kept.
+    ///
+    /// # Errors
+    /// An unknown workflow, or a server that cannot be reached: call it again then, and it goes
+    /// on. A task that cannot be redriven is told of in the reply.
+    pub async fn redrive_workflow(
+        &self,
+        id: WorkflowId,
+        cancelled: bool,
+    ) -> Result<RedrivenWorkflowView, Error> {
+        let request = RedriveWorkflow {
+            request_id: None,
+            cancelled,
+        };
+        match &self.link {
+            Link::Here(api) => Ok(api.redrive_workflow(id, request).await?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let request_id = Some(http.new_request_id());
+                let call = Call::post(format!("/v1/workflows/{id}/redrive"));
+                let call = call.safe().waiting(limits::REDRIVE_WAIT);
+                http.send(
+                    call,
+                    &RedriveWorkflow {
+                        request_id,
+                        ..request
+                    },
+                )
+                .await
+            }
+        }
     }
 }

@@ -175,8 +175,8 @@ impl LeaseRequest {
         if wait_ms > limits::LEASE_WAIT_MS {
             return Err(Rejection::invalid(
                 "wait_ms",
-                format!("{wait_ms} is too long"),
-                format!("at most {}; ask again afterwards", limits::LEASE_WAIT_MS),
+                format!("{wait_ms} is too long: ask again afterwards"),
+                format!("at most {}", limits::LEASE_WAIT_MS),
             ));
         }
         let capacity = self.capacity.map(|amounts| resources("capacity", amounts));

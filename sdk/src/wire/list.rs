@@ -31,6 +31,7 @@ pub struct ListTasks {
     pub queue: Option<String>,
     /// Tasks in this state.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", param(schema_with = super::status_schema))]
     pub status: Option<String>,
     /// Tasks of this workflow.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,6 +140,10 @@ pub struct RedriveTask {
     /// a task whose newest redrive was by the same text is not redriven once more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// The task is meant also when somebody cancelled it. One that was cancelled because of a
+    /// dependency always is.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cancelled: bool,
 }
 
 /// The number that a request's identity stands for in `core`.

@@ -22,6 +22,7 @@ mod new_workflow;
 mod object;
 mod problem;
 mod queue;
+mod redrive;
 #[cfg(feature = "openapi")]
 mod schema;
 mod submit;
@@ -51,6 +52,9 @@ pub use problem::{Problem, ProblemDetails};
 pub use queue::{
     ConfigureQueue, LaneView, QueueConfigView, QueueView, QueuesReply, StatusCounts, queue_name,
 };
+pub use redrive::{RedriveWorkflow, RedrivenWorkflowView, RefusedRedrive};
+#[cfg(feature = "openapi")]
+pub use schema::status_schema;
 pub use submit::{DependsOn, RetryView, SubmitTask, SubmittedView, WindowView};
 pub use task::{DependencyView, LastError, ProgressView, TaskNowView, TaskView};
 pub use time::{Time, TimeError};
@@ -69,6 +73,7 @@ objects!(
     ProgressReport,
     RedriveTask,
     RedriveTasks,
+    RedriveWorkflow,
     ReleaseLease,
     RetryView,
     SubmitTask,

@@ -57,8 +57,12 @@ fn named(
         }),
         None => Err(Rejection::invalid(
             format!("depends_on[{n}]"),
-            format!("there is no task {:?} here", edge.task),
-            suggestion(&edge.task, names.keys()),
+            format!(
+                "there is no task {:?} here{}",
+                edge.task,
+                suggestion(&edge.task, names.keys())
+            ),
+            "the name of another task of the same submission",
         )),
     };
     task.depends_on.iter().enumerate().map(resolve).collect()
@@ -68,10 +72,10 @@ fn named(
 fn suggestion<'a>(unknown: &str, known: impl Iterator<Item = &'a String>) -> String {
     let near = nearest(unknown, known.map(String::as_str));
     if near.is_empty() {
-        return "the name of another task of the same submission".to_owned();
+        return String::new();
     }
     let names: Vec<_> = near.iter().map(|name| format!("{name:?}")).collect();
-    format!("did you mean {}?", names.join(" or "))
+    format!(": did you mean {}?", names.join(" or "))
 }
 
 /// The names that `unknown` is close to, or the beginning of; the closest first.
@@ -146,8 +150,10 @@ mod tests {
     fn an_unknown_name_is_refused_with_the_names_close_to_it() {
         let invalid = refused(vec![task("extract", &[]), task("load", &["extarct"])]);
         assert_eq!(invalid.field, "tasks[1].depends_on[0]");
-        assert_eq!(invalid.problem, "there is no task \"extarct\" here");
-        assert_eq!(invalid.limit, "did you mean \"extract\"?");
+        let problem = "there is no task \"extarct\" here: did you mean \"extract\"?";
+        assert_eq!(invalid.problem, problem);
+        let limit = "the name of another task of the same submission";
+        assert_eq!(invalid.limit, limit);
     }
 
     #[test]

@@ -43,7 +43,7 @@ pub struct ProblemDetails {
     pub task: Option<TaskId>,
     /// Where that task is in its life.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::status_schema))]
     pub task_status: Option<Status>,
     /// The tasks of a dependency cycle, in order; the first is repeated at the end.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -69,9 +69,9 @@ pub struct QueueConfigView {
     pub concurrency: Option<u32>,
     /// How long a task waits to catch up with one that is one priority more urgent.
     pub aging_ms: u64,
-    /// How long succeeded and cancelled tasks are kept.
+    /// How long succeeded tasks are kept, and those that somebody cancelled.
     pub keep_finished_ms: u64,
-    /// How long dead tasks are kept.
+    /// How long dead tasks are kept, and those that a dependency ended.
     pub keep_dead_ms: u64,
 }
 

@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 
+use russet_core::Status;
 use utoipa::openapi::schema::{
-    ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
+    ArrayBuilder, KnownFormat, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat,
+    SchemaType, Type,
 };
 use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
@@ -26,6 +28,32 @@ fn collect<T: ToSchema>(schemas: &mut Schemas) {
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+/// Where a task is in its life.
+pub fn status_schema() -> Object {
+    let all = Status::ALL.map(Status::as_str);
+    text().enum_values(Some(all)).build()
+}
+
+/// What becomes of a task when a dependency cannot be satisfied, where `default` is meant when it
+/// is absent.
+fn policy(default: Option<&str>) -> Object {
+    let known = ["cancel", "dead", "run"].map(|name| Some(name.to_owned()));
+    let or_null = known.into_iter().chain([None]);
+    ObjectBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::String, Type::Null]))
+        .enum_values(Some(or_null))
+        .default(default.map(Into::into))
+        .build()
+}
+
+pub(super) fn if_unsatisfied() -> Object {
+    policy(Some("cancel"))
+}
+
+pub(super) fn if_unsatisfied_of_defaults() -> Object {
+    policy(None)
 }
 
 fn list_of<T: ToSchema>(key: &str) -> Object {

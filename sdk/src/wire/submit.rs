@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use russet_core::{DependencyOn, IfUnsatisfied, TaskId};
+use russet_core::{DependencyOn, ErrorKind, IfUnsatisfied, Status, Task, TaskId};
 use russet_engine::Submitted;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
@@ -74,7 +74,7 @@ pub struct SubmitTask {
     /// What becomes of it when a dependency cannot be satisfied: `cancel` (when absent),
     /// `dead` or `run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::schema::if_unsatisfied))]
     pub if_unsatisfied: Option<IfUnsatisfied>,
     /// What a worker must have free to hold it: amounts by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -248,6 +248,10 @@ pub struct SubmittedView {
     pub task: TaskId,
     /// Whether it had been submitted before: nothing was changed.
     pub existing: bool,
+    /// Where it is, when it was submitted with dependencies: they may have ended it at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::status_schema))]
+    pub status: Option<Status>,
     /// What may keep it from running, such as resources that no live worker has.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
@@ -256,6 +260,16 @@ pub struct SubmittedView {
 impl SubmittedView {
     pub(crate) fn warned(self, warnings: Vec<String>) -> Self {
         Self { warnings, ..self }
+    }
+
+    /// Says where the task is, and why if it ended before it could start.
+    pub(crate) fn told(&mut self, task: &Task) {
+        self.status = Some(task.status);
+        let error = task.last_error.as_ref();
+        if let Some(error) = error.filter(|e| e.kind == ErrorKind::DependencyUnsatisfied) {
+            let warning = format!("it is {} and does not run: {}", task.status, error.message);
+            self.warnings.push(warning);
+        }
     }
 }
 
@@ -266,6 +280,7 @@ impl From<Submitted> for SubmittedView {
         Self {
             task: task.unwrap_or(TaskId::from_u128(0)),
             existing: submitted.existing,
+            status: None,
             warnings: Vec::new(),
         }
     }

@@ -27,7 +27,7 @@ pub struct TaskView {
     pub payload: Option<Json>,
     /// Where it is in its life: `blocked`, `scheduled`, `queued`, `running`, `succeeded`,
     /// `dead` or `cancelled`.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::status_schema))]
     pub status: Status,
     /// 0 to 9, 9 most urgent.
     pub priority: u8,
@@ -131,7 +131,7 @@ pub struct TaskNowView {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub task: TaskId,
     /// Where it is in its life.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    #[cfg_attr(feature = "openapi", schema(schema_with = super::status_schema))]
     pub status: Status,
     /// Its newest attempt.
     pub attempt: u64,

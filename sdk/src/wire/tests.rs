@@ -83,6 +83,7 @@ fn a_batch_is_answered_item_by_item() {
     let done = SubmittedView {
         task,
         existing: false,
+        status: None,
         warnings: Vec::new(),
     };
     let results = Results {

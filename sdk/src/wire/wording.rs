@@ -13,11 +13,12 @@ pub(super) fn misfit(path: &str, message: &str) -> Problem {
         field,
         problem,
         limit,
+        hint,
     } = said(path, message);
-    let detail = match (&field, &limit) {
-        (Some(field), Some(limit)) => format!("{field}: {problem} ({limit})"),
+    let detail = match (&field, hint.as_ref().or(limit.as_ref())) {
+        (Some(field), Some(more)) => format!("{field}: {problem} ({more})"),
         (Some(field), None) => format!("{field}: {problem}"),
-        (None, Some(limit)) => format!("{problem} ({limit})"),
+        (None, Some(more)) => format!("{problem} ({more})"),
         (None, None) => problem,
     };
     let mut told = Problem::new("invalid", 422, detail);
@@ -29,7 +30,10 @@ pub(super) fn misfit(path: &str, message: &str) -> Problem {
 struct Said {
     field: Option<String>,
     problem: String,
+    /// What would be accepted.
     limit: Option<String>,
+    /// What was probably meant, told in place of the limit.
+    hint: Option<String>,
 }
 
 fn said(path: &str, message: &str) -> Said {
@@ -38,14 +42,16 @@ fn said(path: &str, message: &str) -> Said {
         field,
         problem,
         limit,
+        hint: None,
     };
     if let Some((name, rest)) = named(message, "unknown field `") {
+        let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
         let problem = format!("unknown field `{name}`");
-        return at(
-            unknown_at(here, name),
-            problem,
-            Some(known_fields(name, rest)),
-        );
+        let limit = Some(known_fields(&known));
+        return Said {
+            hint: meant(name, &known),
+            ..at(unknown_at(here, name), problem, limit)
+        };
     }
     if let Some((name, _)) = named(message, "missing field `") {
         let problem = "is missing, and it is required".to_owned();
@@ -113,21 +119,28 @@ fn below(here: Option<&str>, name: &str) -> Option<String> {
     }
 }
 
-/// What could stand in place of an unknown field: the nearest names, or all of them.
-fn known_fields(name: &str, rest: &str) -> String {
-    let known: Vec<&str> = rest.split('`').skip(1).step_by(2).collect();
-    let near = nearest(name, known.iter().copied());
-    let quoted = |names: &[&str]| {
-        let each: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
-        each.join(", ")
-    };
-    match (known.as_slice(), near.as_slice()) {
-        ([], _) => "nothing is expected here".to_owned(),
-        (_, [near]) => format!("did you mean `{near}`?"),
-        ([one], _) => format!("only `{one}` is expected here"),
-        (all, []) => format!("known are {}", quoted(all)),
-        (_, near) => format!("did you mean one of {}?", quoted(near)),
+/// What may stand in place of an unknown field.
+fn known_fields(known: &[&str]) -> String {
+    match known {
+        [] => "nothing is expected here".to_owned(),
+        [one] => format!("only `{one}` is expected here"),
+        all => format!("known are {}", quoted(all)),
     }
+}
+
+/// The known fields that an unknown one was probably meant to be.
+fn meant(name: &str, known: &[&str]) -> Option<String> {
+    let near = nearest(name, known.iter().copied());
+    match near.as_slice() {
+        [] => None,
+        [near] => Some(format!("did you mean `{near}`?")),
+        near => Some(format!("did you mean one of {}?", quoted(near))),
+    }
+}
+
+fn quoted(names: &[&str]) -> String {
+    let each: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+    each.join(", ")
 }
 
 /// A value as it stands in the request.
@@ -231,7 +244,8 @@ mod tests {
             problem.detail,
             "queu: unknown field `queu` (did you mean `queue`?)"
         );
-        assert_eq!(problem.limit.as_deref(), Some("did you mean `queue`?"));
+        let limit = "known are `type`, `queue`, `payload`";
+        assert_eq!(problem.limit.as_deref(), Some(limit));
         let message = "unknown field `colour`, expected `type` or `queue`";
         assert_eq!(
             detail("tasks[1].colour", message),

@@ -69,7 +69,10 @@ pub struct TaskDefaults {
     pub retention_ms: Option<u64>,
     /// See [`SubmitTask::if_unsatisfied`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(schema_with = super::schema::if_unsatisfied_of_defaults)
+    )]
     pub if_unsatisfied: Option<IfUnsatisfied>,
     /// See [`SubmitTask::resource_requirements`].
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -194,15 +197,21 @@ impl WorkflowView {
             created_at: workflow.created_at.into(),
             completed_at: workflow.completed_at.map(Time::from),
             idempotency_key: workflow.idempotency.as_ref().map(|known| known.key.clone()),
-            counts: WorkflowCounts {
-                total: workflow.tasks,
-                live: workflow.live(),
-                succeeded: workflow.succeeded,
-                dead: workflow.dead,
-                cancelled: workflow.cancelled,
-                purged: workflow.purged,
-            },
+            counts: workflow.into(),
             tasks,
+        }
+    }
+}
+
+impl From<&Workflow> for WorkflowCounts {
+    fn from(workflow: &Workflow) -> Self {
+        Self {
+            total: workflow.tasks,
+            live: workflow.live(),
+            succeeded: workflow.succeeded,
+            dead: workflow.dead,
+            cancelled: workflow.cancelled,
+            purged: workflow.purged,
         }
     }
 }

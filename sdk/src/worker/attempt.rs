@@ -204,14 +204,27 @@ fn settlement(
         End::Overdue => fail(ErrorKind::TimedOut, OVERDUE.to_owned(), None),
         End::Stopped => release(None),
         End::Unknown => {
-            let kind = &context.task().kind;
-            tracing::warn!(%kind, %task, "no handler of this type here; the task is given back");
+            tell_of_stranger(crew, context.task());
             release(Some(limits::UNKNOWN_TYPE_DELAY))
         }
         End::Lost => return None,
     };
     *settlement.progress() = news;
     Some(settlement)
+}
+
+/// Says once for each type and queue that the worker takes tasks which it cannot handle, and what
+/// to do about it.
+fn tell_of_stranger(crew: &Crew, task: &TaskView) {
+    let (kind, queue) = (&task.kind, &task.queue);
+    if !crew.is_new_stranger(kind, queue) {
+        tracing::debug!(task = %task.id, %kind, %queue, "given back: no handler of this type");
+        return;
+    }
+    let delay = limits::UNKNOWN_TYPE_DELAY;
+    tracing::warn!(
+        "queue {queue} has tasks of type {kind}, which this worker does not handle: it gives them back, each time for {delay:?}; submit them to a queue of their own, or let this worker handle the type too"
+    );
 }
 
 /// A completion with the follow-up tasks, each under an id of its own so that it can be

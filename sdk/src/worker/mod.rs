@@ -14,12 +14,13 @@ mod settle;
 mod signal;
 mod steps;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use futures::FutureExt;
+use russet_core::{QueueName, TaskType};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -86,6 +87,8 @@ struct Crew {
     services: Services,
     board: Arc<Board>,
     ended: mpsc::UnboundedSender<Report>,
+    /// Types without a handler that were met, each with the queue where it was.
+    strangers: Mutex<BTreeSet<(TaskType, QueueName)>>,
 }
 
 impl Crew {
@@ -100,6 +103,14 @@ impl Crew {
     fn report(&self, report: Report) {
         // When nobody reports any more, the worker was dropped and leases run out.
         let _ = self.ended.send(report);
+    }
+
+    /// Whether a type without a handler is met for the first time in this queue.
+    fn is_new_stranger(&self, kind: &TaskType, queue: &QueueName) -> bool {
+        let Ok(mut known) = self.strangers.lock() else {
+            return false;
+        };
+        known.len() < limits::STRANGERS && known.insert((kind.clone(), queue.clone()))
     }
 
     fn failed(&self, error: &Error) {
@@ -148,6 +159,7 @@ impl Worker {
             services: worker.services,
             board: Arc::new(Board::new()),
             ended,
+            strangers: Mutex::default(),
         });
         let phase = watch::Sender::new(Phase::Working);
         let begun = OnceLock::new();

@@ -179,3 +179,34 @@ async fn a_task_that_has_no_type_and_no_defaults_is_refused_by_its_place() {
     assert_eq!(problem.field.as_deref(), Some("tasks[1].type"));
     assert!(problem.detail.contains("is missing"), "{problem}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_that_failed_goes_on_when_it_is_redriven() {
+    let client = client();
+    let sum = |context: TaskContext, task: Add| async move {
+        let broken = context.task().name().as_deref() == Some("left") && context.attempt() == 1;
+        match broken {
+            true => Err(TaskFailure::final_("no disk")),
+            false => Ok(task.a + task.b),
+        }
+    };
+    let done = |_: TaskContext, _: crate::world::Work| async move { Ok::<(), TaskFailure>(()) };
+    let worker = Worker::new(client.clone()).register(sum).register(done);
+    let running = Running::start(worker);
+    let submitted = client.submit_workflow(diamond()).await;
+    let submitted = submitted.expect("is accepted");
+    let join = ended(&client, submitted.tasks["join"]).await;
+    assert_eq!(join.status, Status::Cancelled);
+    ended(&client, submitted.tasks["right"]).await;
+    let redriven = client.redrive_workflow(submitted.workflow, false).await;
+    let redriven = redriven.expect("redrives");
+    assert_eq!((redriven.redriven, redriven.refused), (2, 0));
+    assert_eq!(redriven.counts.succeeded, 2);
+    let join = ended(&client, submitted.tasks["join"]).await;
+    assert_eq!(join.status, Status::Succeeded);
+    running.stop().await;
+    let nothing = TaskId::from_u128(7).into();
+    let missing = client.redrive_workflow(nothing, false).await;
+    let missing = missing.expect_err("does not exist");
+    assert!(missing.problem().expect("is a problem").is_not_found());
+}

@@ -1,10 +1,35 @@
 //! The promises, one file each: a function over the history of a run that finds where the
 //! promise was broken.
 
+mod bounded;
+mod bounded_retry;
+mod calls;
+mod dead_once;
+mod dedup;
+mod facts;
+mod findings;
+mod indexes_agree;
+mod lease_respected;
+mod limits_held;
+mod mirror;
+mod model;
+mod names;
+mod no_ghost;
+mod no_loss;
+mod no_starvation;
+mod one_holder;
+mod order;
+mod reference;
+#[cfg(test)]
+mod sample;
 pub mod show;
+mod stale_refused;
+mod timeline;
 
 use crate::history::{At, Entry};
 use crate::plan::Plan;
+
+use facts::Facts;
 
 /// What a checker sees.
 pub struct Run<'a> {
@@ -29,7 +54,60 @@ pub struct Violation {
     pub shown_by: Vec<usize>,
 }
 
-/// Every promise that the run has broken.
-pub fn all(_run: &Run<'_>) -> Vec<Violation> {
-    Vec::new()
+type Checker = fn(&Facts<'_>) -> Vec<Violation>;
+
+/// Every checker, by the name of its promise.
+const CHECKERS: [(&str, Checker); 14] = [
+    (no_loss::PROMISE, no_loss::check),
+    (no_ghost::PROMISE, no_ghost::check),
+    (one_holder::PROMISE, one_holder::check),
+    (stale_refused::PROMISE, stale_refused::check),
+    (lease_respected::PROMISE, lease_respected::check),
+    (bounded_retry::PROMISE, bounded_retry::check),
+    (dead_once::PROMISE, dead_once::check),
+    (dedup::PROMISE, dedup::check),
+    (order::PROMISE, order::check),
+    (no_starvation::PROMISE, no_starvation::check),
+    (limits_held::PROMISE, limits_held::check),
+    (indexes_agree::PROMISE, indexes_agree::check),
+    (bounded::PROMISE, bounded::check),
+    (reference::PROMISE, reference::check),
+];
+
+/// The names of all promises that are checked.
+pub fn promises() -> impl Iterator<Item = &'static str> {
+    CHECKERS.iter().map(|(promise, _)| *promise)
+}
+
+/// Runs every checker; nothing when all promises were kept.
+pub fn all(run: &Run<'_>) -> Vec<Violation> {
+    let facts = Facts::of(run);
+    let found = CHECKERS.iter().flat_map(|(_, check)| check(&facts));
+    found.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sample::Sample;
+    use super::*;
+
+    /// A history of a good many tasks, each with a whole life.
+    fn good(tasks: u64) -> Sample {
+        let mut sample = Sample::new();
+        for n in 1..=tasks {
+            sample.submitted(n).granted(n, n).completed(n, n);
+        }
+        sample
+    }
+
+    #[test]
+    fn a_good_history_breaks_no_promise() {
+        assert_eq!(all(&good(100).run()), []);
+    }
+
+    #[test]
+    fn every_promise_has_a_name_of_its_own() {
+        let names: std::collections::BTreeSet<_> = promises().collect();
+        assert_eq!(names.len(), CHECKERS.len());
+    }
 }

@@ -124,6 +124,15 @@ pub enum What {
     },
     /// A fault was injected.
     Fault(Fault),
+    /// The queue hides tasks: it delivered them together, or somebody gave one back for later.
+    Hidden {
+        /// The tasks.
+        tasks: Vec<TaskId>,
+        /// Until when; a delivery that is settled is not seen again.
+        until: At,
+        /// They were delivered just now.
+        delivered: bool,
+    },
     /// No more faults from here on, except for those that are to stay.
     Healed,
     /// The store was looked at.

@@ -3,6 +3,7 @@
 
 mod chaos;
 mod client;
+mod deliveries;
 mod disk;
 mod ledger;
 mod net;

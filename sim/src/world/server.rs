@@ -9,6 +9,7 @@ use russet_core::PartitionId;
 use russet_engine::{Outcome, Queue, Store, StoreError, Transaction};
 use tokio::time::{sleep, timeout};
 
+use super::deliveries::Deliveries;
 use super::ledger::Ledger;
 use super::net::{Arrived, Net, Parcel, Reply};
 use super::protocol::{StoreReply, StoreRequest};
@@ -87,6 +88,8 @@ pub struct Server {
     pub queue: Arc<dyn Queue>,
     /// What was committed.
     pub ledger: Ledger,
+    /// What was delivered.
+    pub deliveries: Deliveries,
     /// How it misbehaves.
     pub mood: Arc<Mood>,
 }
@@ -157,9 +160,16 @@ impl Server {
                 max,
                 visibility,
                 wait,
-            } => StoreReply::Received(self.queue.receive(&from, max, visibility, wait).await),
+            } => {
+                let received = self.queue.receive(&from, max, visibility, wait).await;
+                if let Ok(deliveries) = &received {
+                    self.deliveries.made(deliveries, visibility);
+                }
+                StoreReply::Received(received)
+            }
             StoreRequest::Delete(receipts) => StoreReply::Done(self.queue.delete(receipts).await),
             StoreRequest::Release(receipts, delay) => {
+                self.deliveries.given_back(&receipts, delay);
                 StoreReply::Done(self.queue.release(receipts, delay).await)
             }
             StoreRequest::Lanes(name) => {

@@ -14,6 +14,7 @@ use russet_engine::{Clock, Entropy, Limits, Queue, Store};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::deliveries::Deliveries;
 use super::disk::Disk;
 use super::ledger::Ledger;
 use super::net::Net;
@@ -42,6 +43,8 @@ pub struct Everybody {
     pub net: Net,
     /// What was committed.
     pub ledger: Ledger,
+    /// What was delivered.
+    pub deliveries: Deliveries,
     /// How the store misbehaves.
     pub mood: Arc<Mood>,
     /// The store's disk, in the `embedded` world.
@@ -107,6 +110,7 @@ impl Stage {
         let stage = Self(Arc::new(Everybody {
             net: Net::new(&plan, journal.clone(), process("network")),
             ledger: Ledger::new(journal.clone()),
+            deliveries: Deliveries::new(journal.clone()),
             mood: Arc::new(Mood::new(&plan, journal.clone(), kill)),
             disk: Disk::new(Random::new(plan.seed, 5)),
             clocks: plan
@@ -265,6 +269,7 @@ impl Stage {
             store,
             queue,
             ledger: self.ledger.clone(),
+            deliveries: self.deliveries.clone(),
             mood: self.mood.clone(),
         }
     }

@@ -71,6 +71,7 @@ fn what_is_not_there_is_not_found() {
             missing("POST", format!("/v1/tasks/{nothing}/redrive")),
             missing("POST", format!("/v1/tasks/{nothing}/purge")),
             missing("GET", format!("/v1/workflows/{nothing}")),
+            missing("POST", format!("/v1/workflows/{nothing}/redrive")),
             refused("GET", "/v2/tasks", "", (404, "no_route"))
                 .says(&["/v2/tasks", "/openapi.json"]),
             refused("DELETE", "/v1/tasks", "", (405, "method_not_allowed")).says(&["DELETE"]),
@@ -101,11 +102,14 @@ fn a_task_that_is_elsewhere_in_its_life_says_where() {
     check(
         &mut client,
         vec![
-            wrong(&path(&live, "redrive"), &["is queued", "only a dead task"]),
+            wrong(
+                &path(&live, "redrive"),
+                &["is queued", "only a dead or cancelled"],
+            ),
             wrong(&path(&live, "purge"), &["is queued"]),
             wrong(
                 &path(&ended, "redrive"),
-                &["is cancelled", "only a dead task"],
+                &["is cancelled", "somebody cancelled it", "--cancelled"],
             ),
         ],
     );

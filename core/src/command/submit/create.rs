@@ -169,13 +169,13 @@ pub(in crate::command) fn keep_dependents(
     }
 }
 
-/// Stores a new task where it belongs. `children` wait for it; `failed` is the end of a parent
-/// that makes it impossible to satisfy its dependencies.
+/// Stores a new task where it belongs. `children` wait for it; `failed` is a parent whose end
+/// makes it impossible to satisfy its dependencies.
 pub(super) fn admit(
     draft: &mut Draft<'_>,
     mut task: Task,
     children: &[Dependency],
-    failed: Option<Status>,
+    failed: Option<(TaskId, Status)>,
 ) -> Step<()> {
     task.dependents.total = children.len() as u32;
     if task.dependents.are_inline() {
@@ -185,7 +185,7 @@ pub(super) fn admit(
     }
     draft.event(&task, EventKind::Submitted, None);
     match failed {
-        Some(parent) => unsatisfied(draft, &mut task, Some(parent))?,
+        Some((parent, ended)) => unsatisfied(draft, &mut task, parent, Some(ended))?,
         None => place(draft, &mut task)?,
     }
     draft.put_task(task);

@@ -118,14 +118,14 @@ impl Graph {
         Ok(())
     }
 
-    /// Makes `task` wait for its parents; returns the end of one that cannot satisfy it.
+    /// Makes `task` wait for its parents; returns one whose end cannot satisfy it.
     fn depend(
         &self,
         draft: &mut Draft<'_>,
         new: &NewTask,
         task: &mut Task,
         edges: &[Dependency],
-    ) -> Step<Option<Status>> {
+    ) -> Step<Option<(TaskId, Status)>> {
         let mut failed = None;
         for edge in edges {
             let parent = edge.task;
@@ -153,7 +153,7 @@ impl Graph {
                         add_dependent(draft, parent, child)?;
                     }
                     Some(status) if edge.on.is_satisfied_by(status) => {}
-                    Some(status) => failed = Some(status),
+                    Some(status) => failed = Some((parent, status)),
                 }
             }
         }

@@ -28,6 +28,17 @@ impl Oracle {
                 Reply::Leased(task) => assert_eq!(stored.task(task.id), Some(&**task)),
                 other => panic!("the oracle expects a lease, not {other:?}"),
             },
+            (Ok(Answer::Redriven(expected)), Ok(decision)) => {
+                let Reply::Redriven { tasks } = &decision.reply else {
+                    panic!("the oracle expects a redrive, not {:?}", decision.reply)
+                };
+                let tasks = tasks.iter().map(|task| match task {
+                    Ok(status) => Ok(*status),
+                    Err(rejection) => Err(rejection.code()),
+                });
+                let tasks: Vec<_> = tasks.collect();
+                assert_eq!(&tasks, expected, "the redrive (left) is not the oracle's");
+            }
             (Err(code), Err(rejection)) => {
                 assert_eq!(
                     rejection.code(),

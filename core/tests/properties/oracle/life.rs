@@ -1,6 +1,6 @@
 //! What happens to a task without a worker: it waits, it is told, it ends, it is forgotten.
 
-use russet_core::command::{Cancel, Redrive};
+use russet_core::command::{Cancel, Redrive, RedriveWorkflow};
 use russet_core::{
     Dependency, ErrorKind, Idempotency, IfUnsatisfied, Message, Millis, Named, Reply, Status,
     TaskId, Timestamp, Window,
@@ -38,7 +38,8 @@ impl Oracle {
     /// Ends a task; those who wait for it are not told yet.
     pub(super) fn end(&mut self, mut job: Job, status: Status) {
         let config = self.queue(&job.asked.queue);
-        let keep = if status == Status::Dead {
+        let let_down = job.error == Some(ErrorKind::DependencyUnsatisfied);
+        let keep = if status == Status::Dead || let_down {
             config.keep_dead
         } else {
             config.keep_finished
@@ -145,8 +146,17 @@ impl Oracle {
         if job.redriven_by == Some(redrive.id) {
             return Ok(self.now_reply(redrive.task));
         }
-        if job.status != Status::Dead || job.told < job.children.len() || job.cleared > 0 {
+        let let_down = job.error == Some(ErrorKind::DependencyUnsatisfied);
+        let meant = match job.status {
+            Status::Dead => true,
+            Status::Cancelled => redrive.cancelled || let_down,
+            _ => false,
+        };
+        if !meant || job.told < job.children.len() || job.cleared > 0 {
             return Err("wrong_status");
+        }
+        if let_down {
+            job.error = None;
         }
         if let Some(own) = &job.asked.idempotency {
             self.take_back(own, Named::Task(redrive.task))?;
@@ -169,6 +179,35 @@ impl Oracle {
         self.place(&mut job);
         self.put(job);
         Ok(self.now_reply(redrive.task))
+    }
+
+    /// Each task by itself, whatever became of those before it.
+    pub(super) fn redrive_workflow(&mut self, redrive: &RedriveWorkflow) -> Expected {
+        if !self.flows.contains_key(&redrive.workflow) {
+            return Err("not_found");
+        }
+        let mut tasks = Vec::new();
+        for task in redrive.tasks.iter().copied() {
+            let before = self.clone();
+            let one = Redrive {
+                task,
+                id: redrive.id,
+                cancelled: redrive.cancelled,
+            };
+            let member = self.job(task).map(|job| job.workflow) == Some(Some(redrive.workflow));
+            let result = match member {
+                true => self.redrive(&one),
+                false => Err("not_found"),
+            };
+            tasks.push(match result {
+                Ok(_) => Ok(self.jobs[&task].status),
+                Err(code) => {
+                    *self = before;
+                    Err(code)
+                }
+            });
+        }
+        Ok(Answer::Redriven(tasks))
     }
 
     /// What never started waits for its parents again.

@@ -27,6 +27,8 @@ pub enum Answer {
     Exactly(Reply),
     /// A lease is granted; the task is compared as all tasks are.
     Leased,
+    /// Each task is redriven or refused with a code.
+    Redriven(Vec<Result<Status, &'static str>>),
 }
 
 /// A task.
@@ -135,6 +137,7 @@ impl Oracle {
             Command::Release(release) => self.release(release),
             Command::Cancel(cancel) => self.cancel(cancel),
             Command::Redrive(redrive) => self.redrive(redrive),
+            Command::RedriveWorkflow(redrive) => self.redrive_workflow(redrive),
             Command::Purge(purge) => self.purge(purge.task),
             Command::Fire(fire) => Ok(self.fire(fire.timer)),
             Command::Deliver(deliver) => Ok(self.deliver(deliver.message)),

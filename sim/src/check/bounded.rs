@@ -1,0 +1,305 @@
+//! Memory, queues and retry rates stay within their stated limits under overload.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use russet::limits::CALL_TRIES;
+use russet_core::policy::RELAY_AFTER;
+use russet_core::{LeaseId, Outbox, Record, Task, TaskId, limits};
+use russet_engine::limits::LEASE_TASKS;
+
+use super::Violation;
+use super::calls::{lease_of, task_of, verb};
+use super::facts::{Facts, since_start};
+use super::findings::Findings;
+use crate::history::{Actor, Answer, Ask, At};
+
+pub(super) const PROMISE: &str = "bounded";
+
+/// How often somebody may ask for the same within a second: a client's tries, and those of a
+/// worker that begins anew.
+const ASKS_A_SECOND: usize = 3 * CALL_TRIES as usize;
+
+/// How often one task may change within a second.
+const CHANGES_A_SECOND: usize = 200;
+
+const SECOND_US: u64 = 1_000_000;
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
+    let mut findings = Findings::of(PROMISE);
+    transactions(facts, &mut findings);
+    records(facts, &mut findings);
+    tasks(facts, &mut findings);
+    relays(facts, &mut findings);
+    grants(facts, &mut findings);
+    repetitions(facts, &mut findings);
+    findings.done()
+}
+
+/// No transaction is larger than the store says that it can be.
+fn transactions(facts: &Facts<'_>, findings: &mut Findings) {
+    let Some(most) = facts.run.plan.transaction_changes else {
+        return;
+    };
+    for commit in facts
+        .commits
+        .iter()
+        .filter(|c| c.stored.changes.len() > most)
+    {
+        let what = format!(
+            "{} records changed at once, and the store can do {most}",
+            commit.stored.changes.len()
+        );
+        findings.add(what, &[commit.entry]);
+    }
+}
+
+/// Lists stand in records of their own when they are long, and in pieces.
+fn records(facts: &Facts<'_>, findings: &mut Findings) {
+    for commit in &facts.commits {
+        for change in &commit.stored.changes {
+            let wrong = match &change.after {
+                Some(Record::Task(task)) => too_long(task),
+                Some(Record::Dependents(chunk)) => chunk.len() > limits::DEPENDENTS_PER_CHUNK,
+                Some(Record::Dependencies(chunk)) => chunk.len() > limits::BATCH_ITEMS,
+                _ => false,
+            };
+            if wrong {
+                findings.add(
+                    format!("{:?} holds a longer list than it may", change.key),
+                    &[commit.entry],
+                );
+            }
+        }
+    }
+}
+
+fn too_long(task: &Task) -> bool {
+    task.dependencies.inline.len() > limits::INLINE_DEPENDENCIES
+        || task.dependents.inline.len() > limits::INLINE_DEPENDENTS
+        || task
+            .last_error
+            .as_ref()
+            .is_some_and(|error| error.message.len() > limits::ERROR_BYTES)
+}
+
+/// No task is changed over and over.
+fn tasks(facts: &Facts<'_>, findings: &mut Findings) {
+    for (id, timeline) in &facts.tasks {
+        let mut recent = Recent::new(CHANGES_A_SECOND);
+        for moment in &timeline.moments {
+            if let Some(first) = recent.crossed(moment.at, moment.entry) {
+                let what =
+                    format!("task {id} was changed more than {CHANGES_A_SECOND} times in a second");
+                findings.add(what, &[first, moment.entry]);
+            }
+        }
+    }
+}
+
+/// The things that happened in the last second, as far as they may.
+struct Recent {
+    most: usize,
+    seen: VecDeque<(At, usize)>,
+}
+
+impl Recent {
+    fn new(most: usize) -> Self {
+        let seen = VecDeque::new();
+        Self { most, seen }
+    }
+
+    /// The entry of the first of too many, the newest included.
+    fn crossed(&mut self, at: At, entry: usize) -> Option<usize> {
+        self.seen.push_back((at, entry));
+        if self.seen.len() <= self.most {
+            return None;
+        }
+        let (first_at, first) = self.seen.pop_front()?;
+        (at.0 - first_at.0 < SECOND_US).then_some(first)
+    }
+}
+
+/// A message that nobody acknowledges is handed over again after a while that grows.
+fn relays(facts: &Facts<'_>, findings: &mut Findings) {
+    let Some(skew) = facts.skew_ms() else {
+        return;
+    };
+    for commit in &facts.commits {
+        for change in &commit.stored.changes {
+            let (Some(before), Some(after)) = (outbox(&change.before), outbox(&change.after))
+            else {
+                continue;
+            };
+            let due = since_start(before.due_at);
+            let early = due.saturating_sub(commit.at.millis() + skew + 1);
+            if after.tries > before.tries && early > 0 {
+                let what = format!("{:?} was handed over again {early} ms early", change.key);
+                findings.add(what, &[commit.entry]);
+            }
+            let next = after.due_at.since(before.due_at);
+            if after.tries > before.tries && next < RELAY_AFTER {
+                let what = format!(
+                    "{:?} is handed over again and again without a pause",
+                    change.key
+                );
+                findings.add(what, &[commit.entry]);
+            }
+        }
+    }
+}
+
+fn outbox(record: &Option<Record>) -> Option<&Outbox> {
+    match record {
+        Some(Record::Outbox(outbox)) => Some(outbox),
+        _ => None,
+    }
+}
+
+/// Nobody is granted more than it asked for.
+fn grants(facts: &Facts<'_>, findings: &mut Findings) {
+    for item in &facts.calls.items {
+        let (Ask::Lease { max, .. }, Some(replied)) = (item.ask, item.reply) else {
+            continue;
+        };
+        let Answer::Leased(granted) = replied.answer else {
+            continue;
+        };
+        if granted.len() > *max.min(&LEASE_TASKS) {
+            let what = format!(
+                "{} asked for {max} tasks and was granted {}",
+                item.who,
+                granted.len()
+            );
+            findings.add(what, &item.shown_by());
+        }
+    }
+}
+
+/// Nobody asks for the same over and over without a pause.
+fn repetitions(facts: &Facts<'_>, findings: &mut Findings) {
+    type Same = (Actor, &'static str, TaskId, Option<LeaseId>);
+    let mut asked: BTreeMap<Same, Recent> = BTreeMap::new();
+    for item in &facts.calls.items {
+        // Whoever waits for a task asks again at once, and is kept waiting.
+        let Some(task) = task_of(item.ask).filter(|_| !matches!(item.ask, Ask::Get(_))) else {
+            continue;
+        };
+        let same = (item.who, verb(item.ask), task, lease_of(item.ask));
+        let recent = asked
+            .entry(same)
+            .or_insert_with(|| Recent::new(ASKS_A_SECOND));
+        if let Some(first) = recent.crossed(item.asked_at, item.asked) {
+            let what = format!(
+                "{} asked more than {ASKS_A_SECOND} times in a second to {} task {task}",
+                item.who,
+                verb(item.ask)
+            );
+            findings.add(what, &[first, item.asked]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use russet_core::{DependencyOn, Message, RecordKey};
+
+    use super::super::sample::{Sample, id, lease};
+    use super::*;
+    use crate::history::Granted;
+
+    fn complete(l: u64) -> Ask {
+        Ask::Complete {
+            task: id(1),
+            lease: lease(l),
+            follow_ups: Vec::new(),
+        }
+    }
+
+    fn outbox(sample: &Sample, tries: u32) -> (RecordKey, Option<Record>) {
+        let (parent, child, on) = (id(1), id(2), DependencyOn::Success);
+        let message = Message::Watch { parent, child, on };
+        let due_at = sample.clock() + RELAY_AFTER;
+        let outbox = Outbox {
+            message,
+            tries,
+            due_at,
+        };
+        (
+            RecordKey::Outbox(message.id()),
+            Some(Record::Outbox(Arc::new(outbox))),
+        )
+    }
+
+    /// A message that is handed over again so many milliseconds later.
+    fn relayed_after(ms: u64) -> Sample {
+        let mut sample = Sample::new();
+        let first = outbox(&sample, 0);
+        sample.commit(vec![first]).at(ms);
+        let again = outbox(&sample, 1);
+        sample.commit(vec![again]);
+        sample
+    }
+
+    #[test]
+    fn what_pauses_is_bounded() {
+        let mut sample = Sample::new();
+        sample.submitted(1).granted(1, 10);
+        for n in 0..50 {
+            sample
+                .at(1_000 + n * 200)
+                .call(Actor::Worker(0), complete(10), Answer::Lost);
+        }
+        assert_eq!(sample.check(check), []);
+        assert_eq!(relayed_after(2_000).check(check), []);
+    }
+
+    #[test]
+    fn whoever_asks_without_a_pause_is_not() {
+        let mut sample = Sample::new();
+        for _ in 0..=ASKS_A_SECOND {
+            sample.call(Actor::Worker(0), complete(10), Answer::Lost);
+        }
+        assert!(sample.finds(check, "times in a second to complete"));
+    }
+
+    #[test]
+    fn a_message_is_not_handed_over_again_at_once() {
+        assert!(relayed_after(10).finds(check, "was handed over again"));
+    }
+
+    #[test]
+    fn a_task_is_not_changed_over_and_over() {
+        let mut sample = Sample::new();
+        for _ in 0..=CHANGES_A_SECOND {
+            sample.change(1, |_| {});
+        }
+        assert!(sample.finds(check, "was changed more than"));
+    }
+
+    #[test]
+    fn transactions_and_grants_are_as_large_as_they_may_be() {
+        let mut sample = Sample::new();
+        sample.plan.transaction_changes = Some(1);
+        let two = vec![
+            super::super::sample::put(sample.task(1)),
+            super::super::sample::put(sample.task(2)),
+        ];
+        sample.commit(two);
+        assert!(sample.finds(check, "2 records changed at once"));
+        let granted = Granted {
+            task: id(1),
+            attempt: 1,
+            lease: lease(10),
+            lasts_ms: 1,
+        };
+        let ask = Ask::Lease {
+            queues: Vec::new(),
+            max: 1,
+            lease_ms: None,
+        };
+        sample.call(Actor::Worker(0), ask, Answer::Leased(vec![granted; 2]));
+        assert!(sample.finds(check, "was granted 2"));
+    }
+}

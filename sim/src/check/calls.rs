@@ -1,0 +1,188 @@
+//! What was asked and what was answered.
+
+use std::collections::{BTreeMap, HashMap};
+
+use russet_core::{LeaseId, TaskId};
+
+use crate::history::{Actor, Answer, Ask, At, CallId, Entry, Granted, What};
+
+/// One item of a call and its answer.
+#[derive(Clone, Copy)]
+pub(super) struct Item<'a> {
+    pub call: CallId,
+    pub who: Actor,
+    /// The position of the question in the history.
+    pub asked: usize,
+    pub asked_at: At,
+    pub ask: &'a Ask,
+    pub reply: Option<Replied<'a>>,
+}
+
+/// The answer to an item.
+#[derive(Clone, Copy)]
+pub(super) struct Replied<'a> {
+    /// The position of the answer in the history.
+    pub entry: usize,
+    pub at: At,
+    pub answer: &'a Answer,
+}
+
+impl<'a> Item<'a> {
+    /// The answer, when it was done for certain.
+    pub fn done(&self) -> Option<Replied<'a>> {
+        self.reply.filter(|replied| replied.answer.is_done())
+    }
+
+    /// The entries that show the item.
+    pub fn shown_by(&self) -> Vec<usize> {
+        let answered = self.reply.map(|replied| replied.entry);
+        std::iter::once(self.asked).chain(answered).collect()
+    }
+}
+
+/// A grant as a worker got it.
+#[derive(Clone, Copy)]
+pub(super) struct Grant {
+    pub worker: Actor,
+    pub granted: Granted,
+    /// How long the worker wanted the lease to last; as the task says when absent.
+    pub lease_ms: Option<u64>,
+    /// The positions of the question and the answer.
+    pub asked: usize,
+    pub asked_at: At,
+    pub answered: usize,
+}
+
+/// All calls of a run.
+#[derive(Default)]
+pub(super) struct Calls<'a> {
+    /// In the order in which they were asked.
+    pub items: Vec<Item<'a>>,
+    /// Positions in `items` of those that name a task.
+    by_task: BTreeMap<TaskId, Vec<usize>>,
+    /// Positions in `items` of those that name a lease.
+    by_lease: BTreeMap<LeaseId, Vec<usize>>,
+    /// What workers were granted.
+    pub grants: BTreeMap<LeaseId, Grant>,
+    first_of: HashMap<CallId, usize>,
+}
+
+impl<'a> Calls<'a> {
+    /// Reads one entry.
+    pub fn read(&mut self, position: usize, entry: &'a Entry) {
+        match &entry.what {
+            What::Asked {
+                call, who, asks, ..
+            } => {
+                self.first_of.insert(*call, self.items.len());
+                for ask in asks.iter() {
+                    self.index(ask);
+                    self.items.push(Item {
+                        call: *call,
+                        who: *who,
+                        asked: position,
+                        asked_at: entry.at,
+                        ask,
+                        reply: None,
+                    });
+                }
+            }
+            What::Answered { call, answers } => self.answered(position, entry.at, *call, answers),
+            _ => {}
+        }
+    }
+
+    fn index(&mut self, ask: &Ask) {
+        let at = self.items.len();
+        if let Some(task) = task_of(ask) {
+            self.by_task.entry(task).or_default().push(at);
+        }
+        if let Some(lease) = lease_of(ask) {
+            self.by_lease.entry(lease).or_default().push(at);
+        }
+    }
+
+    fn answered(&mut self, entry: usize, at: At, call: CallId, answers: &'a [Answer]) {
+        let Some(first) = self.first_of.get(&call).copied() else {
+            return;
+        };
+        for (item, answer) in self.items[first..].iter_mut().zip(answers) {
+            if item.call != call || item.reply.is_some() {
+                return;
+            }
+            item.reply = Some(Replied { entry, at, answer });
+            let (Ask::Lease { lease_ms, .. }, Answer::Leased(granted)) = (item.ask, answer) else {
+                continue;
+            };
+            for granted in granted {
+                let grant = Grant {
+                    worker: item.who,
+                    granted: *granted,
+                    lease_ms: *lease_ms,
+                    asked: item.asked,
+                    asked_at: item.asked_at,
+                    answered: entry,
+                };
+                self.grants.entry(granted.lease).or_insert(grant);
+            }
+        }
+    }
+
+    /// What was asked of a task, in order.
+    pub fn of_task(&self, task: TaskId) -> impl Iterator<Item = &Item<'a>> {
+        let own = self.by_task.get(&task).into_iter().flatten();
+        own.map(|at| &self.items[*at])
+    }
+
+    /// What was asked with a lease, in order.
+    pub fn of_lease(&self, lease: LeaseId) -> impl Iterator<Item = &Item<'a>> {
+        let own = self.by_lease.get(&lease).into_iter().flatten();
+        own.map(|at| &self.items[*at])
+    }
+}
+
+/// The task that is asked about.
+pub(super) fn task_of(ask: &Ask) -> Option<TaskId> {
+    match ask {
+        Ask::Extend { task, .. }
+        | Ask::Complete { task, .. }
+        | Ask::Fail { task, .. }
+        | Ask::Release { task, .. }
+        | Ask::Redrive { task, .. }
+        | Ask::Cancel(task)
+        | Ask::Purge(task)
+        | Ask::Get(task) => Some(*task),
+        Ask::Submit(task) => task.id,
+        _ => None,
+    }
+}
+
+/// The lease that is asked with.
+pub(super) fn lease_of(ask: &Ask) -> Option<LeaseId> {
+    match ask {
+        Ask::Extend { lease, .. }
+        | Ask::Complete { lease, .. }
+        | Ask::Fail { lease, .. }
+        | Ask::Release { lease, .. } => Some(*lease),
+        _ => None,
+    }
+}
+
+/// What is asked for, in a word.
+pub(super) fn verb(ask: &Ask) -> &'static str {
+    match ask {
+        Ask::Submit(_) => "submit",
+        Ask::SubmitWorkflow(_) => "submit workflow",
+        Ask::Lease { .. } => "lease",
+        Ask::Extend { .. } => "extend",
+        Ask::Complete { .. } => "complete",
+        Ask::Fail { .. } => "fail",
+        Ask::Release { .. } => "release",
+        Ask::Cancel(_) => "cancel",
+        Ask::Redrive { .. } => "redrive",
+        Ask::Purge(_) => "purge",
+        Ask::Get(_) => "get",
+        Ask::Configure { .. } => "configure",
+        Ask::Look => "look",
+    }
+}

@@ -1,0 +1,118 @@
+//! The history, folded once for all checkers.
+
+use std::collections::{BTreeMap, HashMap};
+
+use russet_core::{PartitionId, QueueName, QueueRecord, Record, RecordKey, TaskId, Timestamp};
+
+use super::Run;
+use super::calls::Calls;
+use super::mirror::task;
+use super::names::Names;
+use super::timeline::{Moment, Timeline};
+use crate::history::{At, Stored, What};
+
+/// What a clock that is right shows when the world begins.
+pub(super) const EPOCH_MS: u64 = 1_800_000_000_000;
+
+/// A commit.
+#[derive(Clone, Copy)]
+pub(super) struct Commit<'a> {
+    /// Its position in the history.
+    pub entry: usize,
+    pub at: At,
+    pub stored: &'a Stored,
+}
+
+/// A commit that changed a queue's record.
+#[derive(Clone, Copy)]
+pub(super) struct QueueMoment<'a> {
+    pub entry: usize,
+    pub after: &'a QueueRecord,
+}
+
+/// What checkers look at.
+pub(super) struct Facts<'a> {
+    pub run: &'a Run<'a>,
+    pub tasks: BTreeMap<TaskId, Timeline<'a>>,
+    pub commits: Vec<Commit<'a>>,
+    pub calls: Calls<'a>,
+    pub names: Names<'a>,
+    pub queues: BTreeMap<(PartitionId, &'a QueueName), Vec<QueueMoment<'a>>>,
+}
+
+impl<'a> Facts<'a> {
+    pub fn of(run: &'a Run<'a>) -> Self {
+        let mut calls = Calls::default();
+        let mut commits = Vec::new();
+        let mut tasks: HashMap<TaskId, Timeline<'a>> = HashMap::new();
+        let mut queues: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (position, entry) in run.entries.iter().enumerate() {
+            let What::Stored(stored) = &entry.what else {
+                calls.read(position, entry);
+                continue;
+            };
+            commits.push(Commit {
+                entry: position,
+                at: entry.at,
+                stored,
+            });
+            for change in &stored.changes {
+                match (&change.key, &change.after) {
+                    (RecordKey::Task(id), after) => {
+                        tasks.entry(*id).or_default().moments.push(Moment {
+                            entry: position,
+                            at: entry.at,
+                            before: task(change.before.as_ref()),
+                            after: task(after.as_ref()),
+                        });
+                    }
+                    (RecordKey::Queue(name), Some(Record::Queue(after))) => {
+                        let queue = queues.entry((stored.partition, name)).or_default();
+                        queue.push(QueueMoment {
+                            entry: position,
+                            after,
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Self {
+            run,
+            tasks: tasks.into_iter().collect(),
+            commits,
+            names: Names::of(&calls),
+            calls,
+            queues,
+        }
+    }
+
+    /// Every commit that changed a task, task by task.
+    pub fn moments(&self) -> impl Iterator<Item = (TaskId, &Moment<'a>)> {
+        let all = self.tasks.iter();
+        all.flat_map(|(id, timeline)| timeline.moments.iter().map(|moment| (*id, moment)))
+    }
+
+    /// The queue's record when the entry was written; `None`: it has the default configuration.
+    pub fn queue(
+        &self,
+        partition: PartitionId,
+        queue: &QueueName,
+        entry: usize,
+    ) -> Option<&'a QueueRecord> {
+        let moments = self.queues.get(&(partition, queue))?;
+        let until = moments.partition_point(|moment| moment.entry <= entry);
+        Some(moments[until.checked_sub(1)?].after)
+    }
+
+    /// How far two clocks may be apart; `None` when there is no bound.
+    pub fn skew_ms(&self) -> Option<u64> {
+        let plan = self.run.plan;
+        plan.clocks_within_bound().then_some(plan.max_clock_skew_ms)
+    }
+}
+
+/// What a clock that is right shows, in milliseconds since the world began; 0 for times before.
+pub(super) fn since_start(at: Timestamp) -> u64 {
+    at.since(Timestamp::from_millis(EPOCH_MS)).as_millis()
+}

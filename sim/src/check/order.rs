@@ -1,0 +1,272 @@
+//! No task starts before its dependencies are satisfied, nor before `scheduled_at`; no cycle is
+//! accepted; a parent never waits on a vanished child.
+
+use std::collections::BTreeMap;
+
+use russet_core::{Dependency, IfUnsatisfied, Record, RecordKey, Task, TaskId};
+
+use super::Violation;
+use super::facts::{Facts, since_start};
+use super::findings::Findings;
+use super::timeline::{Moment, Timeline};
+
+pub(super) const PROMISE: &str = "order";
+
+/// Clocks show whole milliseconds.
+const ROUNDING_MS: u64 = 1;
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
+    let mut findings = Findings::of(PROMISE);
+    let edges = Edges::of(facts);
+    for (id, timeline) in &facts.tasks {
+        let mut created = 0;
+        for moment in &timeline.moments {
+            if moment.created().is_some() {
+                created = moment.entry;
+            }
+            let Some((task, _)) = moment.granted() else {
+                continue;
+            };
+            in_time(facts, task, moment, &mut findings);
+            if moment.before.is_none_or(|before| before.attempt == 0) {
+                as_delayed(facts, task, moment, &mut findings);
+                for edge in edges.of_task(*id, created) {
+                    satisfied(facts, task, edge, (created, moment.entry), &mut findings);
+                }
+            }
+        }
+    }
+    vanished(facts, &edges, &mut findings);
+    if let Some(path) = edges.cycle() {
+        let names: Vec<_> = path.iter().map(TaskId::to_string).collect();
+        let entries: Vec<_> = path.iter().filter_map(|id| edges.entry_of(*id)).collect();
+        findings.add(
+            format!("tasks wait for each other: {}", names.join(" -> ")),
+            &entries,
+        );
+    }
+    findings.done()
+}
+
+/// What each task was submitted to wait for, by its id and the entry that made it.
+struct Edges(BTreeMap<(TaskId, usize), Vec<Dependency>>);
+
+impl Edges {
+    fn of(facts: &Facts<'_>) -> Self {
+        let mut edges: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for commit in &facts.commits {
+            for change in commit
+                .stored
+                .changes
+                .iter()
+                .filter(|change| change.before.is_none())
+            {
+                let (id, own): (_, &[Dependency]) = match (&change.key, &change.after) {
+                    (RecordKey::Task(id), Some(Record::Task(task))) => {
+                        (*id, &task.dependencies.inline)
+                    }
+                    (RecordKey::Dependencies(id, _), Some(Record::Dependencies(chunk))) => {
+                        (*id, chunk)
+                    }
+                    _ => continue,
+                };
+                if !own.is_empty() {
+                    edges
+                        .entry((id, commit.entry))
+                        .or_default()
+                        .extend_from_slice(own);
+                }
+            }
+        }
+        Self(edges)
+    }
+
+    fn of_task(&self, id: TaskId, created: usize) -> &[Dependency] {
+        self.0.get(&(id, created)).map_or(&[], Vec::as_slice)
+    }
+
+    fn entry_of(&self, id: TaskId) -> Option<usize> {
+        let own = self.0.range((id, 0)..=(id, usize::MAX));
+        own.map(|((_, entry), _)| *entry).next()
+    }
+
+    /// Tasks that wait for one another, the first repeated at the end.
+    fn cycle(&self) -> Option<Vec<TaskId>> {
+        let mut parents: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
+        for ((id, _), edges) in &self.0 {
+            let own = parents.entry(*id).or_default();
+            own.extend(edges.iter().map(|edge| edge.task));
+        }
+        // Whether all that a task waits for has been looked at.
+        let mut done: BTreeMap<TaskId, bool> = BTreeMap::new();
+        for start in parents.keys() {
+            let mut path = Vec::new();
+            if done
+                .insert(*start, done.get(start) == Some(&true))
+                .is_none()
+            {
+                path.push((*start, 0));
+            }
+            while let Some((id, next)) = path.last_mut() {
+                let own = parents.get(id).map_or(&[][..], Vec::as_slice);
+                let Some(parent) = own.get(*next).copied() else {
+                    done.insert(*id, true);
+                    path.pop();
+                    continue;
+                };
+                *next += 1;
+                match done.get(&parent) {
+                    Some(true) => {}
+                    Some(false) => {
+                        let ids = path.iter().map(|(id, _)| *id);
+                        return Some(ids.skip_while(|id| *id != parent).chain([parent]).collect());
+                    }
+                    None => {
+                        done.insert(parent, false);
+                        path.push((parent, 0));
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+/// Not before the task's own `scheduled_at`.
+fn in_time(facts: &Facts<'_>, task: &Task, moment: &Moment<'_>, findings: &mut Findings) {
+    let Some(scheduled) = task.scheduled_at else {
+        return;
+    };
+    if task.started_at.is_some_and(|at| at < scheduled) {
+        let what = format!("task {} started before its scheduled_at", task.id);
+        findings.add(what, &[moment.entry]);
+        return;
+    }
+    let due = since_start(scheduled);
+    if facts
+        .skew_ms()
+        .is_some_and(|skew| moment.at.millis() + skew + ROUNDING_MS < due)
+    {
+        let early = due - moment.at.millis();
+        let what = format!(
+            "task {} was granted {early} ms before its scheduled_at",
+            task.id
+        );
+        findings.add(what, &[moment.entry]);
+    }
+}
+
+/// Not before the delay that was asked for.
+fn as_delayed(facts: &Facts<'_>, task: &Task, moment: &Moment<'_>, findings: &mut Findings) {
+    let Some(skew) = facts.skew_ms().filter(|_| task.redriven_by.is_none()) else {
+        return;
+    };
+    let key = task.idempotency.as_deref().map(|known| known.key.as_str());
+    let requests = facts
+        .names
+        .requests(task.id, key, task.workflow, moment.entry);
+    let due = requests.map(|request| {
+        let delay = request.task.delay_ms.unwrap_or(0);
+        (request.asked_at.millis() + delay, request.asked)
+    });
+    let Some((due, asked)) = due.min() else {
+        return;
+    };
+    if moment.at.millis() + skew + ROUNDING_MS < due {
+        let early = due - moment.at.millis();
+        let what = format!(
+            "task {} was granted {early} ms before its delay was over",
+            task.id
+        );
+        findings.add(what, &[asked, moment.entry]);
+    }
+}
+
+/// The parent ended as the task wanted, at some time since the task was there.
+fn satisfied(
+    facts: &Facts<'_>,
+    task: &Task,
+    edge: &Dependency,
+    (created, granted): (usize, usize),
+    findings: &mut Findings,
+) {
+    let runs_anyway = task.if_unsatisfied == IfUnsatisfied::Run;
+    let parent = facts.tasks.get(&edge.task);
+    let is_enough = |parent: Option<&Task>| match parent {
+        Some(parent) => {
+            edge.on.is_satisfied_by(parent.status) || (runs_anyway && parent.status.is_terminal())
+        }
+        None => runs_anyway,
+    };
+    let enough = match parent {
+        Some(parent) => {
+            parent.states(created, granted).any(is_enough) || forgotten(parent, created, granted)
+        }
+        None => runs_anyway,
+    };
+    if !enough {
+        let was = parent.and_then(|parent| parent.at(granted));
+        let was = was.map_or("not there", |parent| parent.status.as_str());
+        let what = format!(
+            "task {} started while {}, which it waits for, was {was}",
+            task.id, edge.task
+        );
+        let shown = parent.map(|parent| &parent.moments[..]).unwrap_or_default();
+        let newest = shown.iter().rfind(|moment| moment.entry <= granted);
+        let shown_by: Vec<_> = [created, granted]
+            .into_iter()
+            .chain(newest.map(|m| m.entry))
+            .collect();
+        findings.add(what, &shown_by);
+    }
+}
+
+/// Whether the parent ended and was forgotten in one commit, so that its end is not known.
+fn forgotten(parent: &Timeline<'_>, created: usize, granted: usize) -> bool {
+    let own = parent.moments.iter();
+    let within = own.filter(|moment| (created..=granted).contains(&moment.entry));
+    within
+        .filter_map(Moment::forgotten)
+        .any(|task| !task.status.is_terminal())
+}
+
+/// No task is forgotten while a task that waited for it is live. Whoever was redriven does not
+/// count: it came back when nobody kept its parents for it any more.
+fn vanished(facts: &Facts<'_>, edges: &Edges, findings: &mut Findings) {
+    for ((id, created), own) in &edges.0 {
+        let Some(child) = facts.tasks.get(id) else {
+            continue;
+        };
+        for edge in own
+            .iter()
+            .filter(|edge| edge.task.partition() == id.partition())
+        {
+            let Some(parent) = facts.tasks.get(&edge.task) else {
+                continue;
+            };
+            let waited = parent
+                .at(*created)
+                .is_some_and(|task| !task.status.is_terminal());
+            let gone = parent
+                .moments
+                .iter()
+                .find(|m| m.entry > *created && m.after.is_none());
+            let Some(gone) = gone.filter(|_| waited) else {
+                continue;
+            };
+            let live = child
+                .at(gone.entry)
+                .filter(|task| !task.status.is_terminal());
+            if live.is_some_and(|task| task.redriven_by.is_none()) {
+                let what = format!(
+                    "task {} was forgotten while task {id}, which waited for it, is live",
+                    edge.task
+                );
+                findings.add(what, &[*created, gone.entry]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

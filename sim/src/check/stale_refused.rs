@@ -1,0 +1,152 @@
+//! Extend, complete and fail from a stale lease are refused, and the worker is told.
+
+use russet_core::{LeaseEnd, LeaseId, Status, Task};
+
+use super::Violation;
+use super::calls::{Item, Replied, lease_of, verb};
+use super::facts::Facts;
+use super::findings::Findings;
+use super::timeline::{Timeline, held};
+use crate::history::{Answer, Ask};
+
+pub(super) const PROMISE: &str = "stale-refused";
+
+pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
+    let mut findings = Findings::of(PROMISE);
+    for (id, timeline) in &facts.tasks {
+        for item in facts.calls.of_task(*id) {
+            let (Some(lease), Some(replied)) = (lease_of(item.ask), item.reply) else {
+                continue;
+            };
+            if !was_stale(timeline, item, replied, lease) {
+                continue;
+            }
+            if let Some(wrong) = wrong(replied.answer) {
+                let what = format!(
+                    "{} wanted to {} task {id} with a lease that was stale, and {wrong}",
+                    item.who,
+                    verb(item.ask)
+                );
+                findings.add(what, &item.shown_by());
+            }
+        }
+    }
+    findings.done()
+}
+
+/// Whether the lease was stale all the time between the question and the answer.
+fn was_stale(
+    timeline: &Timeline<'_>,
+    item: &Item<'_>,
+    replied: Replied<'_>,
+    lease: LeaseId,
+) -> bool {
+    let mut states = timeline.states(item.asked, replied.entry).flatten();
+    let fresh = states.any(|task| is_fresh(task, item.ask, lease));
+    // It may have been granted and ended in one commit with others.
+    let within = timeline.during(item.asked, replied.entry).iter();
+    let seen = within.filter_map(|moment| moment.before);
+    !fresh && !seen.into_iter().any(|task| is_fresh(task, item.ask, lease))
+}
+
+/// Whether the lease is the current one, or ended as the question asks for.
+fn is_fresh(task: &Task, ask: &Ask, lease: LeaseId) -> bool {
+    if held(task).is_some_and(|held| held.id == lease) {
+        return true;
+    }
+    let newest = task.lease.as_deref().filter(|newest| newest.id == lease);
+    let ended = newest.and_then(|newest| newest.ended);
+    match ask {
+        Ask::Complete { .. } => {
+            ended == Some(LeaseEnd::Completed) && task.status == Status::Succeeded
+        }
+        Ask::Fail { .. } => ended == Some(LeaseEnd::Failed),
+        Ask::Release { .. } => ended == Some(LeaseEnd::Released),
+        _ => false,
+    }
+}
+
+/// What is wrong with the answer to a stale lease.
+fn wrong(answer: &Answer) -> Option<String> {
+    match answer {
+        Answer::Lost | Answer::NotSent => None,
+        Answer::Refused { code, status } => {
+            let told = matches!(code.as_str(), "stale_lease" | "not_found");
+            let later = *status == 0 || *status >= 413;
+            (!told && !later).then(|| format!("was told {code} instead"))
+        }
+        _ => Some("it was accepted".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{Sample, id, lease};
+    use super::*;
+    use crate::history::Actor;
+
+    fn taken_over() -> Sample {
+        let mut sample = Sample::new();
+        sample
+            .submitted(1)
+            .granted(1, 10)
+            .retry(1, LeaseEnd::Expired, 0)
+            .queued(1);
+        sample.granted(1, 11);
+        sample
+    }
+
+    fn refused(code: &str) -> Answer {
+        let (code, status) = (code.to_owned(), 409);
+        Answer::Refused { code, status }
+    }
+
+    fn extend(l: u64) -> Ask {
+        Ask::Extend {
+            task: id(1),
+            lease: lease(l),
+            lease_ms: None,
+        }
+    }
+
+    #[test]
+    fn a_stale_lease_is_refused_and_a_current_one_is_not() {
+        let mut sample = taken_over();
+        sample.call(Actor::Worker(1), extend(10), refused("stale_lease"));
+        sample.call(
+            Actor::Worker(0),
+            extend(11),
+            Answer::Extended {
+                cancel_requested: false,
+            },
+        );
+        sample.completed(1, 11);
+        assert_eq!(sample.check(check), []);
+    }
+
+    #[test]
+    fn a_stale_heartbeat_is_not_accepted() {
+        let mut sample = taken_over();
+        sample.call(
+            Actor::Worker(1),
+            extend(10),
+            Answer::Extended {
+                cancel_requested: false,
+            },
+        );
+        assert!(sample.finds(check, "it was accepted"));
+    }
+
+    #[test]
+    fn a_worker_with_a_stale_lease_is_told_that_it_is_stale() {
+        let mut sample = taken_over();
+        let ask = Ask::Fail {
+            task: id(1),
+            lease: lease(10),
+            kind: russet_core::ErrorKind::Failed,
+            retry_after_ms: None,
+        };
+        sample.call(Actor::Worker(1), ask, refused("wrong_status"));
+        assert!(sample.finds(check, "was told wrong_status"));
+    }
+}
