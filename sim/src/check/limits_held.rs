@@ -9,6 +9,7 @@ use super::facts::{Commit, Facts};
 use super::findings::Findings;
 use super::mirror::task;
 use super::timeline::{Moment, held};
+use crate::history::At;
 
 pub(super) const PROMISE: &str = "limits-held";
 
@@ -21,6 +22,10 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
     findings.done()
 }
 
+/// How long a grant may be on its way from its decision to the store. One that was decided
+/// before a queue was limited or paused counts as running before.
+const DECIDED_BEFORE_MS: u64 = 10_000;
+
 type Place<'a> = (PartitionId, &'a QueueName);
 
 /// The slots that are taken, counted from the tasks.
@@ -28,6 +33,8 @@ type Place<'a> = (PartitionId, &'a QueueName);
 struct Slots<'a> {
     taken: HashMap<Place<'a>, u32>,
     queues: HashMap<Place<'a>, &'a QueueRecord>,
+    /// When a queue's limit, or that it is paused, was changed last.
+    changed: HashMap<Place<'a>, At>,
 }
 
 /// What a commit did to one queue.
@@ -48,7 +55,10 @@ impl<'a> Slots<'a> {
             if let RecordKey::Queue(name) = &change.key {
                 self.touch(&mut touched, (partition, name));
                 if let Some(Record::Queue(record)) = &change.after {
-                    self.queues.insert((partition, name), record);
+                    let before = self.queues.insert((partition, name), record);
+                    if before.map(|known| known.config.slots()) != Some(record.config.slots()) {
+                        self.changed.insert((partition, name), commit.at);
+                    }
                 }
             }
         }
@@ -144,6 +154,10 @@ impl<'a> Slots<'a> {
                 "{taken} tasks of {queue} run in partition {partition}, and its limit is {limit}"
             );
             findings.add(what, &[commit.entry]);
+        }
+        let changed = self.changed.get(&place).copied().unwrap_or_default();
+        if commit.at.millis() < changed.millis() + DECIDED_BEFORE_MS {
+            return;
         }
         if let (Some(task), Some(limit)) = (touched.without, most) {
             let what = format!(
@@ -256,6 +270,7 @@ mod tests {
     #[test]
     fn nothing_starts_beside_a_limit_or_in_a_paused_queue() {
         let mut sample = two_queued();
+        sample.at(20_000);
         sample.commit(vec![running(&sample, 1, false)]);
         assert!(sample.finds(check, "beside the limit"));
         let mut sample = two_queued();

@@ -96,7 +96,10 @@ impl Draw<'_> {
     }
 
     fn interference(&mut self, before: &[Step]) -> Act {
-        let any = self.any();
+        let any = match self.random.percent(60) {
+            true => self.recent(),
+            false => self.any(),
+        };
         let queue = self.random.within(0..u64::from(self.queues)) as u8;
         match self.random.within(0..16) {
             0..5 => {
@@ -128,6 +131,12 @@ impl Draw<'_> {
 
     fn any(&self) -> TaskNumber {
         self.random.within(0..u64::from(self.next.max(1))) as TaskNumber
+    }
+
+    /// One of the tasks that were submitted last: it has hardly ended.
+    fn recent(&self) -> TaskNumber {
+        let next = u64::from(self.next);
+        self.random.within(next.saturating_sub(6)..next) as TaskNumber
     }
 
     fn workflow(&mut self) -> Act {

@@ -22,6 +22,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use madsim::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 pub use node::AGING;
@@ -35,6 +36,9 @@ use time::now;
 
 /// How often everything that the store says of itself is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// How long something that was sent may still be on its way.
+const LAST_ARRIVALS: Duration = Duration::from_secs(12);
 
 /// What became of a run.
 pub struct Outcome {
@@ -64,16 +68,12 @@ async fn live(plan: Arc<Plan>) -> Outcome {
     stage.heal();
     let healed = now();
     stage.journal.write(healed, What::Healed);
-    let calming = tokio::spawn(client::calm(
-        caller(&stage, plan.clients, &Known::default()),
-        stage.queues(),
-    ));
+    let calming = tokio::spawn(calm(stage.clone(), clients));
     let deadline = At(healed.0 + plan.drain_ms * 1_000);
     let mut busy = true;
     while busy && now() < deadline {
         sleep(Duration::from_millis(500)).await;
-        let waiting = clients.iter().any(|client| !client.is_finished());
-        busy = waiting || !calming.is_finished() || stage.ledger.live() > 0;
+        busy = !calming.is_finished() || stage.ledger.live() > 0;
     }
     looking.abort();
     stage.look().await;
@@ -83,6 +83,18 @@ async fn live(plan: Arc<Plan>) -> Outcome {
         ended: now(),
         drained: !busy,
     }
+}
+
+/// When all clients have done their steps, and what they sent has arrived, every queue is
+/// resumed and its limit lifted.
+async fn calm(stage: Stage, clients: Vec<JoinHandle<()>>) {
+    for client in clients {
+        // One that panicked ends the run anyway.
+        let _ = client.await;
+    }
+    sleep(LAST_ARRIVALS).await;
+    let caller = caller(&stage, stage.plan.clients, &Known::default());
+    client::calm(caller, stage.queues()).await;
 }
 
 async fn look_around(stage: Stage) {
@@ -104,7 +116,7 @@ fn caller(stage: &Stage, n: u8, known: &Known) -> Caller {
 }
 
 /// Starts the steps of all clients, each at its time; they go on side by side.
-fn start_clients(stage: &Stage) -> Vec<tokio::task::JoinHandle<()>> {
+fn start_clients(stage: &Stage) -> Vec<JoinHandle<()>> {
     let known = Known::default();
     let callers: Vec<_> = (0..stage.plan.clients)
         .map(|n| caller(stage, n, &known))

@@ -24,7 +24,7 @@ use super::time::{NodeClock, now};
 use super::transport::ToNodes;
 use super::worker;
 use crate::history::{Actor, Fault, FaultKind, Journal, What};
-use crate::plan::{ClockPlan, Plan, Random, WorldKind};
+use crate::plan::{Plan, Random, WorldKind};
 
 /// Memory for pages of the simulated disk.
 const CACHE_BYTES: usize = 4 << 20;
@@ -90,6 +90,13 @@ impl Bodies {
     }
 }
 
+/// Together with its offset a drift stays within half of the bound.
+fn clocks(plan: &Plan) -> Vec<Arc<NodeClock>> {
+    let most = plan.max_clock_skew_ms as i64 / 4;
+    let clocks = plan.clocks.iter();
+    clocks.map(|c| Arc::new(NodeClock::new(*c, most))).collect()
+}
+
 fn process(name: &str) -> NodeHandle {
     Handle::current().create_node().name(name).build()
 }
@@ -103,7 +110,7 @@ impl Stage {
             alive: Arc::default(),
             deaths,
         };
-        let right: Arc<dyn Clock> = Arc::new(NodeClock::new(ClockPlan::default()));
+        let right: Arc<dyn Clock> = Arc::new(NodeClock::right());
         let healed = Arc::new(AtomicBool::new(false));
         let killer = bodies.clone();
         let kill = Box::new(move |actor| killer.kill(actor));
@@ -113,11 +120,7 @@ impl Stage {
             deliveries: Deliveries::new(journal.clone()),
             mood: Arc::new(Mood::new(&plan, journal.clone(), kill)),
             disk: Disk::new(Random::new(plan.seed, 5)),
-            clocks: plan
-                .clocks
-                .iter()
-                .map(|c| Arc::new(NodeClock::new(*c)))
-                .collect(),
+            clocks: clocks(&plan),
             memory: Memory::new(plan.partitions, right.clone()),
             apart: queue_apart(&plan, right, journal.clone(), healed.clone()),
             serving: Mutex::default(),
@@ -255,7 +258,7 @@ impl Stage {
             cache_bytes: CACHE_BYTES,
             writer: Writer::Caller,
         };
-        let clock = Arc::new(NodeClock::new(ClockPlan::default()));
+        let clock = Arc::new(NodeClock::right());
         let boot = self.disk.boot();
         match Embedded::with_backend(boot, options, clock) {
             Ok(embedded) => Some(embedded),

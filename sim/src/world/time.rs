@@ -22,14 +22,21 @@ pub fn now() -> At {
 pub struct NodeClock {
     offset_ms: AtomicI64,
     drift_ppm: i64,
+    most_drift_ms: i64,
 }
 
 impl NodeClock {
-    /// The clock of a plan.
-    pub fn new(plan: ClockPlan) -> Self {
+    /// A clock that is right.
+    pub fn right() -> Self {
+        Self::new(ClockPlan::default(), 0)
+    }
+
+    /// The clock of a plan. Its drift stops at `most_drift_ms`, as where clocks are adjusted.
+    pub fn new(plan: ClockPlan, most_drift_ms: i64) -> Self {
         Self {
             offset_ms: AtomicI64::new(plan.offset_ms),
             drift_ppm: plan.drift_ppm,
+            most_drift_ms,
         }
     }
 
@@ -44,6 +51,7 @@ impl Clock for NodeClock {
     fn now(&self) -> Timestamp {
         let true_ms = now().millis() as i64;
         let drift = true_ms * self.drift_ppm / 1_000_000;
+        let drift = drift.clamp(-self.most_drift_ms, self.most_drift_ms);
         let shown = EPOCH_MS as i64 + true_ms + drift + self.offset_ms.load(Ordering::Relaxed);
         Timestamp::from_millis(shown.max(0) as u64)
     }

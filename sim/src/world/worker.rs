@@ -59,7 +59,7 @@ pub async fn run(
         .queues(plan.queues.iter().map(|queue| Plan::queue(*queue)))
         .concurrency(plan.concurrency)
         .poll_wait(Duration::from_secs(1))
-        .cancel_grace(Some(Duration::from_secs(2)))
+        .cancel_grace(Some(Duration::from_millis(300)))
         .service_for_others(handler);
     if let Some(cpu) = plan.cpu {
         worker = worker.resource("cpu", cpu);
