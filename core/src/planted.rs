@@ -70,11 +70,11 @@ bugs! {
     LostReplyIsSuccess = "lost-reply-is-success",
     /// A commit that conflicted is taken for done.
     ConflictIsSuccess = "conflict-is-success",
-    /// A queue message that could not be sent is noted as sent.
-    SentBeforeSending = "sent-before-sending",
+    /// A queued task of a split pair has no timer once its message was sent.
+    NoWatchdog = "no-watchdog",
     /// A message to another partition is acknowledged before it was delivered.
     ForgottenMessage = "forgotten-message",
-    /// What the store refuses is asked again without a pause.
+    /// What the store refuses is asked again at once, for ever.
     NoPause = "no-pause",
     /// A store compares whether a record is there, not its version.
     PresenceCompared = "presence-compared",

@@ -28,9 +28,9 @@ pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
         Status::Scheduled if planted!(WakeUpLost) && task.retry_count == 0 => expiry(task),
         Status::Scheduled => earliest(task.scheduled_at, expiry(task)),
         Status::Queued => {
-            let watchdog = view
-                .split
-                .then(|| task.updated_at + policy::watchdog(task.unsent, task.sends));
+            let watched = view.split && (task.unsent || !planted!(NoWatchdog));
+            let watchdog =
+                watched.then(|| task.updated_at + policy::watchdog(task.unsent, task.sends));
             earliest(expiry(task), watchdog)
         }
         Status::Running => task.lease.as_ref().map(|lease| {

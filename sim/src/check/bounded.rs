@@ -11,7 +11,7 @@ use super::Violation;
 use super::calls::{lease_of, task_of, verb};
 use super::facts::{Facts, since_start};
 use super::findings::Findings;
-use crate::history::{Actor, Answer, Ask, At};
+use crate::history::{Actor, Answer, Ask, At, What};
 
 pub(super) const PROMISE: &str = "bounded";
 
@@ -21,6 +21,10 @@ const ASKS_A_SECOND: usize = 3 * CALL_TRIES as usize;
 
 /// How often one task may change within a second.
 const CHANGES_A_SECOND: usize = 200;
+
+/// How often the store may refuse a node's commits within a second, in each partition: pauses
+/// between tries that double leave about half as many.
+const REFUSALS_A_SECOND: usize = 160;
 
 const SECOND_US: u64 = 1_000_000;
 
@@ -32,7 +36,33 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
     relays(facts, &mut findings);
     grants(facts, &mut findings);
     repetitions(facts, &mut findings);
+    refusals(facts, &mut findings);
     findings.done()
+}
+
+/// A node that the store refuses does not ask it again and again without a pause.
+fn refusals(facts: &Facts<'_>, findings: &mut Findings) {
+    let most = REFUSALS_A_SECOND * usize::from(facts.run.plan.partitions);
+    let mut recent: BTreeMap<Actor, VecDeque<(At, usize)>> = BTreeMap::new();
+    for (position, entry) in facts.run.entries.iter().enumerate() {
+        let What::TurnedAway { node } = &entry.what else {
+            continue;
+        };
+        let own = recent.entry(*node).or_default();
+        own.push_back((entry.at, position));
+        while own
+            .front()
+            .is_some_and(|(at, _)| at.0 + SECOND_US < entry.at.0)
+        {
+            own.pop_front();
+        }
+        if own.len() > most {
+            let first = own.front().map_or(position, |(_, first)| *first);
+            let what = format!("{node} was refused {} commits within a second", own.len());
+            findings.add(what, &[first, position]);
+            own.clear();
+        }
+    }
 }
 
 /// No transaction is larger than the store says that it can be.
@@ -207,6 +237,21 @@ mod tests {
 
     use super::super::sample::{Sample, id, lease};
     use super::*;
+
+    #[test]
+    fn a_node_that_is_refused_pauses_between_its_tries() {
+        let refused = |times: u64, every_ms: u64| {
+            let mut sample = Sample::new();
+            for n in 0..times {
+                let node = Actor::Node(0);
+                sample.at(n * every_ms).write(What::TurnedAway { node });
+            }
+            sample.finds(check, "was refused")
+        };
+        let most = REFUSALS_A_SECOND as u64;
+        assert!(!refused(2 * most, 10));
+        assert!(refused(20 * most, 1));
+    }
     use crate::history::Granted;
 
     fn complete(l: u64) -> Ask {

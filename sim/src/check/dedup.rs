@@ -13,7 +13,6 @@ use super::Violation;
 use super::calls::{Item, Replied};
 use super::facts::{Commit, Facts};
 use super::findings::Findings;
-use super::mirror::task;
 use super::names::partition_of_key;
 use super::timeline::Moment;
 use crate::history::{Answer, Ask};
@@ -88,13 +87,13 @@ struct Keys<'f, 'a> {
 impl<'a> Keys<'_, 'a> {
     fn commit(&mut self, commit: &Commit<'a>, findings: &mut Findings) {
         let changes = &commit.stored.changes;
+        let moments = |change| Moment::of(commit.entry, commit.at, change);
         for change in changes {
-            let gone = change.after.is_none();
             match (&change.key, &change.before, &change.after) {
-                (RecordKey::Task(id), ..) if gone => {
-                    let old = task(change.before.as_ref());
-                    let known = old.and_then(|old| old.idempotency.as_deref());
-                    self.free(commit, Named::Task(*id), known);
+                (RecordKey::Task(id), ..) => {
+                    for old in moments(change).filter_map(|moment| moment.forgotten()) {
+                        self.free(commit, Named::Task(*id), old.idempotency.as_deref());
+                    }
                 }
                 (RecordKey::Workflow(id), Some(Record::Workflow(old)), None) => {
                     self.free(commit, Named::Workflow(*id), old.idempotency.as_ref());
@@ -119,13 +118,9 @@ impl<'a> Keys<'_, 'a> {
                     }
                 }
                 (RecordKey::Task(_), ..) => {
-                    let moment = Moment {
-                        entry: commit.entry,
-                        at: commit.at,
-                        before: task(change.before.as_ref()),
-                        after: task(change.after.as_ref()),
-                    };
-                    self.task(commit, &moment, findings);
+                    for moment in moments(change) {
+                        self.task(commit, &moment, findings);
+                    }
                 }
                 _ => {}
             }

@@ -6,7 +6,6 @@ use russet_core::{PartitionId, QueueName, QueueRecord, Record, RecordKey, TaskId
 
 use super::Run;
 use super::calls::Calls;
-use super::mirror::task;
 use super::names::Names;
 use super::timeline::{Moment, Timeline};
 use crate::history::{At, Stored, What};
@@ -58,13 +57,9 @@ impl<'a> Facts<'a> {
             });
             for change in &stored.changes {
                 match (&change.key, &change.after) {
-                    (RecordKey::Task(id), after) => {
-                        tasks.entry(*id).or_default().moments.push(Moment {
-                            entry: position,
-                            at: entry.at,
-                            before: task(change.before.as_ref()),
-                            after: task(after.as_ref()),
-                        });
+                    (RecordKey::Task(id), _) => {
+                        let own = tasks.entry(*id).or_default();
+                        own.moments.extend(Moment::of(position, entry.at, change));
                     }
                     (RecordKey::Queue(name), Some(Record::Queue(after))) => {
                         let queue = queues.entry((stored.partition, name)).or_default();

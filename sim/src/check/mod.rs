@@ -6,6 +6,8 @@ mod bounded_retry;
 mod calls;
 mod dead_once;
 mod dedup;
+#[cfg(test)]
+mod drawn;
 mod facts;
 mod findings;
 mod indexes_agree;

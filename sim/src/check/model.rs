@@ -19,6 +19,8 @@ pub(super) struct State {
     pub max_retries: u32,
     pub cancelling: bool,
     pub redriven_by: Option<u64>,
+    /// It ended because a dependency could not be satisfied.
+    pub was_let_down: bool,
     /// It waits for others, or others for it.
     pub is_tied: bool,
     /// A key names it, or its workflow may have one.
@@ -34,6 +36,7 @@ impl State {
                 .unwrap_or(lease.expires_at)
                 .min(lease.expires_at)
         });
+        let error = task.last_error.as_deref().map(|error| error.kind);
         Self {
             status: task.status,
             attempt: task.attempt,
@@ -43,6 +46,7 @@ impl State {
             max_retries: task.retry.max_retries,
             cancelling: task.cancel_requested,
             redriven_by: task.redriven_by,
+            was_let_down: error == Some(ErrorKind::DependencyUnsatisfied),
             is_tied: task.dependencies.total > 0 || task.dependents.total > 0,
             is_named: task.idempotency.is_some() || task.workflow.is_some(),
         }
@@ -81,9 +85,11 @@ impl State {
         match self.status {
             Status::Blocked => {
                 let mut next = ready(self);
-                next.extend(
-                    [Status::Cancelled, Status::Dead].map(|status| Self { status, ..self }),
-                );
+                next.extend([Status::Cancelled, Status::Dead].map(|status| Self {
+                    status,
+                    was_let_down: true,
+                    ..self
+                }));
                 next
             }
             Status::Scheduled => vec![
@@ -200,17 +206,23 @@ fn redrive(state: &State, request: Option<&str>) -> Says {
         Some(number) => state.redriven_by == Some(number),
         None => state.redriven_by.is_some() && state.status != Status::Dead,
     };
-    match state.status {
+    let can_rise = match state.status {
+        Status::Dead => true,
+        Status::Cancelled => state.was_let_down,
+        _ => false,
+    };
+    match can_rise {
         _ if again => Says::Done(vec![*state]),
-        Status::Dead => {
+        true => {
             let redriven_by = number.or(Some(0));
             let revived = State {
                 retries: 0,
+                was_let_down: false,
                 redriven_by,
                 ..*state
             };
             Says::Done(ready(revived))
         }
-        _ => Says::Refused(&["wrong_status"]),
+        false => Says::Refused(&["wrong_status"]),
     }
 }

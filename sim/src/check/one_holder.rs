@@ -106,37 +106,49 @@ fn overtaken(
     }
 }
 
-/// All completions that were accepted came from the same lease.
+/// All completions that were accepted came from the same lease. Another task under the same id is
+/// completed by itself.
 fn accepted(facts: &Facts<'_>, id: TaskId, timeline: &Timeline<'_>, findings: &mut Findings) {
-    let mut first: Option<(LeaseId, usize)> = None;
-    for item in facts.calls.of_task(id) {
+    let done = facts.calls.of_task(id).filter_map(|item| {
         let Ask::Complete { lease, .. } = item.ask else {
-            continue;
+            return None;
         };
-        let Some(replied) = item.done() else {
-            continue;
-        };
-        if !matches!(
+        let replied = item.done()?;
+        let succeeded = matches!(
             replied.answer,
             Answer::Now {
                 status: Status::Succeeded,
                 ..
             }
-        ) {
+        );
+        succeeded.then_some((*lease, replied.entry))
+    });
+    let mut first: Vec<(LeaseId, usize)> = Vec::new();
+    for (lease, entry) in done {
+        if first.iter().any(|(known, _)| *known == lease) {
             continue;
         }
-        let (known, entry) = *first.get_or_insert((*lease, replied.entry));
-        // Another task under the same id is completed by itself.
-        let (from, to) = (entry.min(replied.entry), entry.max(replied.entry));
-        let same = !timeline.during(from, to).iter().any(|m| m.after.is_none());
-        if known != *lease && same {
+        let of = |lease| granted_to(timeline, lease);
+        if let Some((_, earlier)) = first.iter().find(|(known, _)| of(*known) == of(lease)) {
             let what = format!("two completions of task {id} were accepted, from different leases");
-            findings.add(what, &[entry, item.asked, replied.entry]);
+            findings.add(what, &[*earlier, entry]);
         }
-        if !same {
-            first = Some((*lease, replied.entry));
+        first.push((lease, entry));
+    }
+}
+
+/// The entry that made the task that the lease was granted of.
+fn granted_to(timeline: &Timeline<'_>, lease: LeaseId) -> Option<usize> {
+    let mut made = None;
+    for moment in &timeline.moments {
+        if moment.created().is_some() {
+            made = Some(moment.entry);
+        }
+        if moment.granted().is_some_and(|(_, own)| own.id == lease) {
+            return made;
         }
     }
+    None
 }
 
 #[cfg(test)]

@@ -54,28 +54,21 @@ struct Edges(BTreeMap<(TaskId, usize), Vec<Dependency>>);
 impl Edges {
     fn of(facts: &Facts<'_>) -> Self {
         let mut edges: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, moment) in facts.moments() {
+            if let Some(task) = moment.created().filter(|task| task.dependencies.total > 0) {
+                let own = task.dependencies.inline.to_vec();
+                edges.insert((id, moment.entry), own);
+            }
+        }
         for commit in &facts.commits {
-            for change in commit
-                .stored
-                .changes
-                .iter()
-                .filter(|change| change.before.is_none())
-            {
-                let (id, own): (_, &[Dependency]) = match (&change.key, &change.after) {
-                    (RecordKey::Task(id), Some(Record::Task(task))) => {
-                        (*id, &task.dependencies.inline)
-                    }
-                    (RecordKey::Dependencies(id, _), Some(Record::Dependencies(chunk))) => {
-                        (*id, chunk)
-                    }
-                    _ => continue,
+            for change in &commit.stored.changes {
+                let (RecordKey::Dependencies(id, _), Some(Record::Dependencies(chunk))) =
+                    (&change.key, &change.after)
+                else {
+                    continue;
                 };
-                if !own.is_empty() {
-                    edges
-                        .entry((id, commit.entry))
-                        .or_default()
-                        .extend_from_slice(own);
-                }
+                let own = edges.entry((*id, commit.entry)).or_default();
+                own.extend_from_slice(chunk);
             }
         }
         Self(edges)
@@ -191,18 +184,22 @@ fn satisfied(
     findings: &mut Findings,
 ) {
     let runs_anyway = task.if_unsatisfied == IfUnsatisfied::Run;
+    // Who is redriven does not wait for those that were forgotten.
+    let goes_without = runs_anyway || task.redriven_by.is_some();
     let parent = facts.tasks.get(&edge.task);
     let is_enough = |parent: Option<&Task>| match parent {
         Some(parent) => {
             edge.on.is_satisfied_by(parent.status) || (runs_anyway && parent.status.is_terminal())
         }
-        None => runs_anyway,
+        None => goes_without,
     };
     let enough = match parent {
         Some(parent) => {
-            parent.states(created, granted).any(is_enough) || forgotten(parent, created, granted)
+            // The commit that made the task may have changed its parent afterwards.
+            let since = created.saturating_sub(1);
+            parent.states(since, granted).any(is_enough) || ended_unseen(parent, created, granted)
         }
-        None => runs_anyway,
+        None => goes_without,
     };
     if !enough {
         let was = parent.and_then(|parent| parent.at(granted));
@@ -221,13 +218,15 @@ fn satisfied(
     }
 }
 
-/// Whether the parent ended and was forgotten in one commit, so that its end is not known.
-fn forgotten(parent: &Timeline<'_>, created: usize, granted: usize) -> bool {
-    let own = parent.moments.iter();
-    let within = own.filter(|moment| (created..=granted).contains(&moment.entry));
-    within
-        .filter_map(Moment::forgotten)
-        .any(|task| !task.status.is_terminal())
+/// Whether the parent ended and was forgotten or redriven in one commit, so that its end is not
+/// known.
+fn ended_unseen(parent: &Timeline<'_>, created: usize, granted: usize) -> bool {
+    let since = created.saturating_sub(1);
+    let mut within = parent.during(since, granted).iter();
+    within.any(|moment| {
+        let was_live = moment.before.is_some_and(|task| !task.status.is_terminal());
+        was_live && (moment.after.is_none() || moment.redriven().is_some())
+    })
 }
 
 /// No task is forgotten while a task that waited for it is live. Whoever was redriven does not
@@ -257,7 +256,10 @@ fn vanished(facts: &Facts<'_>, edges: &Edges, findings: &mut Findings) {
             let live = child
                 .at(gone.entry)
                 .filter(|task| !task.status.is_terminal());
-            if live.is_some_and(|task| task.redriven_by.is_none()) {
+            // Another child may have come under the same id.
+            let mut since = child.during(*created, gone.entry).iter();
+            let is_other = since.any(|moment| moment.after.is_none());
+            if live.is_some_and(|task| task.redriven_by.is_none() && !is_other) {
                 let what = format!(
                     "task {} was forgotten while task {id}, which waited for it, is live",
                     edge.task

@@ -119,6 +119,7 @@ impl<'a> Look<'_, 'a> {
             (Ask::Complete { follow_ups, .. }, "idempotency_conflict") => follow_ups
                 .iter()
                 .any(|task| task.id.is_some() || task.idempotency_key.is_some()),
+            (Ask::Complete { follow_ups, .. }, "invalid") => follow_ups.iter().any(expires),
             (Ask::Complete { follow_ups, .. }, "dependency_not_found") => {
                 follow_ups.iter().any(|task| !task.dependencies.is_empty())
             }
@@ -306,7 +307,7 @@ fn submitted(
             let may_be = match code.as_str() {
                 "idempotency_conflict" => asked.id.is_some() || asked.idempotency_key.is_some(),
                 "dependency_not_found" => is_missing_parent(facts, item, replied, asked),
-                "invalid" => asked.expires_in_ms.is_some() || asked.expires_at.is_some(),
+                "invalid" => expires(asked),
                 _ => false,
             };
             if !may_be {
@@ -319,6 +320,11 @@ fn submitted(
         }
         _ => {}
     }
+}
+
+/// Whether a task expires, perhaps before it can start.
+fn expires(asked: &SubmitTask) -> bool {
+    asked.expires_in_ms.is_some() || asked.expires_at.is_some()
 }
 
 /// Whether a task that the new one waits for was not there at some time.

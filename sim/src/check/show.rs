@@ -57,6 +57,7 @@ fn words(run: &Run<'_>, what: &What, about: &str) -> String {
                 event.attempt
             )
         }
+        What::TurnedAway { node } => format!("the store refused a commit of {node}"),
         What::Hidden {
             tasks,
             until,

@@ -30,8 +30,29 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
                 findings.add(what, &item.shown_by());
             }
         }
+        revived(timeline, &mut findings);
     }
     findings.done()
+}
+
+/// How far apart the decisions of one commit may be: a heartbeat may stand on one just before.
+const TOGETHER_MS: u64 = 200;
+
+/// A heartbeat prolongs no lease that had run out when it was decided, by its node's own clock.
+fn revived(timeline: &Timeline<'_>, findings: &mut Findings) {
+    for moment in &timeline.moments {
+        let (Some(before), Some(after)) = (moment.before, moment.after) else {
+            continue;
+        };
+        let (Some(old), Some(new)) = (held(before), held(after)) else {
+            continue;
+        };
+        let ran_out = old.expires_at.as_millis() + TOGETHER_MS <= after.updated_at.as_millis();
+        if old.id == new.id && new.expires_at > old.expires_at && ran_out {
+            let what = format!("the lease of task {} was prolonged after its end", after.id);
+            findings.add(what, &[moment.entry]);
+        }
+    }
 }
 
 /// Whether the lease was stale all the time between the question and the answer.
@@ -83,6 +104,24 @@ fn wrong(answer: &Answer) -> Option<String> {
 mod tests {
     use super::super::sample::{Sample, id, lease};
     use super::*;
+
+    #[test]
+    fn a_lease_that_has_run_out_is_not_prolonged() {
+        let prolonged_at = |ms: u64| {
+            let mut sample = Sample::new();
+            sample.submitted(1).granted(1, 10);
+            let now = sample.at(ms).clock();
+            sample.change(1, |task| {
+                task.updated_at = now;
+                if let Some(lease) = task.lease.as_mut() {
+                    lease.expires_at = now + russet_core::Millis::from_secs(3_600);
+                }
+            });
+            sample.finds(check, "was prolonged after its end")
+        };
+        assert!(!prolonged_at(100));
+        assert!(prolonged_at(1_000_000));
+    }
     use crate::history::Actor;
 
     fn taken_over() -> Sample {

@@ -2,7 +2,8 @@
 
 use russet_core::{Lease, LeaseEnd, LeaseId, Status, Task, TaskId};
 
-use crate::history::At;
+use super::mirror::task;
+use crate::history::{At, Changed};
 
 /// One commit that changed a task. A commit may hold several decisions: what a task was between
 /// two of them was never stored.
@@ -17,6 +18,27 @@ pub(super) struct Moment<'a> {
 }
 
 impl<'a> Moment<'a> {
+    /// What a change did to a task: two things when it was forgotten and another was made under
+    /// its id.
+    pub fn of(entry: usize, at: At, change: &'a Changed) -> impl Iterator<Item = Self> {
+        let before = task(change.before.as_ref());
+        let after = task(change.after.as_ref());
+        let anew = before
+            .zip(after)
+            .filter(|(old, new)| old.created_at != new.created_at);
+        let moment = move |before, after| Self {
+            entry,
+            at,
+            before,
+            after,
+        };
+        let (first, second) = match anew {
+            Some(_) => (moment(before, None), Some(moment(None, after))),
+            None => (moment(before, after), None),
+        };
+        std::iter::once(first).chain(second)
+    }
+
     pub fn created(&self) -> Option<&'a Task> {
         self.after.filter(|_| self.before.is_none())
     }

@@ -133,6 +133,11 @@ pub enum What {
         /// They were delivered just now.
         delivered: bool,
     },
+    /// The store refused a node's commit, because it is away or has too much to do.
+    TurnedAway {
+        /// The node.
+        node: Actor,
+    },
     /// No more faults from here on, except for those that are to stay.
     Healed,
     /// The store was looked at.

@@ -56,6 +56,11 @@ impl Ledger {
         self.journal.write(now(), What::Stored(stored));
     }
 
+    /// Notes that a commit was refused.
+    pub fn turned_away(&self, node: Actor) {
+        self.journal.write(now(), What::TurnedAway { node });
+    }
+
     /// Notes transactions that may be committed or not.
     pub fn doubt(&self, by: Actor, partition: PartitionId, batch: Vec<Transaction>) {
         let doubts = batch

@@ -127,7 +127,10 @@ impl Server {
         };
         match request {
             StoreRequest::Get(..) if refused => StoreReply::Got(Err(busy())),
-            StoreRequest::Commit(..) if refused => StoreReply::Committed(Err(busy())),
+            StoreRequest::Commit(..) if refused => {
+                self.ledger.turned_away(from);
+                StoreReply::Committed(Err(busy()))
+            }
             StoreRequest::Due(..) if refused => StoreReply::Due(Err(busy())),
             StoreRequest::List(..) if refused => StoreReply::Listed(Err(busy())),
             StoreRequest::Stats if refused => StoreReply::Stats(Err(busy())),
