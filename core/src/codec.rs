@@ -14,6 +14,8 @@ pub const FORMAT: u8 = 1;
 const TASK_BYTES: usize = 256;
 /// What an edge takes.
 const EDGE_BYTES: usize = 17;
+/// What the key of a task or of one of its lists takes.
+const KEY_BYTES: usize = 22;
 /// What any other record takes beside its edges.
 const OTHER_BYTES: usize = 64;
 
@@ -62,6 +64,7 @@ fn about(record: &Record) -> usize {
         Record::Dependencies(edges) | Record::Dependents(edges) => {
             OTHER_BYTES + edges.len() * EDGE_BYTES
         }
+        Record::Gated(keys) => OTHER_BYTES + keys.len() * KEY_BYTES,
         _ => OTHER_BYTES,
     }
 }

@@ -24,6 +24,8 @@ pub struct View {
     pub max_clock_skew: Millis,
     /// How a queue without a record treats its tasks.
     pub queue_defaults: QueueConfig,
+    /// Most records that the store changes in one transaction; `None`: any number.
+    pub most_changes: Option<usize>,
     /// What was loaded.
     pub records: Records,
 }
@@ -95,6 +97,9 @@ pub enum Reply {
         /// The command repeats an earlier one, and nothing was changed.
         existing: bool,
     },
+    /// Answers `Submit` of a workflow that does not fit into one transaction, until all of it is
+    /// stored: carry these out, in order, and send the same `Submit` again.
+    Staged(Vec<crate::Stage>),
     /// Answers `Lease`: the task as it is now, with its lease.
     Leased(alloc::sync::Arc<Task>),
     /// Answers `Extend`.
@@ -140,7 +145,7 @@ pub enum Reply {
     Configured(QueueConfig),
     /// Answers `Campaign`.
     Leading(Leader),
-    /// Answers `Deliver`, `Acknowledge` and `Sent`.
+    /// Answers `Stage`, `Deliver`, `Acknowledge` and `Sent`.
     Done,
 }
 

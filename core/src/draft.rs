@@ -12,8 +12,8 @@ use self::writes::Writes;
 
 use crate::{
     Decision, ErrorKind, Event, EventKind, Message, Outbox, QueueConfig, QueueName, QueueRecord,
-    Record, RecordKey, Rejection, Reply, Task, TaskId, Timestamp, Undecided, View, Workflow,
-    WorkflowId,
+    Record, RecordKey, Rejection, Reply, Status, Task, TaskId, Timestamp, Undecided, View,
+    Workflow, WorkflowId,
 };
 
 pub(crate) type Step<T> = Result<T, Undecided>;
@@ -44,8 +44,17 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The decision. Whatever it writes must have been read, or be known to be absent.
+    /// The decision. Whatever it writes must have been read, or be known to be absent, and fit
+    /// into one transaction of the store.
     pub fn finish(self, reply: Reply) -> Step<Decision> {
+        let changes = self.writes.len();
+        if let Some(limit) = self.view.most_changes.filter(|most| changes > *most) {
+            return Err(Rejection::TransactionTooLarge {
+                changes: changes as u64,
+                limit: limit as u64,
+            }
+            .into());
+        }
         let writes = self.writes.into_vec();
         let known = &self.view.records;
         let unread = writes.iter().filter(|w| !known.contains_key(&w.key));
@@ -87,6 +96,12 @@ impl<'a> Draft<'a> {
             }
             None => Err(Undecided::Missing(vec![key.clone()])),
         }
+    }
+
+    /// How many more records the decision may change.
+    pub fn room(&self) -> usize {
+        let most = self.view.most_changes.unwrap_or(usize::MAX);
+        most.saturating_sub(self.writes.len())
     }
 
     /// Whether this decision writes the record.
@@ -142,11 +157,17 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The task as it is, to look at.
+    /// The task as it is, to look at; one behind a closed gate is not there.
     pub fn known_task(&self, id: TaskId) -> Step<Arc<Task>> {
-        match self.find_task(id)? {
-            Some(task) => Ok(task.clone()),
-            None => Err(Rejection::NotFound { task: id }.into()),
+        let Some(task) = self.find_task(id)? else {
+            return Err(Rejection::NotFound { task: id }.into());
+        };
+        if task.status == Status::Blocked && task.workflow.is_some() {
+            self.need(crate::rules::beside(task))?;
+        }
+        match crate::rules::is_accepted(self, task)? {
+            true => Ok(task.clone()),
+            false => Err(Rejection::NotFound { task: id }.into()),
         }
     }
 

@@ -64,6 +64,7 @@ pub fn timer(record: &Record) -> Option<Timestamp> {
     match record {
         Record::Task(task) => task.due_at,
         Record::Outbox(outbox) => Some(outbox.due_at),
+        Record::Workflow(workflow) => workflow.gate.map(|gate| gate.due_at),
         _ => None,
     }
 }
@@ -87,7 +88,7 @@ pub fn entries(record: &Record) -> Entries<'_> {
                 workflow: task.workflow,
             }),
         },
-        Record::Outbox(_) => Entries {
+        Record::Outbox(_) | Record::Workflow(_) => Entries {
             timer: timer(record),
             ..Entries::default()
         },

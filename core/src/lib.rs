@@ -29,8 +29,8 @@ mod time;
 
 pub use command::{
     Acknowledge, Campaign, Cancel, Command, Complete, Configure, Deliver, Extend, Fail, Fire,
-    LeaseTask, NewTask, NewWorkflow, Purge, Redrive, RedriveWorkflow, Release, Sent, Submit, When,
-    decide,
+    LeaseTask, NewTask, NewWorkflow, Purge, Redrive, RedriveWorkflow, Release, Sent, Stage, Submit,
+    When, decide,
 };
 pub use decision::{Decision, Reply, Undecided, View, Write};
 pub use event::{Event, EventKind};

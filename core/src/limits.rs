@@ -53,3 +53,7 @@ pub const INLINE_DEPENDENCIES: usize = 32;
 pub const INLINE_DEPENDENTS: usize = 8;
 /// Dependents in one record of a task's list.
 pub const DEPENDENTS_PER_CHUNK: usize = 128;
+/// Records behind a gate that one list names.
+pub const GATED_PER_LIST: usize = 128;
+/// How long a gate waits for the next piece of its workflow before the workflow is given up.
+pub const GATE_PATIENCE: Millis = Millis::from_secs(30);

@@ -130,6 +130,36 @@ pub enum Rejection {
         /// The largest value.
         limit: u64,
     },
+    /// The command by itself changes more records than the store can change at once.
+    #[error(
+        "the command changes {changes} records at once, and the store can change {limit}: send less with it, or make its tasks a workflow, which may be larger"
+    )]
+    TransactionTooLarge {
+        /// How many records it would change.
+        changes: u64,
+        /// How many the store can change.
+        limit: u64,
+    },
+    /// A task of a workflow needs more records changed at once than the store can change.
+    #[error(
+        "{task} depends on {count} tasks outside of its workflow, and the store can do {limit}: let some of its dependencies wait for them instead"
+    )]
+    TooManyOutside {
+        /// The label or id of the task.
+        task: String,
+        /// How many tasks outside it depends on.
+        count: u64,
+        /// How many it may depend on.
+        limit: u64,
+    },
+    /// The workflow is being submitted, and not all of it is stored yet.
+    #[error(
+        "workflow {workflow} is being submitted and is not complete yet: send the same submission again in a moment"
+    )]
+    Incomplete {
+        /// The workflow.
+        workflow: crate::WorkflowId,
+    },
     /// Another node leads the partition.
     #[error("node {holder} leads the partition until {until}")]
     NotLeader {
@@ -167,7 +197,10 @@ impl Rejection {
             Self::DependencyNotFound { .. } => "dependency_not_found",
             Self::IdempotencyConflict { .. } | Self::KeyTaken { .. } => "idempotency_conflict",
             Self::WrongStatus { .. } => "wrong_status",
-            Self::LimitExceeded { .. } => "limit_exceeded",
+            Self::LimitExceeded { .. }
+            | Self::TransactionTooLarge { .. }
+            | Self::TooManyOutside { .. } => "limit_exceeded",
+            Self::Incomplete { .. } => "incomplete",
             Self::NotLeader { .. } => "not_leader",
         }
     }

@@ -14,7 +14,8 @@ use crate::{
 use crate::{planted, policy};
 
 pub(crate) use edges::{
-    beside, dependencies, dependents, need_for_end, parent_ended, settle, unsatisfied, watch,
+    accepted_status, beside, dependencies, dependents, is_accepted, need_for_end, parent_ended,
+    settle, unsatisfied, watch,
 };
 
 /// When the timer of `task` fires: the one thing that every state waits for in time.

@@ -35,6 +35,7 @@ impl Recorded {
             split: view.split,
             max_clock_skew: view.max_clock_skew,
             queue_defaults: view.queue_defaults.clone(),
+            most_changes: view.most_changes,
             records: known.collect(),
         };
         Self {

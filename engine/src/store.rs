@@ -123,7 +123,8 @@ impl QueueStats {
 /// What a store can do at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most changes in one transaction.
+    /// Most changes in one transaction; at least 20, which every command on one task needs at
+    /// most that has no more to tell or to wait for than a few others.
     pub transaction_changes: usize,
     /// Largest record, in bytes.
     pub record_bytes: usize,

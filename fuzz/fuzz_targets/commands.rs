@@ -42,6 +42,7 @@ fuzz_target!(|bytes: &[u8]| {
     let plan = Plan {
         partitions: 1 + u16::from(shape % 2),
         split: shape / 2 % 2 == 1,
+        most_changes: (shape / 128 == 1).then_some(24),
         settings: *settings,
         steps: steps.chunks(STEP).take(MOST_STEPS).map(padded).collect(),
     };

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use russet_core::{EventKind, LeaseEnd, LeaseId, Record, RecordKey, Status, Task};
+use russet_core::{EventKind, GateState, LeaseEnd, LeaseId, Record, RecordKey, Status, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::check::Run;
@@ -43,6 +43,10 @@ pub enum Mark {
     AcrossPartitions,
     /// A parent told its dependents in more than one step.
     ToldInChunks,
+    /// A workflow was larger than one transaction, and stood behind a gate.
+    WorkflowStaged,
+    /// A workflow behind a gate was given up, and removed.
+    GateGivenUp,
     /// Follow-up tasks were committed with a completion.
     FollowUps,
     /// A task waited for a slot of its queue.
@@ -67,7 +71,7 @@ pub enum Mark {
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::StaleCompletionRefused,
         Self::StaleHeartbeatRefused,
         Self::LeaseTakenOver,
@@ -83,6 +87,8 @@ impl Mark {
         Self::CancelledByDependency,
         Self::AcrossPartitions,
         Self::ToldInChunks,
+        Self::WorkflowStaged,
+        Self::GateGivenUp,
         Self::FollowUps,
         Self::LimitReached,
         Self::TimedOut,
@@ -146,6 +152,11 @@ impl Seen {
                 {
                     self.mark(Mark::LeaderReplaced);
                 }
+                (_, _, Some(Record::Workflow(workflow))) => match workflow.gate.map(|g| g.state) {
+                    Some(GateState::Closed) => self.mark(Mark::WorkflowStaged),
+                    Some(GateState::GivenUp) => self.mark(Mark::GateGivenUp),
+                    _ => {}
+                },
                 (RecordKey::Outbox(_), _, Some(_)) => self.mark(Mark::AcrossPartitions),
                 (_, before, Some(Record::Task(now))) => {
                     let before = match before {
@@ -180,7 +191,8 @@ impl Seen {
         {
             self.mark(Mark::LeaseTakenOver);
         }
-        if now.dependents.settled_chunks > 1 {
+        let told = |task: &Task| task.dependents.settled;
+        if told(before) > 0 && told(now) > told(before) {
             self.mark(Mark::ToldInChunks);
         }
         if now.sends > before.sends && before.sends > 0 {

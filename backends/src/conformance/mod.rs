@@ -124,6 +124,7 @@ macro_rules! conformance_part {
             timers: due_timers_are_bounded_by_the_limit,
             timers: a_timer_changes_and_goes_with_its_record,
             timers: messages_have_timers_too,
+            timers: workflows_behind_a_gate_have_timers_too,
             listings: listings_filter_by_queue_status_and_workflow,
             listings: pages_cover_everything_once_in_both_directions,
             listings: pages_have_no_gaps_and_no_duplicates_while_others_commit,

@@ -71,6 +71,7 @@ impl Model {
             let timer = match key {
                 RecordKey::Task(id) => TimerKey::Task(*id),
                 RecordKey::Outbox(id) => TimerKey::Outbox(*id),
+                RecordKey::Workflow(id) => TimerKey::Workflow(*id),
                 _ => return None,
             };
             Some(Due { at, timer })

@@ -14,6 +14,7 @@ const WORKFLOW: u8 = 6;
 const QUEUE: u8 = 7;
 const OUTBOX: u8 = 8;
 const LEADER: u8 = 9;
+const GATED: u8 = 10;
 
 /// Appends the bytes of a key.
 pub(crate) fn write(partition: PartitionId, key: &RecordKey, bytes: &mut Vec<u8>) {
@@ -44,6 +45,9 @@ pub(crate) fn write(partition: PartitionId, key: &RecordKey, bytes: &mut Vec<u8>
         RecordKey::Queue(name) => put(QUEUE, &[name.as_str().as_bytes()]),
         RecordKey::Outbox(id) => put(OUTBOX, &[&id.as_u128().to_be_bytes()]),
         RecordKey::Leader => put(LEADER, &[]),
+        RecordKey::Gated(id, list) => {
+            put(GATED, &[&id.as_u128().to_be_bytes(), &list.to_be_bytes()])
+        }
     }
 }
 
@@ -77,6 +81,11 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(PartitionId, RecordKey)> {
         QUEUE => RecordKey::Queue(QueueName::new(text(rest)?).ok()?),
         OUTBOX => RecordKey::Outbox(MessageId::from_u128(number(rest)?)),
         LEADER if rest.is_empty() => RecordKey::Leader,
+        GATED => {
+            let (id, list) = rest.split_first_chunk::<16>()?;
+            let id = WorkflowId::from_u128(u128::from_be_bytes(*id));
+            RecordKey::Gated(id, u32::from_be_bytes(list.try_into().ok()?))
+        }
         _ => return None,
     };
     Some((PartitionId(u16::from_be_bytes(*partition)), key))
@@ -116,6 +125,8 @@ mod tests {
             }),
             any::<u128>().prop_map(|id| RecordKey::Outbox(MessageId::from_u128(id))),
             Just(RecordKey::Leader),
+            (any::<u128>(), any::<u32>())
+                .prop_map(|(id, n)| RecordKey::Gated(WorkflowId::from_u128(id), n)),
         ]
     }
 

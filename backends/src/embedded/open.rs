@@ -234,7 +234,10 @@ fn rebuild(shared: &Shared) -> Result<u64, DiskError> {
             };
             if !matches!(
                 key,
-                RecordKey::Task(_) | RecordKey::Outbox(_) | RecordKey::Queue(_)
+                RecordKey::Task(_)
+                    | RecordKey::Outbox(_)
+                    | RecordKey::Queue(_)
+                    | RecordKey::Workflow(_)
             ) {
                 disk::verify(place, value.value())?;
                 continue;

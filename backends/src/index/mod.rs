@@ -70,6 +70,7 @@ impl Index {
         let timer = match key {
             RecordKey::Task(task) => TimerKey::Task(*task),
             RecordKey::Outbox(message) => TimerKey::Outbox(*message),
+            RecordKey::Workflow(workflow) => TimerKey::Workflow(*workflow),
             _ => return,
         };
         if before.timer == after.timer {

@@ -1,15 +1,18 @@
-use russet_core::{MessageId, TaskId, TimerKey, Timestamp};
+use std::iter::Peekable;
+
+use russet_core::{MessageId, TaskId, TimerKey, Timestamp, WorkflowId};
 use russet_engine::Due;
 
 use super::keys::At;
 use super::sorted::Sorted;
 
-/// Timers of one partition. Those of tasks and those of messages are kept apart: so a key
+/// Timers of one partition. Those of tasks, messages and workflows are kept apart: so a key
 /// needs no room for the kind.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     tasks: Sorted<At<TaskId>>,
     outbox: Sorted<At<MessageId>>,
+    workflows: Sorted<At<WorkflowId>>,
 }
 
 impl Timers {
@@ -17,6 +20,7 @@ impl Timers {
         match timer {
             TimerKey::Task(id) => self.tasks.insert(At { at, id }),
             TimerKey::Outbox(id) => self.outbox.insert(At { at, id }),
+            TimerKey::Workflow(id) => self.workflows.insert(At { at, id }),
         };
     }
 
@@ -24,43 +28,48 @@ impl Timers {
         match timer {
             TimerKey::Task(id) => self.tasks.remove(At { at, id }),
             TimerKey::Outbox(id) => self.outbox.remove(At { at, id }),
+            TimerKey::Workflow(id) => self.workflows.remove(At { at, id }),
         };
     }
 
     /// Timers that are due at `before` or earlier, earliest first.
     pub(crate) fn due(&self, before: Timestamp, limit: usize) -> Vec<Due> {
-        let mut tasks = self.tasks.ascending(None).peekable();
-        let mut outbox = self.outbox.ascending(None).peekable();
-        let mut due = Vec::new();
-        while due.len() < limit {
-            let message_first = match (tasks.peek(), outbox.peek()) {
-                (Some(task), Some(message)) => message.at < task.at,
-                (task, _) => task.is_none(),
-            };
-            let next = if message_first {
-                outbox.next().map(message_due)
-            } else {
-                tasks.next().map(task_due)
-            };
-            match next.filter(|next| next.at <= before) {
-                Some(next) => due.push(next),
-                None => break,
-            }
-        }
-        due
+        let tasks = self.tasks.ascending(None);
+        let tasks = tasks.map(|key| due(key.at, TimerKey::Task(key.id)));
+        let outbox = self.outbox.ascending(None);
+        let outbox = outbox.map(|key| due(key.at, TimerKey::Outbox(key.id)));
+        let workflows = self.workflows.ascending(None);
+        let workflows = workflows.map(|key| due(key.at, TimerKey::Workflow(key.id)));
+        let others = merged(outbox, workflows);
+        let all = merged(tasks, others).take_while(|due| due.at <= before);
+        all.take(limit).collect()
     }
 }
 
-fn task_due(key: At<TaskId>) -> Due {
-    Due {
-        at: key.at,
-        timer: TimerKey::Task(key.id),
-    }
+fn due(at: Timestamp, timer: TimerKey) -> Due {
+    Due { at, timer }
 }
 
-fn message_due(key: At<MessageId>) -> Due {
-    Due {
-        at: key.at,
-        timer: TimerKey::Outbox(key.id),
+/// Both, earliest first; at the same time those of `first` go first.
+fn merged(
+    first: impl Iterator<Item = Due>,
+    second: impl Iterator<Item = Due>,
+) -> impl Iterator<Item = Due> {
+    let (mut first, mut second) = (first.peekable(), second.peekable());
+    std::iter::from_fn(move || next(&mut first, &mut second))
+}
+
+fn next(
+    first: &mut Peekable<impl Iterator<Item = Due>>,
+    second: &mut Peekable<impl Iterator<Item = Due>>,
+) -> Option<Due> {
+    let second_first = match (first.peek(), second.peek()) {
+        (Some(one), Some(other)) => other.at < one.at,
+        (one, _) => one.is_none(),
+    };
+    if second_first {
+        second.next()
+    } else {
+        first.next()
     }
 }

@@ -15,6 +15,7 @@ use crate::limits::{MEMORY_RECORD_BYTES, MEMORY_TRANSACTION_CHANGES};
 /// A store in memory that is its own queue.
 pub struct Memory {
     partitions: Vec<Mutex<Partition>>,
+    transaction_changes: usize,
     pub(super) lanes: Lanes,
 }
 
@@ -27,8 +28,18 @@ struct Partition {
 impl Memory {
     /// An empty store. Visibility and waiting go by `clock`.
     pub fn new(partitions: u16, clock: Arc<dyn Clock>) -> Arc<Self> {
+        Self::with_limit(partitions, clock, MEMORY_TRANSACTION_CHANGES)
+    }
+
+    /// An empty store that refuses transactions of more changes than this, as servers do.
+    pub fn with_limit(
+        partitions: u16,
+        clock: Arc<dyn Clock>,
+        transaction_changes: usize,
+    ) -> Arc<Self> {
         Arc::new(Self {
             partitions: (0..partitions).map(|_| Mutex::default()).collect(),
+            transaction_changes,
             lanes: Lanes::new(clock),
         })
     }
@@ -99,7 +110,7 @@ impl Store for Memory {
 
     fn limits(&self) -> Limits {
         Limits {
-            transaction_changes: MEMORY_TRANSACTION_CHANGES,
+            transaction_changes: self.transaction_changes,
             record_bytes: MEMORY_RECORD_BYTES,
         }
     }
@@ -123,6 +134,11 @@ impl Store for Memory {
         let Some(mut records) = self.partition(partition) else {
             return Err(crate::no_partition(partition, self.partitions()));
         };
+        let most = self.transaction_changes;
+        if let Some(large) = batch.iter().map(|t| t.changes.len()).find(|n| *n > most) {
+            let why = format!("{large} changes at once, at most {most}");
+            return Err(StoreError::TooLarge { why });
+        }
         let mut moves = Vec::new();
         let outcomes = batch
             .into_iter()

@@ -85,5 +85,5 @@ async fn is_submitted(
 ) -> Result<bool, StoreError> {
     let found = store.get(partition, &[key]).await?;
     let mut found = found.into_iter().flatten();
-    Ok(found.any(|found| matches!(found.record, Record::Workflow(_))))
+    Ok(found.any(|found| matches!(found.record, Record::Workflow(known) if known.is_accepted())))
 }

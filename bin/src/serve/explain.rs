@@ -113,6 +113,13 @@ async fn blocked(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
+    if let Some(id) = task.workflow.filter(|_| live == 0)
+        && let Some(workflow) = app.scheduler().workflow(id).await?
+        && workflow.gate.is_some()
+    {
+        let detail = "its workflow was just accepted, and lets its tasks through a few at a time";
+        return Ok(vec![reason("workflow", detail.to_owned())]);
+    }
     let detail = match live {
         0 => "all tasks that it depends on have ended: it is being told of it".to_owned(),
         _ => format!(

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::submit::add_dependent;
 use crate::draft::{Draft, Step};
-use crate::rules::parent_ended;
+use crate::rules::{accepted_status, parent_ended};
 use crate::{Dependency, Message, MessageId, Record, RecordKey, Reply, Status, TaskId};
 
 /// Applies a message from another partition. Applying it again changes nothing.
@@ -28,7 +28,7 @@ impl Deliver {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         match self.message {
             Message::Watch { parent, child, on } => {
-                let status = draft.find_task(parent)?.map(|task| task.status);
+                let status = accepted_status(draft, parent)?;
                 if status.is_some_and(|status| !status.is_terminal()) {
                     add_dependent(draft, parent, Dependency { task: child, on })?;
                 } else {

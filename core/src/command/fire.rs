@@ -27,6 +27,7 @@ impl Fire {
         match self.timer {
             TimerKey::Task(id) => self.task(draft, id),
             TimerKey::Outbox(id) => relay(draft, id),
+            TimerKey::Workflow(id) => super::gate::fire(draft, id),
         }
     }
 

@@ -8,12 +8,14 @@ mod deliver;
 mod extend;
 mod fail;
 mod fire;
+mod gate;
 mod lease;
 mod purge;
 mod redrive;
 mod redrive_workflow;
 mod release;
 mod sent;
+mod stage;
 mod submit;
 mod validate;
 
@@ -36,6 +38,7 @@ pub use redrive::Redrive;
 pub use redrive_workflow::RedriveWorkflow;
 pub use release::Release;
 pub use sent::Sent;
+pub use stage::Stage;
 pub use submit::{NewTask, NewWorkflow, Submit, When};
 
 use crate::draft::Draft;
@@ -77,6 +80,8 @@ pub enum Command {
     Configure(Configure),
     /// Become or stay a partition's leader.
     Campaign(Campaign),
+    /// Store a piece of a workflow that is larger than one transaction.
+    Stage(Stage),
 }
 
 impl Command {
@@ -99,6 +104,7 @@ impl Command {
             Self::Sent(sent) => vec![RecordKey::Task(sent.task)],
             Self::Configure(configure) => vec![RecordKey::Queue(configure.queue.clone())],
             Self::Campaign(_) => vec![RecordKey::Leader],
+            Self::Stage(stage) => stage.reads(),
         }
     }
 
@@ -121,6 +127,7 @@ impl Command {
             Self::Sent(_) => "sent",
             Self::Configure(_) => "configure",
             Self::Campaign(_) => "campaign",
+            Self::Stage(_) => "stage",
         }
     }
 }
@@ -154,6 +161,7 @@ pub fn decide(view: &View, command: &Command, now: Timestamp) -> Result<Decision
         Command::Sent(sent) => sent.decide(&mut draft),
         Command::Configure(configure) => configure.decide(&mut draft),
         Command::Campaign(campaign) => campaign.decide(&mut draft),
+        Command::Stage(stage) => stage.decide(&mut draft),
     }?;
     draft.finish(reply)
 }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::draft::{Draft, Step};
 use crate::rules::{dependents, now_reply, watch};
 use crate::{
-    Dependency, DependencyOn, EventKind, Millis, Named, Record, RecordKey, Rejection, Reply, Task,
-    TaskId, Workflow,
+    Dependency, DependencyOn, Dependents, EventKind, Millis, Named, Record, RecordKey, Rejection,
+    Reply, Task, TaskId, Workflow,
 };
 
 /// How long a task whose retention is over is kept on while a task at the other end of one of
@@ -47,7 +47,7 @@ impl Purge {
 }
 
 /// Goes one step towards forgetting a task whose retention is over: first its dependents,
-/// chunk by chunk, while none of them is live, then the task. Dependents in other partitions
+/// chunk by chunk or as many as fit into a transaction, while none of them is live, then the task. Dependents in other partitions
 /// are asked, as a parent is asked by a child: the task waits for their ends.
 ///
 /// A task that a parent is still going to tell of its end stays too: a task submitted anew
@@ -60,9 +60,21 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
     if task.dependents.are_cleared() {
         return remove(draft, &task);
     }
-    let chunk = task.dependents.cleared_chunks;
+    let (chunk, cleared) = Dependents::place(task.dependents.cleared);
     let here = draft.view.partition;
-    let edges = dependents(draft, &task, chunk)?;
+    let mut edges = dependents(draft, &task, chunk)?;
+    edges.drain(..cleared.min(edges.len()));
+    // Who lives elsewhere is asked by a message, and by a record that waits for the answer.
+    let mut asks = draft.room().saturating_sub(2) / 2;
+    let fits = |edge: &&Dependency| {
+        let is_far = edge.task.partition() != here;
+        let fits = !is_far || asks > 0;
+        asks = asks.saturating_sub(usize::from(is_far));
+        fits
+    };
+    let fitting = edges.iter().take_while(fits).count();
+    let all = edges.len() == fitting;
+    edges.truncate(fitting);
     let children: BTreeSet<_> = edges.iter().map(|edge| edge.task).collect();
     let (local, far): (Vec<_>, Vec<_>) =
         children.into_iter().partition(|id| id.partition() == here);
@@ -77,10 +89,13 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
         keep(draft, task);
         return Ok(());
     }
-    if !task.dependents.are_inline() {
+    if all && !task.dependents.are_inline() {
         draft.remove(RecordKey::Dependents(task.id, chunk));
     }
-    task.dependents.cleared_chunks += 1;
+    task.dependents.cleared = match all {
+        true => task.dependents.after(chunk),
+        false => task.dependents.cleared + edges.len() as u32,
+    };
     if !far.is_empty() {
         wait_for(draft, &mut task, &far);
     }
@@ -124,7 +139,7 @@ fn remove(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
     Ok(())
 }
 
-fn remove_workflow(draft: &mut Draft<'_>, workflow: &Workflow) -> Step<()> {
+pub(super) fn remove_workflow(draft: &mut Draft<'_>, workflow: &Workflow) -> Step<()> {
     if let Some(idempotency) = &workflow.idempotency {
         forget_key(draft, &idempotency.key, Named::Workflow(workflow.id))?;
     }

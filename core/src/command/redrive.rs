@@ -5,12 +5,12 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::submit::{add_dependent, keep_dependents, take_back};
+use super::submit::{add_dependent, dependent_chunks, take_back};
 use crate::draft::{Draft, Step, contradiction};
 use crate::rules::{beside, dependencies, dependents, now_reply, place, watch};
 use crate::{
-    Dependency, ErrorKind, EventKind, IfUnsatisfied, Millis, Named, RecordKey, Rejection, Reply,
-    Status, Task, TaskId, limits,
+    Dependency, Dependents, ErrorKind, EventKind, IfUnsatisfied, Millis, Named, RecordKey,
+    Rejection, Reply, Status, Task, TaskId, limits,
 };
 
 /// Gives a task that is dead, or that was cancelled because of a dependency, a new life with all
@@ -29,8 +29,11 @@ pub struct Redrive {
 /// stands in a chunk that has not been told.
 fn fill_chunks(draft: &mut Draft<'_>, task: &mut Task) {
     let told = core::mem::take(&mut task.dependents.inline);
-    keep_dependents(draft, task.id, &told);
+    for (key, record) in dependent_chunks(task.id, &told) {
+        draft.put(key, record);
+    }
     task.dependents.total = task.dependents.chunks() * limits::DEPENDENTS_PER_CHUNK as u32;
+    task.dependents.settled = task.dependents.total;
 }
 
 /// Lets a task that never started wait once more for its parents that are live again, or live
@@ -81,7 +84,8 @@ fn wait_for(draft: &mut Draft<'_>, parent: &Task, child: TaskId, edge: Dependenc
         task: child,
         on: edge.on,
     };
-    for chunk in parent.dependents.settled_chunks..parent.dependents.chunks() {
+    let (untold, _) = Dependents::place(parent.dependents.settled);
+    for chunk in untold..parent.dependents.chunks() {
         if dependents(draft, parent, chunk)?.contains(&edge) {
             return Ok(false);
         }
@@ -104,7 +108,7 @@ fn check(task: &Task, cancelled: bool) -> Result<(), Rejection> {
     let busy = || {
         if !task.dependents.are_settled() {
             Some("its dependents are still being told that it ended; try again")
-        } else if task.dependents.cleared_chunks > 0 {
+        } else if task.dependents.cleared > 0 {
             Some("its retention is over and it is being purged; submit it anew")
         } else {
             None
@@ -197,6 +201,14 @@ fn back_in_workflow(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
     };
     if let Some(known) = &workflow.idempotency {
         take_back(draft, known, Named::Workflow(id))?;
+    }
+    if workflow.gate.is_some() {
+        return Err(Rejection::WrongStatus {
+            task: task.id,
+            status: task.status,
+            needs: "the tasks of its workflow are still being let through; try again".into(),
+        }
+        .into());
     }
     if let Some(count) = workflow.ended_mut(task.status) {
         let Some(fewer) = count.checked_sub(1) else {

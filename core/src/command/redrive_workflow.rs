@@ -33,7 +33,7 @@ impl RedriveWorkflow {
         validate::count("tasks", self.tasks.len(), limits::BATCH_ITEMS)?;
         draft.need(self.reads())?;
         let id = self.workflow;
-        if draft.workflow(id)?.is_none() {
+        if !draft.workflow(id)?.is_some_and(|known| known.is_accepted()) {
             return Err(Rejection::NoWorkflow { id }.into());
         }
         self.need_all(draft)?;

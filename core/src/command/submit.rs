@@ -1,6 +1,7 @@
 mod create;
 mod graph;
 mod keys;
+mod staged;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -8,16 +9,16 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::create::{create, keep_dependents, task_reads};
-pub(super) use self::graph::add_dependent;
+pub(super) use self::create::{create, dependent_chunks, task_reads};
+pub(super) use self::graph::{add_dependent, depend_on, parent_reads};
 use self::keys::{fingerprint, members, name, named, places};
-pub(super) use self::keys::{take_back, under_which_id};
+pub(super) use self::keys::{other_under_id, take_back, under_which_id};
 use super::validate;
 use crate::draft::{Draft, Step};
 use crate::{
-    Dependency, Idempotency, IfUnsatisfied, Label, Millis, Named, PartitionKey, QueueName,
-    RecordKey, Rejection, Reply, Resources, RetryPolicy, TaskId, TaskType, Timestamp, Workflow,
-    WorkflowId, limits,
+    Dependency, GateState, Idempotency, IfUnsatisfied, Label, Millis, Named, PartitionKey,
+    QueueName, RecordKey, Rejection, Reply, Resources, RetryPolicy, TaskId, TaskType, Timestamp,
+    Workflow, WorkflowId, limits,
 };
 
 /// Accepts tasks: all of them, or none.
@@ -172,11 +173,14 @@ impl Submit {
         validate::workflow(new, &self.tasks, draft.view.partition)?;
         let members = members(&self.tasks);
         if let Some(known) = draft.workflow(new.id)? {
-            return self.again(new, &known, members);
+            return self.again(draft, new, known, members);
         }
         if let Some(idempotency) = &new.idempotency {
             let request = fingerprint(&self.tasks, &places(&self.tasks));
             if let Some(Named::Workflow(id)) = named(draft, idempotency, request, None)? {
+                if draft.workflow(id)?.is_some_and(|w| !w.is_accepted()) {
+                    return Err(Rejection::Incomplete { workflow: id }.into());
+                }
                 return Ok(Reply::Submitted {
                     tasks: Vec::new(),
                     workflow: Some(id),
@@ -197,7 +201,15 @@ impl Submit {
             purged: 0,
             idempotency: new.idempotency.clone(),
             members,
+            gate: None,
         };
+        if draft
+            .view
+            .most_changes
+            .is_some_and(|most| self.is_larger_than(most))
+        {
+            return self.begin(draft, record);
+        }
         draft.put_workflow(record);
         let accepted = create(draft, &self.tasks, Some(new.id), "tasks")?;
         Ok(Reply::Submitted {
@@ -208,7 +220,13 @@ impl Submit {
     }
 
     /// Answers a repetition, and refuses another workflow under the same id.
-    fn again(&self, new: &NewWorkflow, known: &Workflow, members: u128) -> Step<Reply> {
+    fn again(
+        &self,
+        draft: &mut Draft<'_>,
+        new: &NewWorkflow,
+        known: Workflow,
+        members: u128,
+    ) -> Step<Reply> {
         let same_name = known.name == new.name && known.idempotency == new.idempotency;
         if known.members != members || !same_name {
             return Err(Rejection::IdempotencyConflict {
@@ -217,10 +235,13 @@ impl Submit {
             }
             .into());
         }
-        Ok(Reply::Submitted {
-            tasks: self.tasks.iter().map(|task| task.id).collect(),
-            workflow: Some(new.id),
-            existing: true,
-        })
+        match known.gate {
+            Some(gate) if gate.state != GateState::Open => self.go_on(draft, known, gate),
+            _ => Ok(Reply::Submitted {
+                tasks: self.tasks.iter().map(|task| task.id).collect(),
+                workflow: Some(new.id),
+                existing: true,
+            }),
+        }
     }
 }

@@ -53,6 +53,13 @@ impl Writes {
         }
     }
 
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Few(writes) => writes.len(),
+            Self::Many(writes) => writes.len(),
+        }
+    }
+
     /// Puts back what was to be written under `key` before; `None`: nothing.
     pub fn restore(&mut self, key: RecordKey, before: Option<Option<Record>>) {
         match (before, &mut *self) {

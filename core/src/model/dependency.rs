@@ -91,10 +91,10 @@ pub struct Dependents {
     /// [`INLINE_DEPENDENTS`](crate::limits::INLINE_DEPENDENTS) of them: in each, `task` is the
     /// dependent.
     pub inline: Box<[Dependency]>,
-    /// How many chunks have been told that the task ended.
-    pub settled_chunks: u32,
-    /// How many chunks were removed because all of their tasks had ended too.
-    pub cleared_chunks: u32,
+    /// How many edges have been told that the task ended.
+    pub settled: u32,
+    /// How many edges no longer matter because their tasks have ended too.
+    pub cleared: u32,
 }
 
 impl Dependents {
@@ -121,11 +121,23 @@ impl Dependents {
 
     /// Whether no dependent needs the task any more.
     pub const fn are_cleared(&self) -> bool {
-        self.cleared_chunks >= self.chunks()
+        self.cleared >= self.total
     }
 
     /// Whether every dependent has been told that the task ended.
     pub const fn are_settled(&self) -> bool {
-        self.settled_chunks >= self.chunks()
+        self.settled >= self.total
+    }
+
+    /// The chunk that the edge at `at` stands in, and its place there.
+    pub const fn place(at: u32) -> (u32, usize) {
+        let per_chunk = crate::limits::DEPENDENTS_PER_CHUNK as u32;
+        (at / per_chunk, (at % per_chunk) as usize)
+    }
+
+    /// Where the edges after `chunk` begin.
+    pub const fn after(&self, chunk: u32) -> u32 {
+        let next = (chunk + 1) * crate::limits::DEPENDENTS_PER_CHUNK as u32;
+        if next < self.total { next } else { self.total }
     }
 }

@@ -2,6 +2,7 @@
 
 mod dependency;
 mod extra;
+mod gate;
 mod message;
 mod queue;
 mod record;
@@ -12,6 +13,7 @@ mod workflow;
 
 pub use dependency::{Dependencies, Dependency, DependencyOn, Dependents, IfUnsatisfied};
 pub use extra::Extra;
+pub use gate::{Gate, GateState};
 pub use message::{Message, Outbox};
 pub use queue::{QueueConfig, QueuePatch, QueueRecord};
 pub use record::{Dedup, Leader, Named, Record, RecordKey, TimerKey};

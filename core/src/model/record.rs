@@ -30,6 +30,8 @@ pub enum RecordKey {
     Outbox(MessageId),
     /// Who leads the partition.
     Leader,
+    /// One list of what stands behind a workflow's gate.
+    Gated(WorkflowId, u32),
 }
 
 /// What is stored.
@@ -53,6 +55,8 @@ pub enum Record {
     Outbox(Arc<Outbox>),
     /// See [`RecordKey::Leader`].
     Leader(Leader),
+    /// See [`RecordKey::Gated`].
+    Gated(Arc<Vec<RecordKey>>),
 }
 
 /// What an idempotency key names.
@@ -101,6 +105,8 @@ pub enum TimerKey {
     Task(TaskId),
     /// A message on its way.
     Outbox(MessageId),
+    /// A workflow behind its gate.
+    Workflow(WorkflowId),
 }
 
 impl From<TimerKey> for RecordKey {
@@ -108,6 +114,7 @@ impl From<TimerKey> for RecordKey {
         match key {
             TimerKey::Task(id) => Self::Task(id),
             TimerKey::Outbox(id) => Self::Outbox(id),
+            TimerKey::Workflow(id) => Self::Workflow(id),
         }
     }
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Label, Status, Timestamp, WorkflowId};
+use crate::{Gate, GateState, Label, Status, Timestamp, WorkflowId};
 
 /// Tasks that were submitted together, and how many of them have ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,9 +27,17 @@ pub struct Workflow {
     pub idempotency: Option<crate::Idempotency>,
     /// A fingerprint of the tasks that it was submitted with.
     pub members: u128,
+    /// What its tasks wait behind, when they do not fit into one transaction of the store.
+    pub gate: Option<Gate>,
 }
 
 impl Workflow {
+    /// Whether all of it was accepted. Until then it may still be given up, and to everybody but
+    /// its submitter it is not there.
+    pub fn is_accepted(&self) -> bool {
+        self.gate.is_none_or(|gate| gate.state == GateState::Open)
+    }
+
     /// How many of the tasks have not ended.
     pub const fn live(&self) -> u32 {
         self.tasks - self.succeeded - self.dead - self.cancelled

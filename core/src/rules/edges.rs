@@ -6,7 +6,8 @@ use alloc::vec::Vec;
 use super::{end, place, record_error};
 use crate::draft::{Draft, Step, contradiction, wrong_record};
 use crate::{
-    Dependency, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task, TaskId,
+    Dependency, Dependents, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task,
+    TaskId,
 };
 
 /// Lets `child` wait for a parent in another partition, which is asked to tell of its end.
@@ -21,13 +22,19 @@ pub(crate) fn watch(draft: &mut Draft<'_>, child: &mut Task, parent: Dependency)
     });
 }
 
-/// Tells one chunk of a task's dependents that it ended.
+/// Tells one chunk of a task's dependents that it ended, or as many of them as still fit into the
+/// transaction: each may change its own record and that of its workflow.
 pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
     if parent.dependents.are_settled() {
         return Ok(());
     }
     let here = draft.view.partition;
-    let edges = dependents(draft, parent, parent.dependents.settled_chunks)?;
+    let (chunk, told) = Dependents::place(parent.dependents.settled);
+    let mut edges = dependents(draft, parent, chunk)?;
+    edges.drain(..told.min(edges.len()));
+    let fit = draft.room().saturating_sub(1) / 2;
+    let all = edges.len() <= fit;
+    edges.truncate(fit);
     let local = edges.iter().filter(|edge| edge.task.partition() == here);
     draft.need(local.clone().map(|edge| RecordKey::Task(edge.task)))?;
     let children = local.map(|edge| draft.find_task(edge.task));
@@ -49,9 +56,12 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
             });
         }
     }
-    parent.dependents.settled_chunks += 1;
+    parent.dependents.settled = match all {
+        true => parent.dependents.after(chunk),
+        false => parent.dependents.settled + edges.len() as u32,
+    };
     if crate::planted!(FirstChunkOnly) {
-        parent.dependents.settled_chunks = parent.dependents.chunks();
+        parent.dependents.settled = parent.dependents.total;
     }
     Ok(())
 }
@@ -59,8 +69,10 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
 /// Asks at once for what a command that may end `task` reads beside it.
 pub(crate) fn need_for_end(draft: &Draft<'_>, task: &Task) -> Step<()> {
     let known = &task.dependents;
-    let untold = (!known.are_settled() && !known.are_inline())
-        .then_some(RecordKey::Dependents(task.id, known.settled_chunks));
+    let untold = (!known.are_settled() && !known.are_inline()).then_some(RecordKey::Dependents(
+        task.id,
+        Dependents::place(known.settled).0,
+    ));
     draft.need(beside(task).chain(untold))
 }
 
@@ -70,6 +82,25 @@ pub(crate) fn beside(task: &Task) -> impl Iterator<Item = RecordKey> + use<> {
     workflow
         .into_iter()
         .chain([RecordKey::Queue(task.queue.clone())])
+}
+
+/// Whether `task` was accepted. While its workflow is being submitted it is not there for anybody
+/// else, and nothing happens to it.
+pub(crate) fn is_accepted(draft: &Draft<'_>, task: &Task) -> Step<bool> {
+    match task.workflow {
+        Some(id) if task.status == Status::Blocked => {
+            Ok(draft.workflow(id)?.is_some_and(|known| known.is_accepted()))
+        }
+        _ => Ok(true),
+    }
+}
+
+/// The status of the task that others may know under an id.
+pub(crate) fn accepted_status(draft: &Draft<'_>, id: TaskId) -> Step<Option<Status>> {
+    match draft.find_task(id)? {
+        Some(task) if is_accepted(draft, task)? => Ok(Some(task.status)),
+        _ => Ok(None),
+    }
 }
 
 /// All that a task waits for, or waited for.

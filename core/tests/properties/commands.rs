@@ -20,6 +20,8 @@ pub const STEP: usize = 24;
 pub struct Plan {
     pub partitions: u16,
     pub split: bool,
+    /// Most records that the store changes at once.
+    pub most_changes: Option<usize>,
     /// Chooses how far clocks are apart, and what queues do that nobody configured.
     pub settings: u8,
     pub steps: Vec<[u8; STEP]>,
@@ -30,13 +32,14 @@ impl fmt::Debug for Plan {
         let Self {
             partitions,
             split,
+            most_changes,
             settings,
             steps,
         } = self;
         let steps = steps.len();
         write!(
             f,
-            "{partitions} partitions, split {split}, settings {settings}, {steps} steps"
+            "{partitions} partitions, split {split}, most changes {most_changes:?}, settings {settings}, {steps} steps"
         )
     }
 }
@@ -46,6 +49,7 @@ impl Plan {
     pub fn play(&self, checks: Checks) -> World {
         let settings = View {
             split: self.split,
+            most_changes: self.most_changes,
             max_clock_skew: Millis::new([0, 0, 50, 5_000][usize::from(self.settings % 4)]),
             queue_defaults: QueueConfig {
                 concurrency: [None, None, Some(1), Some(2)][usize::from(self.settings / 4 % 4)],
@@ -105,6 +109,7 @@ impl Dice<'_> {
         self.pass_time(world);
         let partition = usize::from(self.byte()) % world.partitions.len();
         match what % 64 {
+            0..6 if !world.begun.is_empty() => self.go_on(world),
             0..8 => self.submit(world, partition),
             8..11 => self.batch(world, partition, None),
             11..14 => {
@@ -147,19 +152,52 @@ impl Dice<'_> {
         } else {
             None
         };
-        let mut tasks: Vec<_> = (0..2 + shape % 2)
+        let (large, most) = (shape / 128 == 1, world.oracle.most_changes());
+        let (count, edges) = match most.filter(|_| large && workflow.is_some()) {
+            // No task depends on so many that it could not be redriven.
+            Some(most) => (most + usize::from(shape % 16), shape / 2 % 7),
+            None => (2 + usize::from(shape % 2), shape / 2),
+        };
+        let mut tasks: Vec<_> = (0..count)
             .map(|_| specs::task(self, world, partition))
             .collect();
         if workflow.is_some() {
             tasks.iter_mut().for_each(|task| task.idempotency = None);
         }
-        specs::connect(&mut tasks, shape / 2);
+        specs::connect(&mut tasks, edges);
         let workflow = workflow.map(|id| NewWorkflow {
             id,
             name: None,
             idempotency: key,
         });
         let _ = world.run(partition, &Command::Submit(Submit { workflow, tasks }));
+    }
+
+    /// Somebody who submits in pieces goes on, or does not: pieces are lost, repeated and late.
+    fn go_on(&mut self, world: &mut World) {
+        let fate = self.byte() % 8;
+        let all: Vec<_> = (0..world.begun.len()).collect();
+        let Some(at) = self.recent(&all) else {
+            return;
+        };
+        let partition = world.begun[at].partition;
+        let missing = world.begun[at].missing.clone();
+        let (stored, submits) = match fate {
+            0..3 => (missing.as_slice(), true),
+            3 | 4 => (&missing[..missing.len().min(1)], false),
+            5 => (&missing[missing.len().saturating_sub(1)..], true),
+            _ => (&missing[..0], fate == 6),
+        };
+        let submit = world.begun[at].submit.clone();
+        if fate == 7 {
+            world.begun.remove(at);
+        }
+        for piece in stored {
+            let _ = world.run(partition, &Command::Stage(piece.clone()));
+        }
+        if submits {
+            let _ = world.run(partition, &submit);
+        }
     }
 
     /// A command once more; or a submission once more under new ids, all of them or those of

@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use russet_core::command::{Complete, Fail, Fire, LeaseTask, Purge, Redrive, Submit};
 use russet_core::{
     Command, Decision, Dependency, DependencyOn, ErrorKind, EventKind, LeaseId, NewTask,
-    PartitionId, RecordKey, Status, TaskId, TaskType, TimerKey, Timestamp, View, WorkerId, codec,
+    PartitionId, RecordKey, Status, TaskId, TaskType, TimerKey, Timestamp, Undecided, View,
+    WorkerId, codec,
 };
 
 use crate::books::indexes_agree;
@@ -220,4 +221,31 @@ fn a_child_of_a_thousand_parents_costs_each_of_them_little() {
         assert!(bytes < 1_000, "the end of one parent writes {bytes} bytes");
     }
     assert_eq!(fan.status(child), Some(Status::Queued));
+}
+
+/// Records are loaded at different times: another node may have told the children meanwhile.
+#[test]
+fn a_parent_as_it_was_before_its_children_were_told_contradicts_them() {
+    let mut fan = Fan::new();
+    fan.stored = Partition::new(View {
+        most_changes: Some(24),
+        ..View::default()
+    });
+    let parent = fan.submit(1, &[], DependencyOn::Success)[0];
+    let children = fan.submit(7, &[parent], DependencyOn::Success);
+    let more = fan.submit(7, &[parent], DependencyOn::Success);
+    fan.complete(parent);
+    let before = fan.stored.records[&RecordKey::Task(parent)].clone();
+    fan.fire(parent);
+    for child in children.iter().chain(&more) {
+        assert_eq!(fan.status(*child), Some(Status::Queued));
+    }
+    fan.stored.records.insert(RecordKey::Task(parent), before);
+    let timer = TimerKey::Task(parent);
+    let fire = Command::Fire(Fire { timer, random: 0 });
+    let (_, late) = fan.stored.try_to_decide(&fire, fan.now);
+    assert!(
+        matches!(late, Err(Undecided::Contradiction(_))),
+        "records of two times were taken for one: {late:?}"
+    );
 }

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use russet_core::command::{Acknowledge, Deliver};
+use russet_core::command::{Acknowledge, Deliver, Stage};
 use russet_core::{
-    Command, Decision, Event, LeaseId, Message, PartitionId, Rejection, Reply, TaskId, Timestamp,
-    View,
+    Command, Decision, Event, GateState, LeaseId, Message, PartitionId, Record, RecordKey,
+    Rejection, Reply, TaskId, TimerKey, Timestamp, View,
 };
 
-use crate::oracle::Oracle;
+use crate::oracle::{Answer, Oracle, Peek};
 use crate::promises::{self, Ledger};
 use crate::replay;
 use crate::store::Partition;
@@ -46,6 +46,37 @@ fn tell(partition: usize, command: &Command, now: Timestamp, result: &Result<Dec
     }
 }
 
+/// What a step did at a workflow's gate, by a name.
+fn passage(
+    view: &View,
+    command: &Command,
+    result: &Result<Decision, Rejection>,
+) -> Option<&'static str> {
+    let gate = |id| match view.records.get(&RecordKey::Workflow(id)) {
+        Some(Some(Record::Workflow(flow))) => flow.gate,
+        _ => None,
+    };
+    match (command, &result.as_ref().ok()?.reply) {
+        (Command::Stage(_), _) => Some("stored a piece"),
+        (Command::Submit(submit), reply) => match (gate(submit.workflow.as_ref()?.id), reply) {
+            (None, Reply::Staged(_)) => Some("began in pieces"),
+            (Some(_), Reply::Staged(_)) => Some("went on in pieces"),
+            (Some(_), Reply::Submitted { existing, .. }) if !existing => Some("opened a gate"),
+            _ => None,
+        },
+        (Command::Fire(fire), Reply::Fired { next, .. }) => match fire.timer {
+            TimerKey::Workflow(id) => match (gate(id)?.state, next) {
+                (GateState::Open, Some(_)) => Some("let some through"),
+                (GateState::Open, None) => Some("let the last through"),
+                (_, Some(_)) => Some("removed some"),
+                (_, None) => Some("removed the last"),
+            },
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// Some partitions, the messages between them, and a clock.
 pub struct World {
     pub checks: Checks,
@@ -65,6 +96,15 @@ pub struct World {
     pub seen: BTreeSet<&'static str>,
     /// For new identities.
     pub serial: u64,
+    /// Workflows that somebody submits in pieces, with those that are to be stored.
+    pub begun: Vec<Begun>,
+}
+
+/// A submission in pieces.
+pub struct Begun {
+    pub partition: usize,
+    pub submit: Command,
+    pub missing: Vec<Stage>,
 }
 
 impl World {
@@ -85,6 +125,7 @@ impl World {
             accepted: Vec::new(),
             seen: BTreeSet::new(),
             serial: 0,
+            begun: Vec::new(),
         }
     }
 
@@ -106,9 +147,19 @@ impl World {
         if let Ok(decision) = &result {
             self.partitions[partition].commit(decision);
         }
-        let expected = self.oracle.expect(partition, command, now);
-        self.oracle
-            .agrees(partition, &self.partitions[partition], &expected, &result);
+        let stored = &self.partitions[partition];
+        let peek = Peek {
+            view: &view,
+            decision: result.as_ref().ok(),
+            stored,
+        };
+        let expected = self.oracle.expect(partition, command, now, peek);
+        self.oracle.agrees(partition, stored, &expected, &result);
+        if let (Ok(Answer::Staged(id)), Ok(decision)) = (&expected, &result)
+            && let Reply::Staged(missing) = &decision.reply
+        {
+            self.oracle.learn(*id, missing);
+        }
         self.seen.extend(match &result {
             Ok(decision) => decision
                 .events
@@ -117,6 +168,7 @@ impl World {
                 .collect(),
             Err(rejection) => vec![rejection.code()],
         });
+        self.seen.extend(passage(&view, command, &result));
         let step = Step {
             partition,
             command,
@@ -151,9 +203,23 @@ impl World {
                 }
             }
             Reply::Fired { relay, .. } => self.flight.extend(relay),
+            Reply::Staged(missing) => self.begun(partition, command, missing),
             _ => {}
         }
         self.accepted.push((partition, command.clone()));
+    }
+
+    fn begun(&mut self, partition: usize, submit: &Command, missing: &[Stage]) {
+        if let Command::Submit(submit) = submit {
+            let new = submit.tasks.iter().map(|task| task.id);
+            self.ids
+                .extend(new.filter(|id| !self.ids.contains(id)).collect::<Vec<_>>());
+        }
+        self.begun.push(Begun {
+            partition,
+            submit: submit.clone(),
+            missing: missing.to_vec(),
+        });
     }
 
     /// Applies a message at its target, and acknowledges it unless that gets lost.

@@ -49,7 +49,7 @@ impl World {
             }
             let helps = |timer: TimerKey| match timer {
                 TimerKey::Task(id) => live.contains(&id),
-                TimerKey::Outbox(_) => true,
+                TimerKey::Outbox(_) | TimerKey::Workflow(_) => true,
             };
             self.next_timers(helps);
         }
@@ -91,7 +91,7 @@ impl World {
                 home.task(id)
                     .is_some_and(|task| !task.dependents.are_settled())
             }
-            TimerKey::Outbox(_) => false,
+            TimerKey::Outbox(_) | TimerKey::Workflow(_) => false,
         };
         let helps: Vec<_> = timers.iter().map(|(_, _, timer)| *timer).collect();
         let helps: Vec<_> = helps
@@ -149,6 +149,7 @@ impl World {
                 let key = match record {
                     Record::Task(task) => TimerKey::Task(task.id),
                     Record::Outbox(outbox) => TimerKey::Outbox(outbox.message.id()),
+                    Record::Workflow(workflow) => TimerKey::Workflow(workflow.id),
                     _ => continue,
                 };
                 timers.extend(entries(record).timer.map(|due| (due, partition, key)));

@@ -32,10 +32,25 @@ use russet_core::EventKind;
 const STEPS: usize = 100;
 
 fn plans(partitions: u16, split: bool) -> impl Strategy<Value = Plan> {
+    plans_for(partitions, split, None)
+}
+
+/// Plans for a store that changes only so many records at once that a command other than the
+/// submission of a workflow always fits.
+fn small_plans(partitions: u16) -> impl Strategy<Value = Plan> {
+    plans_for(partitions, false, Some(24))
+}
+
+fn plans_for(
+    partitions: u16,
+    split: bool,
+    most_changes: Option<usize>,
+) -> impl Strategy<Value = Plan> {
     let steps = prop::collection::vec(any::<[u8; STEP]>(), 1..STEPS);
     (any::<u8>(), steps).prop_map(move |(settings, steps)| Plan {
         partitions,
         split,
+        most_changes,
         settings,
         steps,
     })
@@ -110,6 +125,11 @@ properties! {
     a_split_store_keeps_every_promise: 300 cases of plans(1, true), Checks::default();
     two_partitions_keep_every_promise_while_messages_are_lost_repeated_and_late:
         300 cases of plans(2, true), Checks::default();
+    a_store_of_small_transactions_keeps_every_promise: 150 cases of small_plans(1), Checks::default();
+    two_partitions_of_small_transactions_keep_every_promise:
+        150 cases of small_plans(2), Checks::default();
+    pieces_of_workflows_that_are_repeated_at_once_get_the_same_reply:
+        75 cases of small_plans(1), Checks { repeat: true, replay: true, ..Checks::default() };
     every_command_that_is_repeated_at_once_gets_the_same_reply:
         150 cases of plans(2, false), Checks { repeat: true, ..Checks::default() };
     a_recording_of_views_and_commands_decides_the_same_again:
@@ -157,6 +177,35 @@ fn plans_meet_every_event_and_every_refusal() {
     let missing: Vec<_> = events
         .iter()
         .chain(&refusals)
+        .filter(|name| !seen.contains(*name))
+        .collect();
+    assert!(missing.is_empty(), "no plan met {missing:?}");
+}
+
+#[test]
+fn plans_for_small_transactions_meet_all_that_happens_at_a_gate() {
+    let mut runner = TestRunner::deterministic();
+    let mut seen = BTreeSet::new();
+    for _ in 0..60 {
+        let plan = small_plans(2)
+            .new_tree(&mut runner)
+            .expect("a plan")
+            .current();
+        seen.extend(plan.play(Checks::default()).seen);
+    }
+    let expected = [
+        "began in pieces",
+        "went on in pieces",
+        "stored a piece",
+        "opened a gate",
+        "let some through",
+        "let the last through",
+        "removed some",
+        "removed the last",
+        "incomplete",
+    ];
+    let missing: Vec<_> = expected
+        .iter()
         .filter(|name| !seen.contains(*name))
         .collect();
     assert!(missing.is_empty(), "no plan met {missing:?}");

@@ -28,6 +28,19 @@ impl Partition {
 
     /// Decides `command`; also gives the view that it was decided on.
     pub fn decide(&self, command: &Command, now: Timestamp) -> (View, Result<Decision, Rejection>) {
+        match self.try_to_decide(command, now) {
+            (view, Ok(decision)) => (view, Ok(decision)),
+            (view, Err(Undecided::Rejected(rejection))) => (view, Err(rejection)),
+            (_, Err(undecided)) => panic!("broken invariant: {undecided:?}"),
+        }
+    }
+
+    /// As [`Self::decide`], and also says when records contradict one another.
+    pub fn try_to_decide(
+        &self,
+        command: &Command,
+        now: Timestamp,
+    ) -> (View, Result<Decision, Undecided>) {
         let mut view = self.settings.clone();
         let mut wanted = command.reads();
         for _ in 0..MOST_LOADS {
@@ -36,14 +49,12 @@ impl Partition {
                 view.records.insert(key, record);
             }
             match decide(&view, command, now) {
-                Ok(decision) => return (view, Ok(decision)),
-                Err(Undecided::Rejected(rejection)) => return (view, Err(rejection)),
-                Err(Undecided::Contradiction(why)) => panic!("broken invariant: {why}"),
                 Err(Undecided::Missing(keys)) => {
                     let news = keys.iter().all(|key| !view.records.contains_key(key));
                     assert!(news && !keys.is_empty(), "asks for what it has: {keys:?}");
                     wanted = keys;
                 }
+                done => return (view, done),
             }
         }
         panic!(

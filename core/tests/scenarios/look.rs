@@ -48,6 +48,7 @@ impl Stage {
                 other => Err(format!("no heartbeat: {other:?}")),
             },
             ["it", "redrives", tasks @ ..] => same(&self.redriven()?, &list(tasks)),
+            [count, "piece" | "pieces", "is" | "are", "missing"] => self.look_at_missing(count),
             ["what", "happened", "is", events @ ..] => same(&self.happened()?, &list(events)),
             ["the", "order", "is", names @ ..] => same(&self.order(), &list(names)),
             [name, "is", "gone"] => match self.task(name)? {

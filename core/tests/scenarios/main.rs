@@ -4,6 +4,7 @@
 mod asks;
 mod line;
 mod look;
+mod pieces;
 mod stage;
 #[allow(dead_code, reason = "scenarios look at single tasks only")]
 #[path = "../properties/store.rs"]
@@ -59,6 +60,7 @@ scenarios! {
     expiry
     follow_ups
     idempotency
+    large_workflows
     leases_and_timeouts
     limits_and_pauses
     priorities

@@ -6,7 +6,7 @@
 //! when submit a after=b,c:failure max_retries=1 backoff=1s delay=5s expires=1m timeout=10s
 //!             lease=30s key=k window=1h|live priority=9 queue=mail keep=0s unsatisfied=run
 //!             payload=text partition=1 label=text
-//! when submit workflow w key=k                   and with a after=b
+//! when submit workflow w key=k                   and with a after=b          (see pieces.rs)
 //! when lease a by ann                            when extend a by ann checkpoint="page 3"
 //! when complete a by ann result=4 follow_up=b    when fail a by ann kind=final error="no"
 //! when release a by ann delay=5s                 when cancel a because "too late"
@@ -36,19 +36,21 @@ use crate::store::Partition;
 #[derive(Default)]
 pub struct Stage {
     pub now: Timestamp,
-    settings: View,
+    pub settings: View,
     pub partitions: Vec<Partition>,
     pub names: BTreeMap<String, TaskId>,
     leases: BTreeMap<(String, TaskId), LeaseId>,
     /// A workflow whose tasks are still being named.
     workflow: Option<Submit>,
+    /// The last workflow, and the pieces of it that are to be stored.
+    pub large: (Submit, Vec<russet_core::Stage>),
     flight: Vec<Message>,
     /// What the last command came to.
     pub last: Option<Result<Decision, Rejection>>,
     pub serial: u64,
 }
 
-type Played = Result<(), String>;
+pub type Played = Result<(), String>;
 
 impl Stage {
     pub fn play(&mut self, line: Line) -> Played {
@@ -78,6 +80,7 @@ impl Stage {
                 self.settings.max_clock_skew = line.duration("by")?.unwrap_or_default();
                 line.finish()
             }
+            ["transactions"] => self.small_transactions(line),
             [queue] => {
                 let queue = QueueName::new(queue).map_err(|e| e.to_string())?;
                 self.configure(queue, line)
@@ -136,6 +139,8 @@ impl Stage {
                     }),
                 )
             }
+            [name, "is", "submitted", "again"] => self.submit_again(name),
+            ["the", which, "piece", "is", "stored"] => self.store_piece(which),
             ["messages", "arrive"] => self.deliver(1, true),
             ["messages", "arrive", "twice"] => self.deliver(2, true),
             ["messages", "arrive", "unnoticed"] => self.deliver(1, false),
@@ -266,7 +271,7 @@ impl Stage {
 
     fn submit_workflow(&mut self) -> Played {
         match self.workflow.take() {
-            Some(submit) => self.run(PartitionId(0), &Command::Submit(submit)),
+            Some(submit) => self.submit_large(submit),
             None => Ok(()),
         }
     }
@@ -278,6 +283,7 @@ impl Stage {
                 let timer = match record {
                     russet_core::Record::Task(task) => TimerKey::Task(task.id),
                     russet_core::Record::Outbox(sent) => TimerKey::Outbox(sent.message.id()),
+                    russet_core::Record::Workflow(flow) => TimerKey::Workflow(flow.id),
                     _ => continue,
                 };
                 due.extend(entries(record).timer.map(|time| (time, at, timer)));
@@ -312,7 +318,7 @@ impl Stage {
         Ok(())
     }
 
-    fn run(&mut self, partition: PartitionId, command: &Command) -> Played {
+    pub fn run(&mut self, partition: PartitionId, command: &Command) -> Played {
         if let Some(Err(rejection)) = self.last.take() {
             return Err(format!("before this, something was refused: {rejection}"));
         }

@@ -148,9 +148,18 @@ impl Batch {
         }
     }
 
-    /// The first member of a group by itself: it stands on nothing that the others do.
-    pub fn first_alone(&self, group: &Group) -> Group {
-        self.group(group.members[..1].to_vec(), group.transaction.version)
+    /// As many of a group's first members as change at most `most` records, one at least: they
+    /// stand on nothing that the others do.
+    pub fn first_of(&self, group: &Group, most: usize) -> Group {
+        let mut changed = FxHashSet::default();
+        let fits = |at: &&usize| {
+            let writes = self.decided[**at].1.writes.iter();
+            changed.extend(writes.map(|write| &write.key));
+            changed.len() <= most
+        };
+        let fitting = group.members.iter().take_while(fits).count().max(1);
+        let members = group.members[..fitting].to_vec();
+        self.group(members, group.transaction.version)
     }
 
     fn group(&self, members: Vec<usize>, version: Version) -> Group {

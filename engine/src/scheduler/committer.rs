@@ -53,6 +53,14 @@ async fn gather(mailbox: &mpsc::UnboundedReceiver<Request>) {
     }
 }
 
+/// How far an attempt went.
+enum Attempt {
+    /// Everything was tried.
+    Whole,
+    /// As much as fits into the store's transactions is committed; the rest is next.
+    Cut,
+}
+
 struct Work<'a> {
     node: &'a Node,
     partition: PartitionId,
@@ -92,8 +100,10 @@ impl<'a> Work<'a> {
         let (mut conflicts, mut failures) = (0, 0);
         let mut open: Vec<Job> = (0..self.commands.len()).collect();
         while !open.is_empty() {
+            let mut cut = false;
             match self.attempt(&open).await {
-                Ok(()) => conflicts += 1,
+                Ok(Attempt::Cut) => cut = true,
+                Ok(Attempt::Whole) => conflicts += 1,
                 Err(error) if is_passing(&error) && planted!(NoPause) => {}
                 Err(error) if is_passing(&error) && failures < limits::STORE_TRIES => failures += 1,
                 Err(error) => self.give_up(&open, &error.into()),
@@ -104,7 +114,7 @@ impl<'a> Work<'a> {
             }
             self.reply();
             open.retain(|job| self.answers[*job].is_none());
-            if !open.is_empty() {
+            if !open.is_empty() && !cut {
                 tracing::debug!(commands = open.len(), conflicts, failures, "trying again");
                 self.node
                     .clock
@@ -144,8 +154,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Loads, decides and commits once; what conflicts is left without an answer.
-    async fn attempt(&mut self, open: &[Job]) -> Result<(), StoreError> {
+    /// Loads, decides and commits once; what conflicts, or does not fit, is left without an answer.
+    async fn attempt(&mut self, open: &[Job]) -> Result<Attempt, StoreError> {
         let batch = self.decide(open).await?;
         self.stand_or_fall(&batch).await?;
         let (groups, complete) = self.fit(&batch, batch.groups(self.node.entropy.as_ref()));
@@ -168,19 +178,22 @@ impl<'a> Work<'a> {
             conflicts = conflicts(),
             "committed"
         );
-        let decided = complete && batch.contradiction.is_none();
-        let settled = decided && outcomes.iter().all(|o| *o == Outcome::Committed);
+        let committed = outcomes.iter().all(|o| *o == Outcome::Committed);
         for (members, outcome) in members.into_iter().zip(outcomes) {
             if outcome == Outcome::Committed {
                 done.extend(members);
             }
         }
         done.sort_unstable();
-        self.finish(batch, &done, settled);
+        let complete = complete && batch.contradiction.is_none();
+        self.finish(batch, &done, complete && committed);
         if let (Some(at), Some(partition)) = (next_timer, self.node.partition(self.partition)) {
             partition.alarm.set(at);
         }
-        Ok(())
+        Ok(match committed && !complete {
+            true => Attempt::Cut,
+            false => Attempt::Whole,
+        })
     }
 
     async fn decide(&self, open: &[Job]) -> Result<Batch, StoreError> {
@@ -192,6 +205,7 @@ impl<'a> Work<'a> {
             split: !self.node.backend.queue.is_fused(),
             max_clock_skew: configuration.max_clock_skew,
             queue_defaults: configuration.queue_defaults.clone(),
+            most_changes: Some(self.node.backend.store.limits().transaction_changes),
             ..View::default()
         });
         let mut missing: Vec<_> = open
@@ -231,15 +245,15 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Cuts groups to what the store can commit at once: of one that is too large only the
-    /// first command is tried now, and refused when it is too large by itself. The flag says
-    /// whether nothing was left for later.
+    /// Cuts groups to what the store can commit at once: of one that is too large only the first
+    /// commands are tried now. The rules refuse a command that is too large by itself. The flag
+    /// says whether nothing was left for later.
     fn fit(&mut self, batch: &Batch, groups: Vec<Group>) -> (Vec<Group>, bool) {
         let most = self.node.backend.store.limits().transaction_changes;
         let (mut fitting, mut complete) = (Vec::with_capacity(groups.len()), true);
         for mut group in groups {
             if group.transaction.changes.len() > most && group.members.len() > 1 {
-                group = batch.first_alone(&group);
+                group = batch.first_of(&group, most);
                 complete = false;
             }
             let changes = group.transaction.changes.len();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use russet_core::{Command, NewTask, Progress, Reply};
+use russet_core::{Command, NewTask, Progress, Record, Reply};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{EngineError, limits};
@@ -140,6 +140,15 @@ fn size(command: &Command) -> usize {
         Command::Extend(extend) => said(extend.progress.as_ref()),
         Command::Release(release) => said(release.progress.as_ref()),
         Command::Fail(fail) => fail.message.len() + said(fail.progress.as_ref()),
+        Command::Stage(stage) => stage.records.iter().map(|(_, record)| weight(record)).sum(),
+        _ => 0,
+    }
+}
+
+/// About how many bytes of a new record are the submitter's own.
+fn weight(record: &Record) -> usize {
+    match record {
+        Record::Task(task) => task.payload.len() + task.metadata.len(),
         _ => 0,
     }
 }

@@ -8,6 +8,7 @@ mod lease;
 mod read;
 mod redrive;
 mod relay;
+mod submit;
 mod timers;
 mod weight;
 mod write;
@@ -27,7 +28,8 @@ pub use ids::TaskIds;
 pub use lease::LeaseRequest;
 pub use read::QueueView;
 pub use redrive::RedrivenWorkflow;
-pub use write::{Extended, Submitted, TaskNow};
+pub use submit::Submitted;
+pub use write::{Extended, TaskNow};
 
 use crate::events::Events;
 use crate::{Clock, Entropy, EventStream, Observer, Queue, Recorder, Store, Workers};

@@ -1,5 +1,6 @@
 //! Questions about what is stored.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,12 +43,25 @@ impl Scheduler {
         Ok(self.get_each(&[id]).await?.pop().flatten())
     }
 
-    /// Tasks, in the order of `ids`.
+    /// Tasks, in the order of `ids`. Those of a workflow that is not complete are not there yet.
     ///
     /// # Errors
     /// A store that is unavailable.
     pub async fn get_each(&self, ids: &[TaskId]) -> Result<Vec<Option<Arc<Task>>>, EngineError> {
-        self.node.tasks(ids).await
+        let mut tasks = self.node.tasks(ids).await?;
+        let waits_in = |task: &Task| task.workflow.filter(|_| task.status == Status::Blocked);
+        let found = tasks.iter().flatten();
+        let workflows: BTreeSet<_> = found.filter_map(|task| waits_in(task)).collect();
+        if !workflows.is_empty() {
+            let accepted = self.node.accepted(&workflows).await?;
+            let is_there = |task: &mut Arc<Task>| {
+                waits_in(task).is_none_or(|workflow| accepted.contains(&workflow))
+            };
+            for slot in &mut tasks {
+                slot.take_if(|task| !is_there(task));
+            }
+        }
+        Ok(tasks)
     }
 
     /// What a task waits for, all of it: long lists are not in the task itself.
@@ -92,7 +106,7 @@ impl Scheduler {
         Ok(Page { items, next })
     }
 
-    /// A workflow; `None` when there is none of that id.
+    /// A workflow; `None` when there is none of that id, or not all of it is there yet.
     ///
     /// # Errors
     /// A store that is unavailable.
@@ -105,7 +119,9 @@ impl Scheduler {
             .into_iter()
             .flatten()
             .find_map(|record| match record {
-                Record::Workflow(workflow) => Some(Workflow::clone(&workflow)),
+                Record::Workflow(workflow) if workflow.is_accepted() => {
+                    Some(Workflow::clone(&workflow))
+                }
                 _ => None,
             }))
     }
@@ -280,6 +296,27 @@ impl Node {
             }
         }
         Ok(found)
+    }
+
+    /// Those of `workflows` that are there, and complete.
+    async fn accepted(
+        &self,
+        workflows: &BTreeSet<WorkflowId>,
+    ) -> Result<BTreeSet<WorkflowId>, EngineError> {
+        let mut accepted = BTreeSet::new();
+        for partition in &self.partitions {
+            let own = workflows.iter().filter(|id| id.partition() == partition.id);
+            let keys: Vec<_> = own.copied().map(RecordKey::Workflow).collect();
+            if keys.is_empty() {
+                continue;
+            }
+            let records = self.load(partition.id, &keys).await?.into_iter().flatten();
+            accepted.extend(records.filter_map(|record| match record {
+                Record::Workflow(known) if known.is_accepted() => Some(known.id),
+                _ => None,
+            }));
+        }
+        Ok(accepted)
     }
 
     /// A queue's configuration, as the first partition has it.

@@ -102,21 +102,25 @@ async fn deliver(node: &Node, effects: Vec<(PartitionId, Effect)>) {
             continue;
         };
         let command = Command::Deliver(Deliver { message: effect });
+        if russet_core::planted!(ForgottenMessage) {
+            acknowledge(node, from, &effect).await;
+        }
         match target.intake.call_one(command).await {
-            answer if answer.is_ok() || russet_core::planted!(ForgottenMessage) => {
-                let acknowledge = Acknowledge {
-                    message: effect.id(),
-                };
-                send(
-                    node,
-                    [(from, Command::Acknowledge(acknowledge))].into_iter(),
-                )
-                .await;
-            }
+            Ok(_) => acknowledge(node, from, &effect).await,
             Err(error) => tracing::debug!(%error, "a message was not delivered; its timer will"),
-            Ok(_) => {}
         }
     }
+}
+
+async fn acknowledge(node: &Node, from: PartitionId, effect: &Effect) {
+    let acknowledge = Acknowledge {
+        message: effect.id(),
+    };
+    send(
+        node,
+        [(from, Command::Acknowledge(acknowledge))].into_iter(),
+    )
+    .await;
 }
 
 /// Sends commands whose loss is made good by timers.

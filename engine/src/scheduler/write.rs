@@ -4,25 +4,13 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use russet_core::{
-    Cancel, Command, Complete, Configure, Extend, Fail, NewTask, PartitionId, Purge, QueueConfig,
-    QueueName, QueuePatch, Release, Reply, Status, Submit, TaskId, Timestamp, WorkflowId,
+    Cancel, Command, Complete, Configure, Extend, Fail, PartitionId, Purge, QueueConfig, QueueName,
+    QueuePatch, Release, Reply, Status, TaskId, Timestamp,
 };
 
 use super::intake::Answer;
 use super::{Node, Scheduler};
 use crate::EngineError;
-
-/// What was submitted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Submitted {
-    /// The tasks, in the order of the submission. Empty for a workflow that was submitted
-    /// before under the same idempotency key.
-    pub tasks: Vec<TaskId>,
-    /// The workflow, when it was one.
-    pub workflow: Option<WorkflowId>,
-    /// Whether it had been submitted before: nothing was changed.
-    pub existing: bool,
-}
 
 /// Where a task is after a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,31 +39,6 @@ pub struct Extended {
 }
 
 impl Scheduler {
-    /// Submits one task or a workflow: all of it, or nothing.
-    ///
-    /// # Errors
-    /// [`EngineError`]; after an unknown outcome the same submission can be sent again.
-    pub async fn submit(&self, submit: Submit) -> Result<Submitted, EngineError> {
-        submitted(
-            self.node
-                .call_one(partition_of(&submit), Command::Submit(submit))
-                .await,
-        )
-    }
-
-    /// Submits many tasks that stand each by themselves; one result for each, in order.
-    pub async fn submit_each(&self, tasks: Vec<NewTask>) -> Vec<Result<Submitted, EngineError>> {
-        let submit = |task| Submit {
-            workflow: None,
-            tasks: vec![task],
-        };
-        let commands = tasks
-            .into_iter()
-            .map(|task| (task.id.partition(), Command::Submit(submit(task))));
-        let answers = self.node.call_each(commands.collect()).await;
-        answers.into_iter().map(submitted).collect()
-    }
-
     /// A heartbeat: keeps a lease alive and reports progress.
     ///
     /// # Errors
@@ -268,31 +231,6 @@ impl Node {
             format!("this store has {} partitions", self.partitions.len()),
         )
         .into()
-    }
-}
-
-/// The partition of a submission: that of its workflow, or of its first task.
-fn partition_of(submit: &Submit) -> PartitionId {
-    let task = submit.tasks.first().map(|task| task.id.partition());
-    let workflow = submit
-        .workflow
-        .as_ref()
-        .map(|workflow| workflow.id.partition());
-    workflow.or(task).unwrap_or_default()
-}
-
-fn submitted(answer: Answer) -> Result<Submitted, EngineError> {
-    match answer? {
-        Reply::Submitted {
-            tasks,
-            workflow,
-            existing,
-        } => Ok(Submitted {
-            tasks,
-            workflow,
-            existing,
-        }),
-        other => Err(unexpected(&other)),
     }
 }
 

@@ -10,6 +10,8 @@ mod faults;
 mod faulty;
 #[path = "../scheduler/full_queues.rs"]
 mod full_queues;
+#[path = "../scheduler/gates.rs"]
+mod gates;
 #[path = "../scheduler/group_commit.rs"]
 mod group_commit;
 #[path = "../scheduler/leases.rs"]
@@ -22,6 +24,8 @@ mod promises;
 mod recording;
 #[path = "../scheduler/redriving.rs"]
 mod redriving;
+#[path = "../scheduler/small_transactions.rs"]
+mod small_transactions;
 #[path = "../scheduler/split.rs"]
 mod split;
 #[path = "../scheduler/timers.rs"]

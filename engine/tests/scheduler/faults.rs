@@ -28,6 +28,7 @@ async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fail
             request_lost: 50,
             unavailable: 50,
             delay: Duration::from_micros(300),
+            load_delay: Duration::ZERO,
             transaction_changes: (seed % 2 == 0).then_some(12),
         };
         let world = World::new(Plan {

@@ -25,6 +25,8 @@ pub struct Faults {
     pub unavailable: u64,
     /// How long every commit takes.
     pub delay: Duration,
+    /// How long a load takes at most.
+    pub load_delay: Duration,
     /// Most changes in one transaction, if not as the inner store says.
     pub transaction_changes: Option<usize>,
 }
@@ -87,6 +89,10 @@ impl Store for Faulty {
         keys: &[RecordKey],
     ) -> Result<Vec<Option<Versioned>>, StoreError> {
         self.loads.fetch_add(1, Ordering::Relaxed);
+        if !self.faults.load_delay.is_zero() {
+            let percent = (self.random.next_u64() % 101) as u32;
+            tokio::time::sleep(self.faults.load_delay * percent / 100).await;
+        }
         self.available()?;
         self.inner.get(partition, keys).await
     }

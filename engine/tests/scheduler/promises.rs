@@ -145,6 +145,7 @@ const TROUBLE: Faults = Faults {
     request_lost: 100,
     unavailable: 100,
     delay: Duration::from_micros(300),
+    load_delay: Duration::ZERO,
     transaction_changes: None,
 };
 

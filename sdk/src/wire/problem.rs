@@ -167,7 +167,12 @@ impl From<Rejection> for Problem {
             Rejection::DependencyNotFound { dependency, .. } => problem.task = Some(dependency),
             Rejection::IdempotencyConflict { existing, .. }
             | Rejection::KeyTaken { existing, .. } => problem.task = Some(existing),
-            Rejection::LimitExceeded { limit, .. } => problem.limit = Some(limit.to_string()),
+            Rejection::LimitExceeded { limit, .. }
+            | Rejection::TransactionTooLarge { limit, .. }
+            | Rejection::TooManyOutside { limit, .. } => problem.limit = Some(limit.to_string()),
+            Rejection::Incomplete { .. } => {
+                problem = problem.retry_after(limits::RETRY_AFTER.as_millis());
+            }
             _ => {}
         }
         problem
@@ -180,8 +185,11 @@ fn status(rejection: &Rejection) -> u16 {
         Rejection::Invalid(_)
         | Rejection::Cycle { .. }
         | Rejection::DependencyNotFound { .. }
-        | Rejection::LimitExceeded { .. } => 422,
+        | Rejection::LimitExceeded { .. }
+        | Rejection::TransactionTooLarge { .. }
+        | Rejection::TooManyOutside { .. } => 422,
         Rejection::NotFound { .. } | Rejection::NoWorkflow { .. } => 404,
+        Rejection::Incomplete { .. } => 503,
         _ => 409,
     }
 }

@@ -275,6 +275,7 @@ mod tests {
         assert!(sample.finds(check, "beside the limit"));
         let mut sample = two_queued();
         sample.commit(vec![limited(&sample, 0, 1, true)]);
+        sample.at(20_000);
         sample.commit(vec![
             running(&sample, 1, true),
             limited(&sample, 1, 1, true),

@@ -57,7 +57,7 @@ fn words(run: &Run<'_>, what: &What, about: &str) -> String {
                 event.attempt
             )
         }
-        What::TurnedAway { node } => format!("the store refused a commit of {node}"),
+        What::TurnedAway { node } => format!("the store refused a call of {node}"),
         What::Hidden {
             tasks,
             until,

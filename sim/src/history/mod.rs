@@ -133,7 +133,7 @@ pub enum What {
         /// They were delivered just now.
         delivered: bool,
     },
-    /// The store refused a node's commit, because it is away or has too much to do.
+    /// The store refused a node's call, because it is away or has too much to do.
     TurnedAway {
         /// The node.
         node: Actor,

@@ -91,7 +91,7 @@ fn rates(kind: FaultKind) -> (u64, u64) {
     match kind {
         FaultKind::RequestLost | FaultKind::ReplyLost => (500, 40_000),
         FaultKind::Duplicated | FaultKind::Delayed => (1_000, 60_000),
-        FaultKind::CrashAfterCommit => (500, 10_000),
+        FaultKind::CrashAfterCommit => (500, 40_000),
         FaultKind::Throttled | FaultKind::PartialBatch => (1_000, 50_000),
         FaultKind::MessageLost | FaultKind::MessageDuplicated => (10_000, 200_000),
         FaultKind::Crash | FaultKind::PowerFailure => (2_000, 10_000),

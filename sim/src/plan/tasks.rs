@@ -76,7 +76,31 @@ pub(super) fn steps(random: &Random, queues: u8, clients: u8, chaos_ms: u64) -> 
         let client = random.within(0..u64::from(clients)) as u8;
         steps.push(Step { at_ms, client, act });
     }
+    let aimed: Vec<_> = steps.iter().filter_map(|step| aim(random, step)).collect();
+    steps.extend(aimed);
     steps
+}
+
+/// A step that meets a task of `step` where it is interesting: while it runs, or when it is dead.
+fn aim(random: &Random, step: &Step) -> Option<Step> {
+    let (Act::Submit(tasks) | Act::Workflow { tasks, .. }) = &step.act else {
+        return None;
+    };
+    let task = random.one_of(tasks);
+    let (act, after) = match task.script.first()? {
+        Attempt::Succeed(ms) | Attempt::Fail(ms) if *ms >= 1_000 && random.percent(30) => {
+            (Act::Cancel(task.number), random.within(100..*ms))
+        }
+        Attempt::Final(ms) if random.percent(40) => {
+            (Act::Redrive(task.number), ms + random.within(500..5_000))
+        }
+        _ => return None,
+    };
+    Some(Step {
+        at_ms: step.at_ms + task.delay_ms + after,
+        client: step.client,
+        act,
+    })
 }
 
 impl Draw<'_> {

@@ -10,7 +10,7 @@ use russet::wire::{
 use russet::{Client, Error};
 use russet_core::{IfUnsatisfied, PartitionId, TaskId, Timestamp};
 use russet_engine::Entropy;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::time::now;
 use super::worker::Script;
@@ -19,6 +19,8 @@ use crate::world_time::EPOCH_MS;
 
 /// How often a client sends again what was not answered.
 const TRIES: u32 = 8;
+/// Workflows of more tasks than this take long to submit on a store of small transactions.
+const MANY: usize = 20;
 
 /// What all clients know of the tasks that they submit.
 #[derive(Clone, Default)]
@@ -128,8 +130,23 @@ impl Caller {
         Ok(())
     }
 
-    /// Submits until there is an answer, or patience ends.
+    /// Submits. Some who wait for many tasks vanish meanwhile.
     async fn submit(&self, at: usize, request: Request) {
+        let vanishes = match &request {
+            Request::Workflow(tasks, _) => tasks.len() > MANY && self.random.percent(40),
+            Request::Tasks(_) => false,
+        };
+        if vanishes {
+            let patience = Duration::from_millis(self.random.within(2..1_000));
+            // What becomes of it is in the history.
+            let _ = timeout(patience, self.submit_until_answered(at, request)).await;
+        } else {
+            self.submit_until_answered(at, request).await;
+        }
+    }
+
+    /// Submits until there is an answer, or patience ends.
+    async fn submit_until_answered(&self, at: usize, request: Request) {
         self.known.lock().requests.insert(at, request.clone());
         for _ in 0..TRIES {
             let done = match &request {

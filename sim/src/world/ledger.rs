@@ -56,7 +56,7 @@ impl Ledger {
         self.journal.write(now(), What::Stored(stored));
     }
 
-    /// Notes that a commit was refused.
+    /// Notes that a call was refused.
     pub fn turned_away(&self, node: Actor) {
         self.journal.write(now(), What::TurnedAway { node });
     }

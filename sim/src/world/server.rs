@@ -119,6 +119,9 @@ impl Server {
 
     async fn answer(&self, from: Actor, request: StoreRequest) -> StoreReply {
         let refused = self.mood.refuses();
+        if refused && request.is_of_store() {
+            self.ledger.turned_away(from);
+        }
         let busy = || StoreError::Unavailable {
             why: "too many requests".to_owned(),
         };
@@ -127,10 +130,7 @@ impl Server {
         };
         match request {
             StoreRequest::Get(..) if refused => StoreReply::Got(Err(busy())),
-            StoreRequest::Commit(..) if refused => {
-                self.ledger.turned_away(from);
-                StoreReply::Committed(Err(busy()))
-            }
+            StoreRequest::Commit(..) if refused => StoreReply::Committed(Err(busy())),
             StoreRequest::Due(..) if refused => StoreReply::Due(Err(busy())),
             StoreRequest::List(..) if refused => StoreReply::Listed(Err(busy())),
             StoreRequest::Stats if refused => StoreReply::Stats(Err(busy())),

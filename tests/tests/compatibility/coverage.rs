@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use russet_core::{
-    Dependency, DependencyOn, ErrorKind, Idempotency, IfUnsatisfied, LeaseEnd, Message, Named,
-    Record, RecordKey, Status, Window,
+    Dependency, DependencyOn, ErrorKind, GateState, Idempotency, IfUnsatisfied, LeaseEnd, Message,
+    Named, Record, RecordKey, Status, Window,
 };
 
 use super::samples;
@@ -66,9 +66,13 @@ impl Seen {
                 self.add("Named", dedup.named);
                 self.add("Window", dedup.window);
             }
-            Record::Workflow(workflow) => self.idempotency(workflow.idempotency.as_ref()),
+            Record::Workflow(workflow) => {
+                self.idempotency(workflow.idempotency.as_ref());
+                let gate = workflow.gate.into_iter();
+                gate.for_each(|gate| self.add("GateState", gate.state));
+            }
             Record::Outbox(outbox) => self.add("Message", outbox.message),
-            Record::Queue(_) | Record::Leader(_) => {}
+            Record::Queue(_) | Record::Leader(_) | Record::Gated(_) => {}
         }
     }
 
@@ -98,12 +102,12 @@ impl Seen {
 
 #[test]
 fn every_kind_of_record_has_a_fixture() {
-    let kinds = all!(Record: Task Dependencies Dependents Waits Dedup Workflow Queue Outbox Leader);
+    let kinds =
+        all!(Record: Task Dependencies Dependents Waits Dedup Workflow Queue Outbox Leader Gated);
     let seen = Seen::all();
     seen.has_all(&kinds);
     // Each key names the kind of record of the same name.
-    let keys =
-        all!(RecordKey: Task Dependencies Dependents Waits Dedup Workflow Queue Outbox Leader);
+    let keys = all!(RecordKey: Task Dependencies Dependents Waits Dedup Workflow Queue Outbox Leader Gated);
     let records = keys.map(|key| key.replace("RecordKey", "Record"));
     seen.has_all(&records.each_ref().map(String::as_str));
 }
@@ -122,4 +126,5 @@ fn every_variant_inside_a_record_has_a_fixture() {
     seen.has_all(&all!(Window: For WhileLive));
     seen.has_all(&all!(Named: Task Workflow));
     seen.has_all(&all!(Message: Watch Settled));
+    seen.has_all(&all!(GateState: Closed Open GivenUp));
 }

@@ -1,8 +1,8 @@
 //! The records beside tasks.
 
 use russet_core::{
-    Dedup, Dependency, DependencyOn, Idempotency, Label, Leader, Message, Named, Outbox,
-    QueueConfig, QueueRecord, Record, Status, TaskId, Window, Workflow,
+    Dedup, Dependency, DependencyOn, Gate, GateState, Idempotency, Label, Leader, Message, Named,
+    Outbox, QueueConfig, QueueRecord, Record, RecordKey, Status, TaskId, Window, Workflow,
 };
 
 use super::Sample;
@@ -29,6 +29,10 @@ pub fn samples() -> Vec<Sample> {
             dedup(Named::Workflow(workflow()), Window::WhileLive),
         ),
         ("workflow-live", Record::Workflow(live().into())),
+        ("workflow-closed", behind(GateState::Closed)),
+        ("workflow-open", behind(GateState::Open)),
+        ("workflow-given-up", behind(GateState::GivenUp)),
+        ("gated", gated()),
         ("workflow-ended", Record::Workflow(ended().into())),
         ("queue-default", queue_record(QueueConfig::default(), 0)),
         ("queue-limited", queue_record(limited(), 17)),
@@ -75,6 +79,7 @@ fn live() -> Workflow {
         purged: 0,
         idempotency: None,
         members: 0,
+        gate: None,
     }
 }
 
@@ -94,7 +99,33 @@ fn ended() -> Workflow {
             window: Window::For(ms(1)),
         }),
         members: u128::MAX,
+        gate: None,
     }
+}
+
+fn behind(state: GateState) -> Record {
+    let gate = Gate {
+        state,
+        records: 10_089,
+        done: 128,
+        outside: state == GateState::Open,
+        due_at: at(30_000),
+    };
+    let workflow = Workflow {
+        gate: Some(gate),
+        ..live()
+    };
+    Record::Workflow(workflow.into())
+}
+
+/// A list of what a gate holds, one of each kind.
+fn gated() -> Record {
+    let keys = vec![
+        RecordKey::Dependencies(task(1), 9),
+        RecordKey::Dependents(task(1), 78),
+        RecordKey::Task(task(1)),
+    ];
+    Record::Gated(keys.into())
 }
 
 fn limited() -> QueueConfig {

@@ -135,8 +135,8 @@ fn full(status: Status, ended: Option<LeaseEnd>, error: ErrorKind) -> Task {
                     on,
                 })
                 .into(),
-            settled_chunks: 1,
-            cleared_chunks: 1,
+            settled: 1,
+            cleared: 1,
         },
         resources: [(resource("cpu"), 2), (resource("memory_mb"), 1 << 53)]
             .into_iter()
@@ -235,8 +235,8 @@ fn many_edges() -> Task {
     task.dependents = Dependents {
         total: 100_000,
         inline: [].into(),
-        settled_chunks: 0,
-        cleared_chunks: 0,
+        settled: 0,
+        cleared: 0,
     };
     task
 }

@@ -248,6 +248,7 @@ fn one_of_each_kind(world: &World) -> Vec<(RecordKey, Record)> {
                     purged: 1,
                     members: 1 << 99,
                     idempotency: None,
+                    gate: None,
                 }
                 .into(),
             ),
@@ -267,6 +268,10 @@ fn one_of_each_kind(world: &World) -> Vec<(RecordKey, Record)> {
         (
             RecordKey::Outbox(MessageId::from_u128(message.id().as_u128())),
             Record::Outbox(outbox.into()),
+        ),
+        (
+            RecordKey::Gated(workflow_of(&task), 1),
+            Record::Gated(vec![RecordKey::Task(task.id)].into()),
         ),
         (
             RecordKey::Leader,

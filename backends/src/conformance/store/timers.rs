@@ -1,8 +1,8 @@
 //! Timers.
 
 use russet_core::{
-    DependencyOn, Message, MessageId, Outbox, PartitionId, Record, RecordKey, Task, TimerKey,
-    Timestamp,
+    DependencyOn, Gate, GateState, Message, MessageId, Outbox, PartitionId, Record, RecordKey,
+    Task, TimerKey, Timestamp, Workflow, WorkflowId,
 };
 use russet_engine::{Change, Due};
 
@@ -110,6 +110,53 @@ pub async fn messages_have_timers_too(factory: &dyn Factory) {
     let removal = remove(key, before.expect("the message is there"));
     world.change(FIRST, vec![removal]).await;
     assert_eq!(world.due(FIRST, 100, 10).await, [early, late]);
+}
+
+/// Workflows are found by the timers of their gates, among those of tasks.
+pub async fn workflows_behind_a_gate_have_timers_too(factory: &dyn Factory) {
+    let world = World::new(factory, 1).await;
+    let id = WorkflowId::from(world.task(FIRST).id);
+    let early = timed(&world, FIRST, 10).await;
+    let late = timed(&world, FIRST, 30).await;
+    let key = RecordKey::Workflow(id);
+    let gated = |at| Gate {
+        state: GateState::Closed,
+        records: 5,
+        done: 2,
+        outside: false,
+        due_at: Timestamp::from_millis(at),
+    };
+    for gate in [Some(gated(20)), Some(gated(25)), None] {
+        let workflow = Workflow {
+            id,
+            name: None,
+            created_at: Timestamp::from_millis(1),
+            completed_at: None,
+            tasks: 5,
+            succeeded: 0,
+            dead: 0,
+            cancelled: 0,
+            purged: 0,
+            idempotency: None,
+            members: 7,
+            gate,
+        };
+        let change = Change {
+            key: key.clone(),
+            before: world.load(FIRST, &key).await,
+            after: Some(Record::Workflow(workflow.into())),
+        };
+        world.change(FIRST, vec![change]).await;
+        let due = gate.map(|gate| Due {
+            at: gate.due_at,
+            timer: TimerKey::Workflow(id),
+        });
+        let expected: Vec<_> = [Some(early), due, Some(late)]
+            .into_iter()
+            .flatten()
+            .collect();
+        assert_eq!(world.due(FIRST, 100, 10).await, expected);
+    }
 }
 
 async fn timed(world: &World, partition: PartitionId, at: u64) -> Due {

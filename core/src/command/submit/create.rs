@@ -13,7 +13,7 @@ use crate::draft::{Draft, Step};
 use crate::rules::{place, unsatisfied};
 use crate::{
     Dependencies, Dependency, Dependents, EventKind, Record, RecordKey, Rejection, Status, Task,
-    TaskId, WorkflowId, limits,
+    TaskId, Timestamp, WorkflowId, limits,
 };
 
 /// The records that creating `task` reads for certain.
@@ -74,7 +74,7 @@ pub(in crate::command) fn create(
         fresh.as_slice(),
         fresh.iter().all(|t| t.dependencies.is_empty()),
     ) {
-        admit(draft, build(draft, task, workflow, None), &[], None)?;
+        admit(draft, build(draft.now, task, workflow, None), &[], None)?;
         count_tasks(draft, workflow, 1)?;
         return Ok(Accepted { ids, fresh: 1 });
     }
@@ -108,12 +108,11 @@ fn count_tasks(draft: &mut Draft<'_>, workflow: Option<WorkflowId>, more: usize)
 }
 
 pub(super) fn build(
-    draft: &Draft<'_>,
+    now: Timestamp,
     new: &NewTask,
     workflow: Option<WorkflowId>,
     rank: Option<u16>,
 ) -> Task {
-    let now = draft.now;
     Task {
         id: new.id,
         kind: new.kind.clone(),
@@ -157,16 +156,29 @@ pub(super) fn build(
     }
 }
 
-/// Writes a list of dependents, in chunks.
-pub(in crate::command) fn keep_dependents(
-    draft: &mut Draft<'_>,
+/// A list of dependents, in chunks.
+pub(in crate::command) fn dependent_chunks(
     parent: TaskId,
     children: &[Dependency],
-) {
-    for (chunk, edges) in children.chunks(limits::DEPENDENTS_PER_CHUNK).enumerate() {
+) -> impl Iterator<Item = (RecordKey, Record)> {
+    let chunks = children.chunks(limits::DEPENDENTS_PER_CHUNK).enumerate();
+    chunks.map(move |(chunk, edges)| {
         let key = RecordKey::Dependents(parent, chunk as u32);
-        draft.put(key, Record::Dependents(Arc::new(edges.to_vec())));
+        (key, Record::Dependents(Arc::new(edges.to_vec())))
+    })
+}
+
+/// Lets `children` wait for a new task; what its own record does not hold is returned.
+pub(super) fn dependent_lists(
+    task: &mut Task,
+    children: &[Dependency],
+) -> Vec<(RecordKey, Record)> {
+    task.dependents.total = children.len() as u32;
+    if task.dependents.are_inline() {
+        task.dependents.inline = children.into();
+        return Vec::new();
     }
+    dependent_chunks(task.id, children).collect()
 }
 
 /// Stores a new task where it belongs. `children` wait for it; `failed` is a parent whose end
@@ -177,11 +189,8 @@ pub(super) fn admit(
     children: &[Dependency],
     failed: Option<(TaskId, Status)>,
 ) -> Step<()> {
-    task.dependents.total = children.len() as u32;
-    if task.dependents.are_inline() {
-        task.dependents.inline = children.into();
-    } else {
-        keep_dependents(draft, task.id, children);
+    for (key, record) in dependent_lists(&mut task, children) {
+        draft.put(key, record);
     }
     draft.event(&task, EventKind::Submitted, None);
     match failed {

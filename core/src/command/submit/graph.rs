@@ -11,7 +11,7 @@ use super::super::validate;
 use super::NewTask;
 use super::create::{admit, build};
 use crate::draft::{Draft, Step};
-use crate::rules::watch;
+use crate::rules::{accepted_status, watch};
 use crate::{
     Dependency, Millis, Record, RecordKey, Rejection, Status, Task, TaskId, WorkflowId, limits,
     policy,
@@ -20,10 +20,10 @@ use crate::{
 /// The new tasks and the edges among them.
 pub(super) struct Graph {
     /// Dependencies of each task, with ids of earlier submissions put in.
-    edges: Vec<Vec<Dependency>>,
-    positions: BTreeMap<TaskId, usize>,
-    ordered: Vec<usize>,
-    ranks: Vec<u16>,
+    pub(super) edges: Vec<Vec<Dependency>>,
+    pub(super) positions: BTreeMap<TaskId, usize>,
+    pub(super) ordered: Vec<usize>,
+    pub(super) ranks: Vec<u16>,
 }
 
 impl Graph {
@@ -95,27 +95,34 @@ impl Graph {
             .filter(|id| id.partition() == here && !self.positions.contains_key(id))
             .collect();
         draft.need(outside.iter().copied().map(RecordKey::Task))?;
-        let lists = outside.into_iter().map(|id| dependents_end(draft, id));
-        draft.need(lists.collect::<Step<Vec<_>>>()?.into_iter().flatten())?;
-        let mut children = vec![Vec::new(); fresh.len()];
+        let reads = outside.into_iter().map(|id| parent_reads(draft, id));
+        draft.need(reads.collect::<Step<Vec<_>>>()?.into_iter().flatten())?;
+        let ids: Vec<_> = fresh.iter().map(|task| task.id).collect();
+        let children = self.children(&ids);
+        for at in &self.ordered {
+            let new = fresh[*at];
+            let rank = workflow.is_some().then(|| self.ranks[*at]);
+            let mut task = build(draft.now, new, workflow, rank);
+            let failed = self.depend(draft, new, &mut task, &self.edges[*at])?;
+            admit(draft, task, &children[*at], failed)?;
+        }
+        Ok(())
+    }
+
+    /// Who waits for each of the tasks, which have these ids.
+    pub(super) fn children(&self, ids: &[TaskId]) -> Vec<Vec<Dependency>> {
+        let mut children = vec![Vec::new(); ids.len()];
         for (at, edges) in self.edges.iter().enumerate() {
             for edge in edges {
                 if let Some(parent) = self.positions.get(&edge.task) {
                     children[*parent].push(Dependency {
-                        task: fresh[at].id,
+                        task: ids[at],
                         on: edge.on,
                     });
                 }
             }
         }
-        for at in &self.ordered {
-            let new = fresh[*at];
-            let rank = workflow.is_some().then(|| self.ranks[*at]);
-            let mut task = build(draft, new, workflow, rank);
-            let failed = self.depend(draft, new, &mut task, &self.edges[*at])?;
-            admit(draft, task, &children[*at], failed)?;
-        }
-        Ok(())
+        children
     }
 
     /// Makes `task` wait for its parents; returns one whose end cannot satisfy it.
@@ -128,37 +135,58 @@ impl Graph {
     ) -> Step<Option<(TaskId, Status)>> {
         let mut failed = None;
         for edge in edges {
-            let parent = edge.task;
+            if self.positions.contains_key(&edge.task) {
+                task.dependencies.pending += 1;
+                continue;
+            }
+            if edge.task.partition() != task.id.partition() {
+                validate::parent(edge.task, draft.view.partitions)?;
+            }
+            match depend_on(draft, task, *edge, limits::TASK_DEPENDENTS)? {
+                Ok(()) => {}
+                Err(Some(status)) => failed = Some((edge.task, status)),
+                Err(None) => {
+                    return Err(Rejection::DependencyNotFound {
+                        task: new.called(),
+                        dependency: edge.task,
+                    }
+                    .into());
+                }
+            }
+        }
+        for (key, record) in dependency_lists(task, edges) {
+            draft.put(key, record);
+        }
+        Ok(failed)
+    }
+}
+
+/// Makes `task` wait for one that was submitted before, unless that has ended as it should. What
+/// makes that impossible is returned: its end, or nothing when there is no such task. At most
+/// `most` tasks may wait for it.
+pub(in crate::command) fn depend_on(
+    draft: &mut Draft<'_>,
+    task: &mut Task,
+    edge: Dependency,
+    most: usize,
+) -> Step<Result<(), Option<Status>>> {
+    let parent = edge.task;
+    if parent.partition() != task.id.partition() {
+        watch(draft, task, edge);
+        return Ok(Ok(()));
+    }
+    match accepted_status(draft, parent)? {
+        Some(status) if !status.is_terminal() => {
+            task.dependencies.pending += 1;
             let child = Dependency {
                 task: task.id,
                 on: edge.on,
             };
-            if self.positions.contains_key(&parent) {
-                task.dependencies.pending += 1;
-            } else if parent.partition() != task.id.partition() {
-                validate::parent(parent, draft.view.partitions)?;
-                watch(draft, task, *edge);
-            } else {
-                match draft.find_task(parent)?.map(|known| known.status) {
-                    None => {
-                        let task = new.called();
-                        return Err(Rejection::DependencyNotFound {
-                            task,
-                            dependency: parent,
-                        }
-                        .into());
-                    }
-                    Some(status) if !status.is_terminal() => {
-                        task.dependencies.pending += 1;
-                        add_dependent(draft, parent, child)?;
-                    }
-                    Some(status) if edge.on.is_satisfied_by(status) => {}
-                    Some(status) => failed = Some((parent, status)),
-                }
-            }
+            add_dependent_of(draft, parent, child, most)?;
+            Ok(Ok(()))
         }
-        keep_dependencies(draft, task, edges);
-        Ok(failed)
+        Some(status) if edge.on.is_satisfied_by(status) => Ok(Ok(())),
+        ended => Ok(Err(ended)),
     }
 }
 
@@ -184,26 +212,33 @@ pub(super) fn list_reads(tasks: &[NewTask]) -> Vec<RecordKey> {
     keys
 }
 
-fn keep_dependencies(draft: &mut Draft<'_>, task: &mut Task, edges: &[Dependency]) {
+/// Keeps what a new task depends on; what its own record does not hold is returned.
+pub(super) fn dependency_lists(task: &mut Task, edges: &[Dependency]) -> Vec<(RecordKey, Record)> {
     task.dependencies.total = edges.len() as u32;
     if task.dependencies.are_inline() {
         task.dependencies.inline = edges.to_vec().into();
-        return;
+        return Vec::new();
     }
-    for (chunk, edges) in edges.chunks(limits::BATCH_ITEMS).enumerate() {
+    let chunks = edges.chunks(limits::BATCH_ITEMS).enumerate();
+    let record = |(chunk, edges): (usize, &[Dependency])| {
         let key = RecordKey::Dependencies(task.id, chunk as u32);
-        draft.put(key, Record::Dependencies(Arc::new(edges.to_vec())));
-    }
+        (key, Record::Dependencies(Arc::new(edges.to_vec())))
+    };
+    chunks.map(record).collect()
 }
 
-/// The record that the next dependent of a live task is written to, when that is not the task's
-/// own.
-fn dependents_end(draft: &Draft<'_>, parent: TaskId) -> Step<Option<RecordKey>> {
-    let live = draft.find_task(parent)?.filter(|t| !t.status.is_terminal());
-    let lists = live
-        .map(|t| &t.dependents)
-        .filter(|lists| !lists.has_room_inline());
-    Ok(lists.map(|lists| RecordKey::Dependents(parent, lists.end())))
+/// What is read of a task beside its record to depend on it: the record that the next dependent
+/// of a live task is written to, when that is not its own, and the workflow of one that may
+/// still be behind a gate.
+pub(in crate::command) fn parent_reads(draft: &Draft<'_>, parent: TaskId) -> Step<Vec<RecordKey>> {
+    let Some(task) = draft.find_task(parent)? else {
+        return Ok(Vec::new());
+    };
+    let in_list = !task.status.is_terminal() && !task.dependents.has_room_inline();
+    let end = in_list.then(|| RecordKey::Dependents(parent, task.dependents.end()));
+    let workflow = task.workflow.filter(|_| task.status == Status::Blocked);
+    let gate = workflow.map(RecordKey::Workflow);
+    Ok(end.into_iter().chain(gate).collect())
 }
 
 /// Lets `edge.task` be told when the live task `parent` ends. An edge that was just added is
@@ -213,16 +248,28 @@ pub(in crate::command) fn add_dependent(
     parent: TaskId,
     edge: Dependency,
 ) -> Step<()> {
-    let mut task = draft.task(parent)?;
+    add_dependent_of(draft, parent, edge, limits::TASK_DEPENDENTS)
+}
+
+fn add_dependent_of(
+    draft: &mut Draft<'_>,
+    parent: TaskId,
+    edge: Dependency,
+    most: usize,
+) -> Step<()> {
+    let Some(task) = draft.find_task(parent)? else {
+        return Err(Rejection::NotFound { task: parent }.into());
+    };
+    let mut task = Task::clone(task);
     let chunk = task.dependents.end();
     let mut edges = crate::rules::dependents(draft, &task, chunk)?;
     if edges.contains(&edge) {
         return Ok(());
     }
-    if task.dependents.total as usize >= limits::TASK_DEPENDENTS {
+    if task.dependents.total as usize >= most {
         return Err(Rejection::LimitExceeded {
             what: format!("the tasks that depend on {parent}"),
-            limit: limits::TASK_DEPENDENTS as u64,
+            limit: most as u64,
         }
         .into());
     }

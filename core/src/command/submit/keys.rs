@@ -62,7 +62,7 @@ pub(super) fn submitted_before(
     }
 }
 
-fn other_under_id(id: TaskId) -> Rejection {
+pub(in crate::command) fn other_under_id(id: TaskId) -> Rejection {
     Rejection::IdempotencyConflict {
         what: "id".into(),
         existing: id,

@@ -39,6 +39,14 @@ impl Oracle {
                 let tasks: Vec<_> = tasks.collect();
                 assert_eq!(&tasks, expected, "the redrive (left) is not the oracle's");
             }
+            (Ok(Answer::Staged(_)), Ok(decision)) => {
+                let staged = matches!(decision.reply, Reply::Staged(_));
+                assert!(staged, "pieces are missing: {:?}", decision.reply);
+            }
+            (Ok(Answer::WentOn), Ok(decision)) => {
+                let fired = matches!(decision.reply, Reply::Fired { relay: None, .. });
+                assert!(fired, "the gate is due: {:?}", decision.reply);
+            }
             (Err(code), Err(rejection)) => {
                 assert_eq!(
                     rejection.code(),
@@ -50,7 +58,11 @@ impl Oracle {
         }
         let here = |job: &&Job| !job.gone && usize::from(job.asked.id.partition().0) == partition;
         let mut jobs = self.jobs.values().filter(here);
-        for task in stored.tasks() {
+        let hidden = |task: &&russet_core::Task| {
+            task.workflow
+                .is_some_and(|id| self.closed.contains_key(&id))
+        };
+        for task in stored.tasks().filter(|task| !hidden(task)) {
             let Some(job) = jobs.next() else {
                 panic!("{} is stored, which the oracle does not know", task.id);
             };
@@ -79,7 +91,7 @@ impl Oracle {
             "due_at": task.due_at, self.due(job);
             "lease": task.lease.as_deref(), job.lease.as_ref();
             "cancel_requested": task.cancel_requested, job.cancelling;
-            "pending": task.dependencies.pending as usize, job.awaits.len();
+            "pending": task.dependencies.pending as usize, job.awaits.len() + usize::from(job.gated);
             "dependencies": task.dependencies.total as usize, job.asked.dependencies.len();
             "last_error": task.last_error.as_ref().map(|error| error.kind), job.error;
             "result": task.result.as_deref(), job.result.as_ref();
@@ -112,7 +124,12 @@ impl Oracle {
                 (russet_core::RecordKey::Dedup(key), Record::Dedup(dedup)) => {
                     names.insert(key.clone(), (dedup.named, dedup.created_at));
                 }
-                (_, Record::Workflow(workflow)) => self.agree_on_flow(workflow),
+                (_, Record::Workflow(workflow)) if workflow.is_accepted() => {
+                    self.agree_on_flow(workflow);
+                }
+                (_, Record::Workflow(workflow)) => {
+                    assert!(self.closed.contains_key(&workflow.id), "{}", workflow.id);
+                }
                 (_, Record::Queue(queue)) => {
                     let known = self.queues.get(&(partition, queue.name.clone()));
                     assert_eq!(

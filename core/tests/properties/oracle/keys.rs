@@ -69,8 +69,9 @@ impl Oracle {
             (Window::For(window), _) => self.now < name.created + window,
             (Window::WhileLive, Named::Task(id)) => self.is_live(id),
             (Window::WhileLive, Named::Workflow(id)) => {
-                self.flows.contains_key(&id)
-                    && self.members(id).any(|job| !job.status.is_terminal())
+                self.closed.contains_key(&id)
+                    || self.flows.contains_key(&id)
+                        && self.members(id).any(|job| !job.status.is_terminal())
             }
         }
     }

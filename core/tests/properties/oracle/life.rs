@@ -1,12 +1,14 @@
 //! What happens to a task without a worker: it waits, it is told, it ends, it is forgotten.
 
+use std::collections::BTreeSet;
+
 use russet_core::command::{Cancel, Redrive, RedriveWorkflow};
 use russet_core::{
-    Dependency, ErrorKind, Idempotency, IfUnsatisfied, Message, Millis, Named, Reply, Status,
-    TaskId, Timestamp, Window,
+    Dependency, Dependents, ErrorKind, Idempotency, IfUnsatisfied, Message, Millis, Named, Record,
+    RecordKey, Reply, Status, TaskId, Timestamp, Window,
 };
 
-use super::{Answer, Expected, Job, Oracle};
+use super::{Answer, Expected, Job, Oracle, Peek};
 
 impl Oracle {
     /// What is told about a task.
@@ -24,7 +26,7 @@ impl Oracle {
 
     /// Where a task belongs that nobody holds.
     pub(super) fn place(&self, job: &mut Job) {
-        if !job.awaits.is_empty() {
+        if job.gated || !job.awaits.is_empty() {
             job.status = Status::Blocked;
         } else if job.start.is_some_and(|start| start > self.time(job)) {
             job.status = Status::Scheduled;
@@ -63,13 +65,25 @@ impl Oracle {
         self.put(job);
     }
 
-    /// Tells those who wait for a task that it ended.
-    pub(super) fn tell(&mut self, parent: TaskId) {
+    /// Tells those who wait for a task that it ended, or as many of them as the rules tell now.
+    pub(super) fn tell(&mut self, parent: TaskId, peek: Peek<'_>) {
+        let now_told = told_now(parent, peek);
         let job = self.jobs.get_mut(&parent).expect("a parent");
-        let (status, untold) = (job.status, job.children.split_off(job.told));
-        job.told += untold.len();
-        job.children.extend(untold.iter().cloned());
-        for edge in untold.into_iter().flatten() {
+        let status = job.status;
+        let untold = job.children[job.told..].iter().flatten();
+        let untold: BTreeSet<_> = untold
+            .filter(|e| !job.partly.contains(e))
+            .copied()
+            .collect();
+        assert!(now_told.is_subset(&untold), "somebody is told twice");
+        if now_told == untold {
+            job.told = job.children.len();
+            job.partly.clear();
+        } else {
+            assert!(self.most_changes.is_some(), "somebody is not told");
+            job.partly.extend(&now_told);
+        }
+        for edge in now_told {
             if edge.task.partition() == parent.partition() {
                 self.hear(edge.task, parent, edge.on, Some(status));
             } else {
@@ -119,7 +133,7 @@ impl Oracle {
         self.end(job, status);
     }
 
-    pub(super) fn cancel(&mut self, cancel: &Cancel) -> Expected {
+    pub(super) fn cancel(&mut self, cancel: &Cancel, peek: Peek<'_>) -> Expected {
         let mut job = self.known(cancel.task)?;
         match job.status {
             Status::Succeeded | Status::Dead => return Err("wrong_status"),
@@ -134,7 +148,7 @@ impl Oracle {
                     self.put(job);
                 } else {
                     self.end(job, Status::Cancelled);
-                    self.tell(cancel.task);
+                    self.tell(cancel.task, peek);
                 }
             }
         }
@@ -146,6 +160,7 @@ impl Oracle {
         if job.redriven_by == Some(redrive.id) {
             return Ok(self.now_reply(redrive.task));
         }
+        let busy = job.workflow.is_some_and(|id| self.is_passing(id));
         let let_down = job.error == Some(ErrorKind::DependencyUnsatisfied);
         let meant = match job.status {
             Status::Dead => true,
@@ -165,6 +180,9 @@ impl Oracle {
             && let Some((key, window)) = self.flows[&flow].key.clone()
         {
             self.take_back(&Idempotency { key, window }, Named::Workflow(flow))?;
+        }
+        if busy {
+            return Err("wrong_status");
         }
         let now = self.time(&job);
         job.redriven_by = Some(redrive.id);
@@ -245,7 +263,7 @@ impl Oracle {
             return Err("wrong_status");
         }
         let reply = self.now_reply(id);
-        if job.children.is_empty() && job.awaits.is_empty() {
+        if job.children.is_empty() && job.awaits.is_empty() && !job.gated {
             self.forget(id);
         } else {
             job.purge = Some(self.time(&job));
@@ -253,4 +271,35 @@ impl Oracle {
         }
         Ok(reply)
     }
+}
+
+/// Whom a decision told of the end of `parent`: those after the ones who knew before.
+fn told_now(parent: TaskId, peek: Peek<'_>) -> BTreeSet<Dependency> {
+    let before = match peek.view.records.get(&RecordKey::Task(parent)) {
+        Some(Some(Record::Task(task))) => task.dependents.settled,
+        _ => 0,
+    };
+    let Some(task) = peek.stored.task(parent) else {
+        return BTreeSet::new();
+    };
+    let list = |chunk| match peek
+        .stored
+        .records
+        .get(&RecordKey::Dependents(parent, chunk))
+    {
+        Some(Record::Dependents(edges)) => edges.to_vec(),
+        _ => Vec::new(),
+    };
+    let at = |position: u32| {
+        let (chunk, place) = Dependents::place(position);
+        match task.dependents.are_inline() {
+            true => task.dependents.inline.get(place).copied(),
+            false => list(chunk).get(place).copied(),
+        }
+    };
+    let told = (before..task.dependents.settled).filter_map(at);
+    let all: Vec<_> = told.collect();
+    let each: BTreeSet<_> = all.iter().copied().collect();
+    assert_eq!(all.len(), each.len(), "somebody is told twice");
+    each
 }

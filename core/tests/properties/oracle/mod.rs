@@ -3,6 +3,7 @@
 //! and is told each command that the real rules decide.
 
 mod agree;
+mod gates;
 mod keys;
 mod life;
 mod submit;
@@ -13,10 +14,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use russet_core::command::{Campaign, Configure};
 use russet_core::{
-    Command, Dependency, ErrorKind, IdempotencyKey, Leader, Lease, Message, MessageId, Millis,
-    Named, NewTask, Progress, QueueConfig, QueueName, Reply, Status, TaskId, Timestamp, View,
-    Window, WorkflowId,
+    Command, Decision, Dependency, ErrorKind, IdempotencyKey, Leader, Lease, Message, MessageId,
+    Millis, Named, NewTask, Progress, QueueConfig, QueueName, Reply, Status, TaskId, Timestamp,
+    View, Window, WorkflowId,
 };
+
+use crate::store::Partition;
 
 /// What a command must come to: an answer, or the code of a refusal.
 pub type Expected = Result<Answer, &'static str>;
@@ -29,6 +32,10 @@ pub enum Answer {
     Leased,
     /// Each task is redriven or refused with a code.
     Redriven(Vec<Result<Status, &'static str>>),
+    /// Pieces of a workflow are still to be stored.
+    Staged(WorkflowId),
+    /// A gate went on, and may have more to do.
+    WentOn,
 }
 
 /// A task.
@@ -46,12 +53,18 @@ pub struct Job {
     pub expires: Option<Timestamp>,
     pub attempts: u64,
     pub retries: u32,
+    /// Its workflow's gate has not let it through.
+    pub gated: bool,
+    /// Nothing happened to it yet, not even that its timer was set.
+    pub untouched: bool,
     /// The parents that have not told it of their end.
     pub awaits: BTreeSet<Dependency>,
     /// Those who wait for it, one set for each of its lives that somebody waited for.
     pub children: Vec<BTreeSet<Dependency>>,
     /// How many of the sets were told that it ended.
     pub told: usize,
+    /// Who of the next set was told.
+    pub partly: BTreeSet<Dependency>,
     /// How many of the sets are forgotten.
     pub cleared: usize,
     pub lease: Option<Lease>,
@@ -82,6 +95,14 @@ pub struct Name {
     pub created: Timestamp,
 }
 
+/// What the rules did, for what they may choose: how much of something fits into a decision.
+#[derive(Clone, Copy)]
+pub struct Peek<'a> {
+    pub view: &'a View,
+    pub decision: Option<&'a Decision>,
+    pub stored: &'a Partition,
+}
+
 /// A message that is not acknowledged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mail {
@@ -95,9 +116,12 @@ pub struct Mail {
 pub struct Oracle {
     split: bool,
     skew: Millis,
+    most_changes: Option<usize>,
     defaults: QueueConfig,
     pub jobs: BTreeMap<TaskId, Job>,
     pub flows: BTreeMap<WorkflowId, Flow>,
+    /// Workflows that are not complete.
+    pub closed: BTreeMap<WorkflowId, gates::Closed>,
     names: BTreeMap<(usize, IdempotencyKey), Name>,
     queues: BTreeMap<(usize, QueueName), QueueConfig>,
     mail: BTreeMap<(usize, MessageId), Mail>,
@@ -112,9 +136,11 @@ impl Oracle {
         Self {
             split: settings.split,
             skew: settings.max_clock_skew,
+            most_changes: settings.most_changes,
             defaults: settings.queue_defaults.clone(),
             jobs: BTreeMap::new(),
             flows: BTreeMap::new(),
+            closed: BTreeMap::new(),
             names: BTreeMap::new(),
             queues: BTreeMap::new(),
             mail: BTreeMap::new(),
@@ -124,22 +150,32 @@ impl Oracle {
         }
     }
 
+    pub fn most_changes(&self) -> Option<usize> {
+        self.most_changes
+    }
+
     /// Carries out `command`, and says what must come of it.
-    pub fn expect(&mut self, partition: usize, command: &Command, now: Timestamp) -> Expected {
+    pub fn expect(
+        &mut self,
+        partition: usize,
+        command: &Command,
+        now: Timestamp,
+        peek: Peek<'_>,
+    ) -> Expected {
         let before = self.clone();
         (self.here, self.now) = (partition, now);
         let answer = match command {
             Command::Submit(submit) => self.submit(submit),
             Command::Lease(lease) => self.lease(lease),
             Command::Extend(extend) => self.extend(extend),
-            Command::Complete(complete) => self.complete(complete),
-            Command::Fail(fail) => self.fail(fail),
-            Command::Release(release) => self.release(release),
-            Command::Cancel(cancel) => self.cancel(cancel),
+            Command::Complete(complete) => self.complete(complete, peek),
+            Command::Fail(fail) => self.fail(fail, peek),
+            Command::Release(release) => self.release(release, peek),
+            Command::Cancel(cancel) => self.cancel(cancel, peek),
             Command::Redrive(redrive) => self.redrive(redrive),
             Command::RedriveWorkflow(redrive) => self.redrive_workflow(redrive),
             Command::Purge(purge) => self.purge(purge.task),
-            Command::Fire(fire) => Ok(self.fire(fire.timer)),
+            Command::Fire(fire) => Ok(self.fire(fire.timer, peek)),
             Command::Deliver(deliver) => Ok(self.deliver(deliver.message)),
             Command::Acknowledge(done) => {
                 self.mail.remove(&(partition, done.message));
@@ -148,6 +184,7 @@ impl Oracle {
             Command::Sent(sent) => Ok(self.sent(sent.task)),
             Command::Configure(configure) => Ok(self.configure(configure)),
             Command::Campaign(campaign) => self.campaign(campaign),
+            Command::Stage(stage) => self.stage(stage),
         };
         if answer.is_err() {
             *self = before;
@@ -171,6 +208,7 @@ impl Oracle {
 
     fn put(&mut self, mut job: Job) {
         job.updated = self.time(&job);
+        job.untouched = false;
         self.jobs.insert(job.asked.id, job);
     }
 

@@ -24,6 +24,12 @@ impl Oracle {
             .idempotency
             .clone()
             .map(|known| (known.key, known.window));
+        if let Some(closed) = self.closed.get(&new.id) {
+            return match closed.flow.asked == submit.tasks && closed.flow.key == key {
+                true => self.go_on(new.id),
+                false => Err("idempotency_conflict"),
+            };
+        }
         if let Some(known) = self.flows.get(&new.id) {
             let same = known.asked == submit.tasks && known.key == key;
             return if same {
@@ -35,6 +41,9 @@ impl Oracle {
         if let Some(known) = &new.idempotency {
             let request = plain(&submit.tasks, &submit.tasks);
             if let Some(Named::Workflow(id)) = self.named(known, &request, &[])? {
+                if self.closed.contains_key(&id) {
+                    return Err("incomplete");
+                }
                 return Ok(submitted(Vec::new(), Some(id), true));
             }
             self.name(known, Named::Workflow(new.id), Some(request));
@@ -44,6 +53,9 @@ impl Oracle {
             key,
             asked: submit.tasks.clone(),
         };
+        if self.is_large(&submit.tasks) {
+            return self.begin(new.id, flow);
+        }
         self.flows.insert(new.id, flow);
         let (tasks, _) = self.create(&submit.tasks, Some(new.id))?;
         Ok(submitted(tasks, Some(new.id), false))
@@ -126,7 +138,7 @@ impl Oracle {
         }
     }
 
-    fn newborn(&self, task: &NewTask, workflow: Option<WorkflowId>) -> Job {
+    pub(super) fn newborn(&self, task: &NewTask, workflow: Option<WorkflowId>) -> Job {
         Job {
             asked: task.clone(),
             workflow,
@@ -138,9 +150,12 @@ impl Oracle {
             expires: task.expires.map(|expires| self.resolve(expires)),
             attempts: 0,
             retries: 0,
+            gated: false,
+            untouched: false,
             awaits: BTreeSet::new(),
             children: Vec::new(),
             told: 0,
+            partly: BTreeSet::new(),
             cleared: 0,
             lease: None,
             cancelling: false,
@@ -200,7 +215,11 @@ impl Oracle {
     }
 }
 
-fn submitted(tasks: Vec<TaskId>, workflow: Option<WorkflowId>, existing: bool) -> Answer {
+pub(super) fn submitted(
+    tasks: Vec<TaskId>,
+    workflow: Option<WorkflowId>,
+    existing: bool,
+) -> Answer {
     Answer::Exactly(Reply::Submitted {
         tasks,
         workflow,

@@ -7,7 +7,7 @@ use russet_core::{
     TaskId, TimerKey, Timestamp,
 };
 
-use super::{Answer, Job, Oracle};
+use super::{Answer, Job, Oracle, Peek};
 
 const AN_HOUR: Millis = Millis::from_secs(3_600);
 
@@ -17,7 +17,7 @@ impl Oracle {
         let id = job.asked.id;
         let now = self.time(&job);
         let children = match job.children.get(job.cleared) {
-            _ if !job.awaits.is_empty() => None,
+            _ if job.gated || !job.awaits.is_empty() => None,
             None => return self.forget(id),
             Some(children) => {
                 let live = children.iter().any(|edge| self.is_live(edge.task));
@@ -70,6 +70,7 @@ impl Oracle {
             (false, sends) => Millis::from_secs(300 << sends).min(Millis::from_secs(6 * 3_600)),
         };
         match job.status {
+            Status::Blocked if job.untouched => None,
             Status::Blocked => expiry(job),
             Status::Scheduled => job.start.into_iter().chain(expiry(job)).min(),
             Status::Queued if self.split => Some(job.updated + sent_after)
@@ -87,10 +88,11 @@ impl Oracle {
         }
     }
 
-    pub(super) fn fire(&mut self, timer: TimerKey) -> Answer {
+    pub(super) fn fire(&mut self, timer: TimerKey, peek: Peek<'_>) -> Answer {
         let id = match timer {
             TimerKey::Task(id) => id,
             TimerKey::Outbox(id) => return self.relay(id),
+            TimerKey::Workflow(id) => return self.fire_gate(id, peek),
         };
         let due = self.job(id).and_then(|job| self.due(job));
         if due.is_none_or(|due| due > self.now) {
@@ -98,16 +100,16 @@ impl Oracle {
         }
         let mut job = self.jobs[&id].clone();
         match job.status {
-            Status::Running => self.reclaim(job),
+            Status::Running => self.reclaim(job, peek),
             _ if job.status.is_terminal() && job.told < job.children.len() => {
-                self.tell(id);
+                self.tell(id, peek);
                 self.put(self.jobs[&id].clone());
             }
             _ if job.status.is_terminal() => self.purge_step(job),
             _ if expiry(&job).is_some_and(|at| at <= self.now) => {
                 job.error = Some(ErrorKind::Expired);
                 self.end(job, Status::Dead);
-                self.tell(id);
+                self.tell(id, peek);
             }
             Status::Scheduled => {
                 self.place(&mut job);

@@ -6,7 +6,7 @@ use russet_core::{
 };
 
 use super::timers::{expiry, lease_end};
-use super::{Answer, Expected, Job, Oracle};
+use super::{Answer, Expected, Job, Oracle, Peek};
 
 impl Oracle {
     pub(super) fn lease(&mut self, lease: &LeaseTask) -> Expected {
@@ -107,7 +107,7 @@ impl Oracle {
         Ok(Answer::Exactly(reply))
     }
 
-    pub(super) fn complete(&mut self, complete: &Complete) -> Expected {
+    pub(super) fn complete(&mut self, complete: &Complete, peek: Peek<'_>) -> Expected {
         let id = complete.task;
         if self.ended_as(id, complete.lease, LeaseEnd::Completed)? {
             let ids = complete
@@ -124,11 +124,11 @@ impl Oracle {
         hear_progress(&mut job, complete.progress.as_ref());
         end_lease(&mut job, LeaseEnd::Completed);
         self.end(job, Status::Succeeded);
-        self.tell(id);
+        self.tell(id, peek);
         Ok(with_follow_ups(self.now_reply(id), ids))
     }
 
-    pub(super) fn fail(&mut self, fail: &Fail) -> Expected {
+    pub(super) fn fail(&mut self, fail: &Fail, peek: Peek<'_>) -> Expected {
         if fail.kind == ErrorKind::Cancelled {
             return Err("invalid");
         }
@@ -136,12 +136,12 @@ impl Oracle {
             let mut job = self.held(fail.task, fail.lease)?;
             hear_progress(&mut job, fail.progress.as_ref());
             end_lease(&mut job, LeaseEnd::Failed);
-            self.fail_attempt(job, fail.kind, fail.retry_after);
+            self.fail_attempt(job, fail.kind, fail.retry_after, peek);
         }
         Ok(self.now_reply(fail.task))
     }
 
-    pub(super) fn reclaim(&mut self, mut job: Job) {
+    pub(super) fn reclaim(&mut self, mut job: Job, peek: Peek<'_>) {
         let deadline = job.lease.as_ref().and_then(|lease| lease.deadline);
         let late = deadline.is_some_and(|at| at + self.skew <= self.now);
         let kind = if late {
@@ -150,10 +150,16 @@ impl Oracle {
             ErrorKind::LeaseExpired
         };
         end_lease(&mut job, LeaseEnd::Expired);
-        self.fail_attempt(job, kind, None);
+        self.fail_attempt(job, kind, None, peek);
     }
 
-    fn fail_attempt(&mut self, mut job: Job, kind: ErrorKind, after: Option<Millis>) {
+    fn fail_attempt(
+        &mut self,
+        mut job: Job,
+        kind: ErrorKind,
+        after: Option<Millis>,
+        peek: Peek<'_>,
+    ) {
         let id = job.asked.id;
         if !(job.cancelling && job.error == Some(ErrorKind::Cancelled)) {
             job.error = Some(kind);
@@ -167,7 +173,7 @@ impl Oracle {
         };
         if let Some(status) = ends {
             self.end(job, status);
-            self.tell(id);
+            self.tell(id, peek);
             return;
         }
         let wait = after.unwrap_or_else(|| backoff(&job));
@@ -177,7 +183,7 @@ impl Oracle {
         self.put(job);
     }
 
-    pub(super) fn release(&mut self, release: &Release) -> Expected {
+    pub(super) fn release(&mut self, release: &Release, peek: Peek<'_>) -> Expected {
         let id = release.task;
         if self.ended_as(id, release.lease, LeaseEnd::Released)? {
             return Ok(self.now_reply(id));
@@ -187,7 +193,7 @@ impl Oracle {
         end_lease(&mut job, LeaseEnd::Released);
         if job.cancelling {
             self.end(job, Status::Cancelled);
-            self.tell(id);
+            self.tell(id, peek);
         } else {
             if let Some(delay) = release.delay {
                 job.start = Some(self.time(&job) + delay);
