@@ -134,6 +134,13 @@ impl<'a> Calls<'a> {
         own.map(|at| &self.items[*at])
     }
 
+    /// Whether somebody had asked to purge the task before `entry`. What is accepted, cancelled and
+    /// purged in one commit was never stored.
+    pub fn purged(&self, task: TaskId, entry: usize) -> bool {
+        let purges = |item: &Item<'_>| matches!(item.ask, Ask::Purge(_)) && item.asked < entry;
+        self.of_task(task).any(purges)
+    }
+
     /// What was asked with a lease, in order.
     pub fn of_lease(&self, lease: LeaseId) -> impl Iterator<Item = &Item<'a>> {
         let own = self.by_lease.get(&lease).into_iter().flatten();

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use russet_core::{PartitionId, QueueName, QueueRecord, Record, RecordKey, TaskId, Timestamp};
+use russet_core::{
+    Gate, GateState, PartitionId, QueueName, QueueRecord, Record, RecordKey, Task, TaskId,
+    Timestamp, WorkflowId,
+};
 
 use super::Run;
 use super::calls::Calls;
@@ -37,6 +40,16 @@ pub(super) struct Facts<'a> {
     pub calls: Calls<'a>,
     pub names: Names<'a>,
     pub queues: BTreeMap<(PartitionId, &'a QueueName), Vec<QueueMoment<'a>>>,
+    /// Workflows whose pieces did not all come: they were never accepted, and are removed. With
+    /// the commit that gave them up.
+    pub given_up: BTreeMap<WorkflowId, usize>,
+}
+
+fn gate(record: Option<&Record>) -> Option<Gate> {
+    match record? {
+        Record::Workflow(workflow) => workflow.gate,
+        _ => None,
+    }
 }
 
 impl<'a> Facts<'a> {
@@ -45,6 +58,7 @@ impl<'a> Facts<'a> {
         let mut commits = Vec::new();
         let mut tasks: HashMap<TaskId, Timeline<'a>> = HashMap::new();
         let mut queues: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut given_up = BTreeMap::new();
         for (position, entry) in run.entries.iter().enumerate() {
             let What::Stored(stored) = &entry.what else {
                 calls.read(position, entry);
@@ -68,6 +82,14 @@ impl<'a> Facts<'a> {
                             after,
                         });
                     }
+                    (RecordKey::Workflow(id), after) => {
+                        let known = after.as_ref().or(change.before.as_ref());
+                        let state = gate(known).map(|gate| gate.state);
+                        let removed = after.is_none() && state == Some(GateState::Closed);
+                        if removed || state == Some(GateState::GivenUp) {
+                            given_up.entry(*id).or_insert(position);
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -79,6 +101,7 @@ impl<'a> Facts<'a> {
             names: Names::of(&calls),
             calls,
             queues,
+            given_up,
         }
     }
 
@@ -98,6 +121,12 @@ impl<'a> Facts<'a> {
         let moments = self.queues.get(&(partition, queue))?;
         let until = moments.partition_point(|moment| moment.entry <= entry);
         Some(moments[until.checked_sub(1)?].after)
+    }
+
+    /// Whether the task belongs to a workflow that was given up before it was accepted.
+    pub fn is_given_up(&self, task: &Task) -> bool {
+        task.workflow
+            .is_some_and(|id| self.given_up.contains_key(&id))
     }
 
     /// How far two clocks may be apart; `None` when there is no bound.

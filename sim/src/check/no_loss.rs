@@ -81,7 +81,9 @@ fn acknowledged(
 ) {
     let known = |id: TaskId| made.ids.get(&id).is_some_and(|at| *at < replied.entry);
     match (item.ask, replied.answer) {
-        (Ask::Submit(_), Answer::Submitted { task: Some(id), .. }) if !known(*id) => {
+        (Ask::Submit(_), Answer::Submitted { task: Some(id), .. })
+            if !known(*id) && !facts.calls.purged(*id, replied.entry) =>
+        {
             let what = format!(
                 "{} was told that task {id} is accepted, and the store never had it",
                 item.who
@@ -94,6 +96,13 @@ fn acknowledged(
                 workflow: Some(id), ..
             },
         ) => {
+            if let Some(given_up) = facts.given_up.get(id).filter(|at| **at > replied.entry) {
+                let what = format!(
+                    "{} was told that workflow {id} is accepted, and then it was given up",
+                    item.who
+                );
+                findings.add(what, &[replied.entry, *given_up]);
+            }
             let all = asked.tasks.len();
             let kept = (0..all).filter(|at| known(member_id(*id, *at))).count();
             if kept < all {
@@ -137,7 +146,7 @@ fn acknowledged(
 
 /// A task is forgotten only after its end and its retention, unless somebody asked for it.
 fn forgotten(facts: &Facts<'_>, id: TaskId, moment: &Moment<'_>, findings: &mut Findings) {
-    let Some(task) = moment.forgotten() else {
+    let Some(task) = moment.forgotten().filter(|task| !facts.is_given_up(task)) else {
         return;
     };
     let asked = |item: &Item<'_>| matches!(item.ask, Ask::Purge(_)) && item.asked < moment.entry;

@@ -175,6 +175,17 @@ fn as_delayed(facts: &Facts<'_>, task: &Task, moment: &Moment<'_>, findings: &mu
     }
 }
 
+/// How long a submission may be on its way from its decision to the store.
+const ON_ITS_WAY_US: u64 = 10_000_000;
+
+/// The earliest entry at which the task of this commit may have been decided.
+fn decided_since(facts: &Facts<'_>, created: usize) -> usize {
+    let entries = facts.run.entries;
+    let at = entries.get(created).map_or(0, |entry| entry.at.0);
+    let since = entries.partition_point(|entry| entry.at.0 + ON_ITS_WAY_US < at);
+    since.min(created.saturating_sub(1))
+}
+
 /// The parent ended as the task wanted, at some time since the task was there.
 fn satisfied(
     facts: &Facts<'_>,
@@ -195,8 +206,9 @@ fn satisfied(
     };
     let enough = match parent {
         Some(parent) => {
-            // The commit that made the task may have changed its parent afterwards.
-            let since = created.saturating_sub(1);
+            // The commit that made the task may have changed its parent afterwards, and a parent
+            // that had ended may have been forgotten between the decision and the commit.
+            let since = decided_since(facts, created);
             parent.states(since, granted).any(is_enough) || ended_unseen(parent, created, granted)
         }
         None => goes_without,
@@ -259,7 +271,9 @@ fn vanished(facts: &Facts<'_>, edges: &Edges, findings: &mut Findings) {
             // Another child may have come under the same id.
             let mut since = child.during(*created, gone.entry).iter();
             let is_other = since.any(|moment| moment.after.is_none());
-            if live.is_some_and(|task| task.redriven_by.is_none() && !is_other) {
+            let waits =
+                |task: &Task| task.redriven_by.is_none() && !is_other && !facts.is_given_up(task);
+            if live.is_some_and(waits) {
                 let what = format!(
                     "task {} was forgotten while task {id}, which waited for it, is live",
                     edge.task

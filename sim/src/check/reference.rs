@@ -41,6 +41,9 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
         if is_no_verdict(facts, replied.answer) {
             continue;
         }
+        if look.timeline.at(replied.entry).is_none() && facts.calls.purged(id, replied.entry) {
+            continue;
+        }
         if !look.is_right() {
             findings.add(look.sentence(), &look.shown_by());
         } else if !look.has_effect() {

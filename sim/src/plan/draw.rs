@@ -8,7 +8,7 @@ use crate::history::FaultKind;
 
 const NODES: std::ops::Range<u64> = 3..6;
 const CHAOS_MS: u64 = 20_000;
-const DRAIN_MS: u64 = 180_000;
+const DRAIN_MS: u64 = 600_000;
 /// A message that a queue has lost is missed by a watchdog, which takes its time.
 const DRAIN_SPLIT_MS: u64 = 2_400_000;
 
@@ -80,7 +80,7 @@ fn worker(random: &Random, n: u64, queues: u8) -> WorkerPlan {
     };
     WorkerPlan {
         queues,
-        concurrency: random.within(1..9) as usize,
+        concurrency: random.within(if n == 0 { 4..9 } else { 1..9 }) as usize,
         cpu,
         lease_ms: *random.one_of(&[None, None, None, Some(3_000)]),
     }

@@ -14,7 +14,14 @@ use crate::history::{At, Journal, What};
 #[derive(Clone)]
 pub struct Deliveries {
     journal: Journal,
-    tasks: Arc<Mutex<BTreeMap<Vec<u8>, TaskId>>>,
+    /// The task of each delivery that is its newest: what is older settles nothing.
+    tasks: Arc<Mutex<Newest>>,
+}
+
+#[derive(Default)]
+struct Newest {
+    by_receipt: BTreeMap<Vec<u8>, TaskId>,
+    by_task: BTreeMap<TaskId, Vec<u8>>,
 }
 
 impl Deliveries {
@@ -28,7 +35,10 @@ impl Deliveries {
     pub fn made(&self, deliveries: &[Delivery], hidden: Duration) {
         let mut tasks = self.lock();
         for Delivery { task, receipt, .. } in deliveries {
-            tasks.insert(receipt.0.clone(), *task);
+            if let Some(old) = tasks.by_task.insert(*task, receipt.0.clone()) {
+                tasks.by_receipt.remove(&old);
+            }
+            tasks.by_receipt.insert(receipt.0.clone(), *task);
         }
         if !deliveries.is_empty() {
             let tasks = deliveries.iter().map(|delivery| delivery.task);
@@ -39,7 +49,9 @@ impl Deliveries {
     /// These were given back, to be seen after a while.
     pub fn given_back(&self, receipts: &[Receipt], delay: Duration) {
         let known = self.lock();
-        let tasks = receipts.iter().filter_map(|receipt| known.get(&receipt.0));
+        let tasks = receipts
+            .iter()
+            .filter_map(|receipt| known.by_receipt.get(&receipt.0));
         self.tell(tasks.copied().collect(), delay, false);
     }
 
@@ -54,7 +66,7 @@ impl Deliveries {
         self.journal.write(at, hidden);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, TaskId>> {
+    fn lock(&self) -> MutexGuard<'_, Newest> {
         self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
