@@ -31,7 +31,10 @@ fn a_build_that_cannot_simulate_says_so_and_names_what_kept_the_flag_away() {
     assert!(plain.contains("Start it as `cargo sim"), "{plain}");
     assert!(!plain.contains("RUSTFLAGS"), "{plain}");
     let overridden = refusal(&["run"], Some("-C debuginfo=1"));
-    assert!(overridden.contains("The variable RUSTFLAGS is set"), "{overridden}");
+    assert!(
+        overridden.contains("The variable RUSTFLAGS is set"),
+        "{overridden}"
+    );
 }
 
 #[test]

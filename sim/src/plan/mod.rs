@@ -4,6 +4,8 @@
 mod draw;
 mod random;
 mod tasks;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 

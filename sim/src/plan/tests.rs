@@ -28,7 +28,10 @@ fn unless_a_plan_is_to_break_it_clocks_start_within_half_of_their_bound() {
         let plan = Plan::of_seed(WorldKind::Memory, seed);
         let bound = plan.max_clock_skew_ms as i64;
         let within = |clock: &ClockPlan| 2 * clock.offset_ms.abs() <= bound;
-        assert!(!plan.clocks_within_bound() || plan.clocks.iter().all(within), "seed {seed}");
+        assert!(
+            !plan.clocks_within_bound() || plan.clocks.iter().all(within),
+            "seed {seed}"
+        );
     }
 }
 
