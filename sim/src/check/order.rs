@@ -255,9 +255,10 @@ fn vanished(facts: &Facts<'_>, edges: &Edges, findings: &mut Findings) {
             let Some(parent) = facts.tasks.get(&edge.task) else {
                 continue;
             };
-            let waited = parent
-                .at(*created)
-                .is_some_and(|task| !task.status.is_terminal());
+            // A parent that was redriven just then may have been seen before: as one that had ended.
+            let since = decided_since(facts, *created);
+            let mut states = parent.states(since, *created);
+            let waited = states.all(|task| task.is_some_and(|task| !task.status.is_terminal()));
             let gone = parent
                 .moments
                 .iter()
