@@ -6,8 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russet_core::{
-    Command, Decision, LeaseId, PartitionId, Record, RecordKey, Rejection, View, Write, planted,
-    timer,
+    Command, Decision, PartitionId, Record, RecordKey, Rejection, View, Write, planted, timer,
 };
 use tokio::sync::mpsc;
 use tracing::Instrument;
@@ -106,10 +105,7 @@ impl<'a> Work<'a> {
                 Ok(Attempt::Cut) => cut = true,
                 Ok(Attempt::Whole) => conflicts += 1,
                 Err(error) if is_passing(&error) && planted!(NoPause) => {}
-                Err(error) if is_passing(&error) && failures < limits::STORE_TRIES => {
-                    failures += 1;
-                    self.renew_leases(&open);
-                }
+                Err(error) if is_passing(&error) && failures < limits::STORE_TRIES => failures += 1,
                 Err(error) => self.give_up(&open, &error.into()),
             }
             if conflicts >= limits::CONFLICT_TRIES {
@@ -124,16 +120,6 @@ impl<'a> Work<'a> {
                     .clock
                     .sleep(self.pause(conflicts + failures))
                     .await;
-            }
-        }
-    }
-
-    /// A lease whose grant may be there is not asked for again under the same id: by then it may
-    /// have run out, and the task been granted to others. If it is there, it runs out.
-    fn renew_leases(&mut self, open: &[Job]) {
-        for job in open {
-            if let Command::Lease(lease) = &mut self.commands[*job] {
-                lease.lease = LeaseId::from_u128(self.node.entropy.next_u128());
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Of all attempts of a task at most one completion is accepted, and only from the newest
 //! fencing token; tokens never repeat or fall.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use russet_core::{LeaseEnd, LeaseId, Status, Task, TaskId};
 
@@ -9,24 +9,47 @@ use super::Violation;
 use super::facts::Facts;
 use super::findings::Findings;
 use super::timeline::{Moment, Timeline};
-use crate::history::{Answer, Ask};
+use crate::history::{Answer, Ask, What};
 
 pub(super) const PROMISE: &str = "one-holder";
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
     let mut findings = Findings::of(PROMISE);
     let mut leases = BTreeMap::new();
+    let told = told_twice(facts);
     for (id, timeline) in &facts.tasks {
-        one(*id, timeline, &mut leases, &mut findings);
+        one(*id, timeline, &mut leases, &told, &mut findings);
         accepted(facts, *id, timeline, &mut findings);
     }
     findings.done()
+}
+
+/// Leases that were handed out with more than one token.
+fn told_twice(facts: &Facts<'_>) -> BTreeSet<LeaseId> {
+    let (mut first, mut twice) = (BTreeMap::new(), BTreeSet::new());
+    for entry in facts.run.entries {
+        let What::Answered { answers, .. } = &entry.what else {
+            continue;
+        };
+        let grants = answers.iter().filter_map(|answer| match answer {
+            Answer::Leased(grants) => Some(grants),
+            _ => None,
+        });
+        for grant in grants.flatten() {
+            let token = (grant.task, grant.attempt);
+            if *first.entry(grant.lease).or_insert(token) != token {
+                twice.insert(grant.lease);
+            }
+        }
+    }
+    twice
 }
 
 fn one(
     id: TaskId,
     timeline: &Timeline<'_>,
     leases: &mut BTreeMap<LeaseId, (TaskId, usize)>,
+    told: &BTreeSet<LeaseId>,
     findings: &mut Findings,
 ) {
     for moment in &timeline.moments {
@@ -34,8 +57,11 @@ fn one(
             continue;
         };
         token(id, moment, after, findings);
+        // A node that never learnt of its grant may be granted the same task again, with a new
+        // token: nobody else has heard of the lease.
         if let Some((_, lease)) = moment.granted()
             && let Some((other, entry)) = leases.insert(lease.id, (id, moment.entry))
+            && (other != id || told.contains(&lease.id))
         {
             let what = format!("a lease of task {other} was granted again, of task {id}");
             findings.add(what, &[entry, moment.entry]);

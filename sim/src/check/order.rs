@@ -258,7 +258,8 @@ fn vanished(facts: &Facts<'_>, edges: &Edges, findings: &mut Findings) {
             // A parent that was redriven just then may have been seen before: as one that had ended.
             let since = decided_since(facts, *created);
             let mut states = parent.states(since, *created);
-            let waited = states.all(|task| task.is_some_and(|task| !task.status.is_terminal()));
+            let waited = parent.at(*created).is_some()
+                && states.all(|task| task.is_none_or(|task| !task.status.is_terminal()));
             let gone = parent
                 .moments
                 .iter()
