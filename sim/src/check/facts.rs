@@ -13,8 +13,7 @@ use super::names::Names;
 use super::timeline::{Moment, Timeline};
 use crate::history::{At, Stored, What};
 
-/// What a clock that is right shows when the world begins.
-pub(super) const EPOCH_MS: u64 = 1_800_000_000_000;
+pub(super) use crate::world_time::EPOCH_MS;
 
 /// A commit.
 #[derive(Clone, Copy)]
