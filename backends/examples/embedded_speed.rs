@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use redb::{Database, TableDefinition};
 use russet_backends::embedded::{Embedded, EmbeddedOptions};
 use russet_core::{
-    Lane, PartitionId, QueueName, Record, RecordKey, Resources, Status, Task, TaskId, codec,
+    Epoch, Lane, PartitionId, QueueName, Record, RecordKey, Resources, Status, Task, TaskId, codec,
 };
 use russet_engine::{Change, Outcome, Queue, Store, SystemClock, Transaction, Version, Versioned};
 
@@ -134,6 +134,7 @@ impl Bare {
 
 async fn submit(store: &Embedded, tasks: &[Task]) -> Result<Duration, Box<dyn Error>> {
     let transactions = tasks.iter().map(|task| Transaction {
+        epoch: Epoch::default(),
         version: Version(task.id.as_u128() as u64),
         changes: vec![Change {
             key: RecordKey::Task(task.id),
@@ -188,6 +189,7 @@ async fn change(
             ..(**task).clone()
         };
         Some(Transaction {
+            epoch: Epoch::default(),
             version: Version(before.version.0 ^ step << 60),
             changes: vec![Change {
                 key,

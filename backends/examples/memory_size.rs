@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use russet_backends::memory::Memory;
-use russet_core::{PartitionId, Record, RecordKey, Task};
+use russet_core::{Epoch, PartitionId, Record, RecordKey, Task};
 use russet_engine::{Change, Store, SystemClock, Transaction, Version};
 
 #[path = "shared/tasks.rs"]
@@ -32,6 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
         });
         let transaction = Transaction {
+            epoch: Epoch::default(),
             version: Version(batch),
             changes: changes.collect(),
         };

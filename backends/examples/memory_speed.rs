@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use russet_backends::memory::Memory;
-use russet_core::{Lane, PartitionId, QueueName, Record, RecordKey, Resources, Status, Task};
+use russet_core::{
+    Epoch, Lane, PartitionId, QueueName, Record, RecordKey, Resources, Status, Task,
+};
 use russet_engine::{
     Change, Delivery, Outcome, Queue, Store, SystemClock, Transaction, Version, Versioned,
 };
@@ -44,6 +46,7 @@ async fn submit(store: &Memory, from: usize, batch: usize) -> Result<(), Box<dyn
     let transactions = (from..from + batch).map(|n| {
         let task = tasks::queued(n as u64, 256);
         Transaction {
+            epoch: Epoch::default(),
             version: Version(n as u64),
             changes: vec![Change {
                 key: RecordKey::Task(task.id),
@@ -91,6 +94,7 @@ async fn change(
             }))
         });
         Some(Transaction {
+            epoch: Epoch::default(),
             version: Version(before.version.0.wrapping_mul(31).wrapping_add(7)),
             changes: vec![Change {
                 key,

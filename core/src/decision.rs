@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Event, Leader, LeaseId, Message, Millis, PartitionId, QueueConfig, Record, RecordKey, Records,
-    Rejection, Status, Task, TaskId, Timestamp, WorkflowId,
+    Epoch, Event, Leader, LeaseId, Message, Millis, PartitionId, QueueConfig, Record, RecordKey,
+    Records, Rejection, Status, Task, TaskId, Timestamp, WorkflowId,
 };
 
 /// What is known when a command is decided: the records that were loaded, each present or
@@ -26,6 +26,9 @@ pub struct View {
     pub queue_defaults: QueueConfig,
     /// Most records that the store changes in one transaction; `None`: any number.
     pub most_changes: Option<usize>,
+    /// How often the store may have gone back.
+    #[serde(default)]
+    pub epoch: Epoch,
     /// What was loaded.
     pub records: Records,
 }

@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use russet_core::{
-    PartitionId, QueueName, Record, RecordKey, Status, TaskId, TimerKey, Timestamp, WorkflowId,
+    Epoch, PartitionId, QueueName, Record, RecordKey, Status, TaskId, TimerKey, Timestamp,
+    WorkflowId,
 };
 
 /// What a record's version is compared by. Whoever commits draws it at random, so that no
@@ -22,6 +23,8 @@ pub struct Versioned {
 /// Changes that happen together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transaction {
+    /// What [`Store::epoch`] was before its records were loaded; another one is a conflict.
+    pub epoch: Epoch,
     /// The version that every changed record gets.
     pub version: Version,
     /// What changes; each key at most once.
@@ -138,6 +141,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// What the store can do at most.
     fn limits(&self) -> Limits;
+
+    /// How often the partition may have gone back to an earlier state of its own, as far as this
+    /// node knows. It never falls, and no commit that names an older one succeeds.
+    fn epoch(&self, partition: PartitionId) -> Epoch;
 
     /// Loads records, in the order of `keys`; `None` for each that is absent.
     async fn get(

@@ -2,7 +2,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use russet_core::{Lane, PartitionId, QueueName, RecordKey, Status, Task, TaskId, Timestamp};
+use russet_core::{
+    Epoch, Lane, PartitionId, QueueName, RecordKey, Status, Task, TaskId, Timestamp,
+};
 use russet_engine::{
     Backend, Change, Clock, Delivery, Depth, Due, Listing, Message, Order, Outcome, Page, Queue,
     Receipt, Stats, Store, Transaction, Version, Versioned,
@@ -84,12 +86,19 @@ impl World {
 
     pub fn transaction(&self, changes: Vec<Change>) -> Transaction {
         Transaction {
+            epoch: Epoch::default(),
             version: Version(self.draw()),
             changes,
         }
     }
 
-    pub async fn commit(&self, partition: PartitionId, batch: Vec<Transaction>) -> Vec<Outcome> {
+    pub async fn commit(
+        &self,
+        partition: PartitionId,
+        mut batch: Vec<Transaction>,
+    ) -> Vec<Outcome> {
+        let epoch = self.store.epoch(partition);
+        batch.iter_mut().for_each(|t| t.epoch = epoch);
         let committed = self.store.commit(partition, batch).await;
         committed.expect("the store commits")
     }

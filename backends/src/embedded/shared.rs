@@ -247,7 +247,7 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use russet_core::Leader;
+    use russet_core::{Epoch, Leader};
     use russet_engine::{Change, SystemClock, Transaction};
 
     use super::super::{EmbeddedOptions, Medium, open};
@@ -273,6 +273,7 @@ mod tests {
             after: Some(after),
         };
         let transaction = Transaction {
+            epoch: Epoch::default(),
             version: Version(version),
             changes: vec![change],
         };

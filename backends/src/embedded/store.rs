@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use russet_core::{PartitionId, RecordKey, TaskId, Timestamp};
+use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp};
 use russet_engine::{
     Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -23,6 +23,11 @@ impl Store for Embedded {
             transaction_changes: EMBEDDED_TRANSACTION_CHANGES,
             record_bytes: EMBEDDED_RECORD_BYTES,
         }
+    }
+
+    /// It forgets nothing that it acknowledged.
+    fn epoch(&self, _: PartitionId) -> Epoch {
+        Epoch::default()
     }
 
     async fn get(

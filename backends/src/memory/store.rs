@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use russet_core::{PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp, planted};
+use russet_core::{Epoch, PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp, planted};
 use russet_engine::{
     Clock, Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -113,6 +113,11 @@ impl Store for Memory {
             transaction_changes: self.transaction_changes,
             record_bytes: MEMORY_RECORD_BYTES,
         }
+    }
+
+    /// It forgets nothing that it acknowledged.
+    fn epoch(&self, _: PartitionId) -> Epoch {
+        Epoch::default()
     }
 
     async fn get(

@@ -9,7 +9,8 @@ use proptest::sample::Index;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use russet_backends::embedded::{Embedded, EmbeddedOptions, OpenError, Writer};
 use russet_core::{
-    Dedup, IdempotencyKey, Named, PartitionId, Record, RecordKey, Task, TaskId, Timestamp, Window,
+    Dedup, Epoch, IdempotencyKey, Named, PartitionId, Record, RecordKey, Task, TaskId, Timestamp,
+    Window,
 };
 use russet_engine::{Change, Store, StoreError, SystemClock, Transaction, Version, Versioned};
 
@@ -158,7 +159,11 @@ async fn write() -> Written {
             change
         });
         let changes = changes.collect();
-        let transaction = Transaction { version, changes };
+        let transaction = Transaction {
+            epoch: Epoch::default(),
+            version,
+            changes,
+        };
         let committed = store.commit(FIRST, vec![transaction]).await;
         committed.expect("a commit");
     }
@@ -246,6 +251,7 @@ fn a_record_that_is_altered_in_a_sound_page_is_refused_by_its_name() {
         after: Some(record(n, 1)),
     });
     let transaction = Transaction {
+        epoch: Epoch::default(),
         version: Version(1),
         changes: changes.collect(),
     };

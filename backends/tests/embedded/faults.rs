@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use russet_backends::embedded::{Embedded, EmbeddedOptions, Writer};
 use russet_core::{
-    Dedup, IdempotencyKey, Named, PartitionId, Record, RecordKey, TaskId, Timestamp, Window,
+    Dedup, Epoch, IdempotencyKey, Named, PartitionId, Record, RecordKey, TaskId, Timestamp, Window,
 };
 use russet_engine::{
     Change, Outcome, Store, StoreError, SystemClock, Transaction, Version, Versioned,
@@ -55,6 +55,7 @@ impl Known {
             record: record(version),
         };
         let transaction = Transaction {
+            epoch: Epoch::default(),
             version: after.version,
             changes: vec![Change {
                 key: key(n),
@@ -105,6 +106,7 @@ async fn every_commit_is_synced_once_and_survives_a_power_cut() {
         }
         let synced = disk.times_synced();
         let again = Transaction {
+            epoch: Epoch::default(),
             version: Version(99),
             changes: vec![Change {
                 key: key(3),
@@ -253,6 +255,7 @@ async fn what_is_too_large_is_refused_and_the_store_goes_on() {
     };
     let edges = russet_backends::limits::EMBEDDED_RECORD_BYTES / 16;
     let transaction = Transaction {
+        epoch: Epoch::default(),
         version: Version(9),
         changes: vec![Change {
             key: RecordKey::Dependents(edge.task, 0),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use redb::{Database, TableDefinition};
 use russet_backends::embedded::{Embedded, EmbeddedOptions, OpenError};
-use russet_core::{PartitionId, QueueConfig, QueueName, QueueRecord, Record, RecordKey, Timestamp};
+use russet_core::{
+    Epoch, PartitionId, QueueConfig, QueueName, QueueRecord, Record, RecordKey, Timestamp,
+};
 use russet_engine::{Change, Store, SystemClock, Transaction, Version};
 
 fn open(directory: &Path, partitions: Option<u16>) -> Result<Arc<Embedded>, OpenError> {
@@ -135,6 +137,7 @@ async fn a_damaged_file_is_refused_or_unharmed() {
         after: Some(record(n)),
     });
     let transaction = Transaction {
+        epoch: Epoch::default(),
         version: Version(1),
         changes: changes.collect(),
     };

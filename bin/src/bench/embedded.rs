@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use redb::{Database, TableDefinition};
 use russet_backends::embedded::{Embedded, EmbeddedOptions};
-use russet_core::{PartitionId, Record, RecordKey, TaskId, Timestamp, codec};
+use russet_core::{Epoch, PartitionId, Record, RecordKey, TaskId, Timestamp, codec};
 use russet_engine::{
     Backend, Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, SystemClock,
     Transaction, Versioned,
@@ -148,6 +148,10 @@ impl Store for Watched {
 
     fn limits(&self) -> Limits {
         self.inner.limits()
+    }
+
+    fn epoch(&self, partition: PartitionId) -> Epoch {
+        self.inner.epoch(partition)
     }
 
     async fn get(

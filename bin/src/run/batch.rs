@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use russet_core::{
-    Command, Millis, PartitionId, Record, RecordKey, Status, TaskId, Undecided, View, decide,
+    Command, Epoch, Millis, PartitionId, Record, RecordKey, Status, TaskId, Undecided, View, decide,
 };
 use russet_engine::{
     Change, Clock, EngineError, Outcome, Store, StoreError, Transaction, Version, Versioned,
@@ -98,7 +98,11 @@ impl<'a> Batch<'a> {
         if changes.is_empty() {
             return Ok(());
         }
-        let transaction = Transaction { version, changes };
+        let transaction = Transaction {
+            epoch: Epoch::default(),
+            version,
+            changes,
+        };
         let outcomes = self
             .store
             .commit(self.view.partition, vec![transaction])

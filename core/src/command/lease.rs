@@ -8,7 +8,7 @@ use crate::planted;
 use crate::rules::{expiry, stale};
 use crate::{EventKind, Lease, LeaseId, Millis, Rejection, Reply, Status, Task, TaskId, WorkerId};
 
-/// Grants a queued task to a worker, as attempt `attempt + 1`.
+/// Grants a queued task to a worker, as the attempt that follows its newest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeaseTask {
     /// The task.
@@ -55,7 +55,7 @@ impl LeaseTask {
         let mut task = Task::clone(&known);
         let expired = |l: &Lease| l.ended == Some(crate::LeaseEnd::Expired);
         if !(planted!(TokenStands) && task.lease.as_deref().is_some_and(expired)) {
-            task.attempt += 1;
+            task.attempt = draft.view.epoch.next_attempt(task.attempt);
         }
         task.status = Status::Running;
         task.started_at = Some(now);

@@ -1,6 +1,7 @@
 //! What is stored: records and the keys that name them.
 
 mod dependency;
+mod epoch;
 mod extra;
 mod gate;
 mod message;
@@ -12,6 +13,7 @@ mod task;
 mod workflow;
 
 pub use dependency::{Dependencies, Dependency, DependencyOn, Dependents, IfUnsatisfied};
+pub use epoch::Epoch;
 pub use extra::Extra;
 pub use gate::{Gate, GateState};
 pub use message::{Message, Outbox};

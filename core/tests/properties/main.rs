@@ -9,6 +9,7 @@ mod acts;
 mod books;
 mod commands;
 mod fans;
+mod forgetful;
 mod harness;
 mod heal;
 mod oracle;
@@ -134,6 +135,14 @@ properties! {
         150 cases of plans(2, false), Checks { repeat: true, ..Checks::default() };
     a_recording_of_views_and_commands_decides_the_same_again:
         100 cases of plans(2, false), Checks { replay: true, ..Checks::default() };
+}
+
+#[test]
+fn one_holder_fencing_tokens_never_repeat_in_a_store_that_forgets() {
+    let test = "one_holder_fencing_tokens_never_repeat_in_a_store_that_forgets";
+    check(test, 300, forgetful::steps(), |steps, _| {
+        forgetful::play(steps);
+    });
 }
 
 #[test]

@@ -180,7 +180,11 @@ impl Batch {
         };
         Group {
             members,
-            transaction: Transaction { version, changes },
+            transaction: Transaction {
+                epoch: self.view.epoch,
+                version,
+                changes,
+            },
         }
     }
 

@@ -206,6 +206,7 @@ impl<'a> Work<'a> {
             max_clock_skew: configuration.max_clock_skew,
             queue_defaults: configuration.queue_defaults.clone(),
             most_changes: Some(self.node.backend.store.limits().transaction_changes),
+            epoch: self.node.backend.store.epoch(self.partition),
             ..View::default()
         });
         let mut missing: Vec<_> = open

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use russet_engine::core::{PartitionId, RecordKey, TaskId, Timestamp};
+use russet_engine::core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp};
 use russet_engine::{
     Due, Entropy, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -81,6 +81,10 @@ impl Store for Faulty {
             limits.transaction_changes = most;
         }
         limits
+    }
+
+    fn epoch(&self, partition: PartitionId) -> Epoch {
+        self.inner.epoch(partition)
     }
 
     async fn get(

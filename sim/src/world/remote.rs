@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use russet_core::{Lane, PartitionId, QueueName, RecordKey, TaskId, Timestamp};
+use russet_core::{Epoch, Lane, PartitionId, QueueName, RecordKey, TaskId, Timestamp};
 use russet_engine::{
     Delivery, Depth, Due, Limits, Listing, Message, Outcome, Page, Queue, QueueError, Receipt,
     Stats, Store, StoreError, Transaction, Versioned,
@@ -106,6 +106,11 @@ impl Store for Remote {
 
     fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// The worlds that there are forget nothing that they acknowledged.
+    fn epoch(&self, _: PartitionId) -> Epoch {
+        Epoch::default()
     }
 
     async fn get(
