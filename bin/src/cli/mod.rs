@@ -2,6 +2,7 @@
 
 mod bench;
 mod completions;
+mod config;
 mod error;
 mod events;
 mod input;
@@ -77,6 +78,9 @@ pub enum Command {
     Run(run::Run),
     /// Serve the HTTP API.
     Serve(serve::Serve),
+    /// Write a configuration, and try it.
+    #[command(subcommand)]
+    Config(config::Configure),
     /// Run a command for every task of some queues.
     Worker(worker::Work),
     /// Submit one task, or many from a file.
@@ -119,6 +123,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
     match cli.command {
         Command::Run(run) => run.run(&global),
         Command::Serve(serve) => serve.run(&global),
+        Command::Config(configure) => session::block_on(configure.run(&global)),
         Command::Worker(work) => work.run(&global),
         Command::Submit(submit) => session::block_on(submit.run(&global)),
         Command::Tasks(tasks) => session::block_on(tasks.run(&global)),

@@ -1,6 +1,6 @@
 //! `russet serve`
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use russet_backends::config::{Config as Backends, DATA_DIR, StoreBackend};
 use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::config::Source;
 use super::{CliError, Global, report};
 use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
@@ -17,14 +18,9 @@ use crate::serve::{Metrics, Server, Settings, Stop, Tokens};
 /// `russet serve`
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The configuration, such as russet.toml: [server] with listen, tokens and
-    /// max_clock_skew_ms, [store] and [queue]. Without one the store is embedded and the rest
-    /// has its defaults.
-    #[arg(long, value_name = "FILE", env = "RUSSET_CONFIG")]
-    pub config: Option<PathBuf>,
-    /// Where the embedded store is kept; ./russet-data when absent.
-    #[arg(long, value_name = "DIR", env = "RUSSET_DATA_DIR")]
-    pub data_dir: Option<PathBuf>,
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub source: Source,
     /// Where to listen; 127.0.0.1:7718 when absent. Other machines can reach it only when
     /// tokens are configured.
     #[arg(long, value_name = "ADDRESS:PORT", env = "RUSSET_LISTEN")]
@@ -47,12 +43,9 @@ pub struct Serve {
 impl Serve {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         log::start(self.log_format, "info")?;
-        let config = match &self.config {
-            Some(file) => Config::read(file)?,
-            None => Config::default(),
-        };
-        let listen = self.listen.as_deref().or(config.server.listen.as_deref());
-        let listen = config::listen(listen.unwrap_or(config::LISTEN))?;
+        let config = self.source.load()?;
+        let listen = self.listen.as_deref().unwrap_or(config.listen());
+        let listen = config::listen(listen)?;
         let tokens = match self.tokens.is_empty() {
             true => config.server.tokens.clone(),
             false => self.tokens.clone(),
@@ -79,7 +72,7 @@ impl Serve {
         crate::serve::check(listen, &tokens)?;
         let max_clock_skew = config.server.max_clock_skew()?;
         let clock = Arc::new(SystemClock);
-        let settings = config.backend(self.data_dir.as_deref());
+        let settings = config.backend(self.source.data_dir.as_deref());
         let backend = settings.open(clock.clone()).await?;
         let store = describe(&settings);
         let metrics = Arc::new(Metrics::new());
@@ -92,7 +85,7 @@ impl Serve {
         let partitions = backend.store.partitions();
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            config = ?self.config,
+            config = ?self.source.config,
             %listen,
             ?tokens,
             %max_clock_skew,

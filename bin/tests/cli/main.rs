@@ -1,6 +1,7 @@
 //! The command line, end to end: the real binary against the real binary.
 
 mod commands;
+mod config;
 mod events;
 mod process;
 mod queues;

@@ -11,12 +11,18 @@
 //! backend = "store"          # the store is the queue; or "memory"
 //! ```
 
+mod examine;
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use russet_core::limits::PARTITIONS_MAX;
 use russet_engine::{Backend, Clock, Queue, Store};
 use serde::{Deserialize, Serialize};
+
+pub use examine::Finding;
 
 use crate::embedded::{Embedded, EmbeddedOptions, OpenError};
 use crate::limits::{CACHE_MB_MAX, PAGE_CACHE_BYTES};
@@ -94,6 +100,17 @@ pub enum ConfigError {
         value: usize,
         /// What it can be.
         range: String,
+    },
+    /// The embedded store's directory cannot be made.
+    #[error(
+        "[store] data_dir: {} cannot be made, {} is not writable; choose another, or allow it",
+        directory.display(), parent.display()
+    )]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What there is of its path.
+        parent: PathBuf,
     },
     /// The store cannot be opened.
     #[error("{setting}: {source}")]
@@ -179,122 +196,5 @@ impl StoreConfig {
             },
             source,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use russet_engine::SystemClock;
-
-    use super::*;
-
-    fn refused(text: &str) -> String {
-        match Config::from_toml(text) {
-            Err(error) => error.to_string(),
-            Ok(config) => panic!("it should be refused, not read as {config:?}"),
-        }
-    }
-
-    async fn open(config: &Config) -> Result<Backend, ConfigError> {
-        config.open(Arc::new(SystemClock)).await
-    }
-
-    #[test]
-    fn what_is_left_out_has_its_default() {
-        let config = Config::from_toml("").expect("it is read");
-        assert_eq!(config, Config::default());
-        assert_eq!(config.store.backend, StoreBackend::Embedded);
-        assert_eq!(config.queue.backend, QueueBackend::Store);
-    }
-
-    #[test]
-    fn every_setting_is_read() {
-        let text = r#"
-            [store]
-            backend = "embedded"
-            data_dir = "/var/lib/russet"
-            partitions = 8
-            cache_mb = 64
-            [queue]
-            backend = "memory"
-        "#;
-        let config = Config::from_toml(text).expect("it is read");
-        let store = StoreConfig {
-            backend: StoreBackend::Embedded,
-            data_dir: Some("/var/lib/russet".into()),
-            partitions: Some(8),
-            cache_mb: Some(64),
-        };
-        let queue = QueueConfig {
-            backend: QueueBackend::Memory,
-        };
-        assert_eq!(config, Config { store, queue });
-        let written = toml::to_string(&config).expect("it is written");
-        assert_eq!(Config::from_toml(&written).expect("it is read"), config);
-    }
-
-    #[test]
-    fn what_is_unknown_is_refused_by_name() {
-        for (text, names) in [
-            ("[store]\ndata_dri = \"x\"", ["data_dri", "data_dir"]),
-            ("[stor]\nbackend = \"memory\"", ["stor", "queue"]),
-            ("[store]\nbackend = \"memroy\"", ["memroy", "memory"]),
-            ("[queue]\nbackend = \"kafka\"", ["kafka", "store"]),
-        ] {
-            let error = refused(text);
-            for name in names {
-                assert!(error.contains(name), "{name} is not named in: {error}");
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_out_of_range_is_refused_with_its_range() {
-        let error = refused("[store]\npartitions = 0");
-        assert_eq!(error, "[store] partitions is 0: set it to 1 to 4096");
-        let error = refused("[store]\ncache_mb = 0");
-        assert!(error.starts_with("[store] cache_mb is 0"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn stores_and_queues_are_chosen_separately() {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        for store in [StoreBackend::Memory, StoreBackend::Embedded] {
-            for queue in [QueueBackend::Store, QueueBackend::Memory] {
-                let config = Config {
-                    store: StoreConfig {
-                        backend: store,
-                        data_dir: Some(directory.path().join("data")),
-                        partitions: Some(2),
-                        cache_mb: Some(1),
-                    },
-                    queue: QueueConfig { backend: queue },
-                };
-                let backend = open(&config).await.expect("it opens");
-                assert_eq!(backend.store.partitions(), 2);
-                assert_eq!(backend.queue.is_fused(), queue == QueueBackend::Store);
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn a_store_that_does_not_open_names_its_setting() {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut config = Config::default();
-        config.store.data_dir = Some(directory.path().to_owned());
-        config.store.partitions = Some(2);
-        let held = open(&config).await.expect("it opens");
-        let error = open(&config).await.err().expect("it is in use");
-        assert!(
-            error.to_string().starts_with("[store] data_dir: "),
-            "{error}"
-        );
-        drop(held);
-        config.store.partitions = Some(3);
-        let error = open(&config).await.err().expect("it has 2 partitions");
-        assert!(
-            error.to_string().starts_with("[store] partitions: "),
-            "{error}"
-        );
     }
 }

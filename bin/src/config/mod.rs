@@ -7,14 +7,23 @@
 //! max_clock_skew_ms = 0      # how far the clocks of the nodes of one store may be apart
 //! ```
 //!
-//! `[store]` and `[queue]` are described at [`russet_backends::config`].
+//! `[store]` and `[queue]` are described at [`russet_backends::config`]. The environment goes
+//! before the file, and flags go before both.
+
+mod layers;
+mod templates;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use russet_backends::config::{QueueConfig, StoreConfig};
 use russet_core::Millis;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
+
+pub use layers::Setting;
+pub use templates::Template;
 
 /// Where the server listens unless it is told otherwise: reached from this machine alone.
 pub const LISTEN: &str = "127.0.0.1:7718";
@@ -28,7 +37,7 @@ const TOKEN_CHARS: usize = 16;
 const CLOCK_SKEW_MS: u64 = 60_000;
 
 /// What a configuration file says; what is left out has its default.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How the server is reached.
@@ -40,12 +49,13 @@ pub struct Config {
 }
 
 /// `[server]`
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ServerTable {
     /// Where it listens.
     pub listen: Option<String>,
-    /// Who may come in.
+    /// Who may come in. They are never shown.
+    #[serde(serialize_with = "masked")]
     pub tokens: Vec<String>,
     /// How far the clocks of the nodes that share the store may be apart: a lease that another
     /// node granted is expired this much later, and no earlier than its holder thinks. 0 when
@@ -95,11 +105,27 @@ impl ConfigError {
 }
 
 impl Config {
-    /// Reads a file.
+    /// Reads a file, if there is one, and lays settings over it, the last one on top.
     ///
     /// # Errors
-    /// A file that cannot be read, is not TOML or has unknown settings.
-    pub fn read(file: &Path) -> Result<Self, ConfigError> {
+    /// A file that cannot be read or is not TOML; settings that do not exist or cannot be.
+    pub fn load(file: Option<&Path>, settings: &[Setting]) -> Result<Self, ConfigError> {
+        let mut table = match file {
+            Some(file) => Self::read(file)?,
+            None => toml::Table::new(),
+        };
+        for setting in settings {
+            setting.lay_over(&mut table)?;
+        }
+        // Each of its parts was tried before.
+        let malformed = |error: toml::de::Error| ConfigError::Malformed {
+            file: file.unwrap_or(Path::new("the configuration")).to_owned(),
+            why: error.message().to_owned(),
+        };
+        table.try_into().map_err(malformed)
+    }
+
+    fn read(file: &Path) -> Result<toml::Table, ConfigError> {
         let unreadable = |why: String| ConfigError::Unreadable {
             file: file.to_owned(),
             why,
@@ -110,7 +136,9 @@ impl Config {
             return Err(unreadable(why));
         }
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
-        Self::parse(&text).map_err(|error| ConfigError::Malformed {
+        // Read as a configuration first: these errors name the line.
+        let read = Self::parse(&text).and_then(|_| toml::from_str(&text));
+        read.map_err(|error| ConfigError::Malformed {
             file: file.to_owned(),
             why: error.to_string().trim_end().to_owned(),
         })
@@ -118,6 +146,22 @@ impl Config {
 
     fn parse(text: &str) -> Result<Self, toml::de::Error> {
         toml::from_str(text)
+    }
+
+    /// Where the server listens.
+    pub fn listen(&self) -> &str {
+        self.server.listen.as_deref().unwrap_or(LISTEN)
+    }
+
+    /// Whether the server can be started like this.
+    ///
+    /// # Errors
+    /// The setting that cannot be, and what to do.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        listen(self.listen())?;
+        tokens(self.server.tokens.clone())?;
+        self.server.max_clock_skew()?;
+        Ok(())
     }
 
     /// The store and the queue; `data_dir` goes before what the file says.
@@ -187,62 +231,6 @@ pub fn tokens(tokens: Vec<String>) -> Result<Vec<String>, ConfigError> {
     Ok(tokens)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_table_is_read_and_a_flag_goes_before_the_file() {
-        let text = "[server]\nlisten = '127.0.0.1:1'\n[store]\ndata_dir = 'a'\npartitions = 2\n";
-        let config = Config::parse(text).expect("is a configuration");
-        assert_eq!(config.server.listen.as_deref(), Some("127.0.0.1:1"));
-        assert_eq!(config.backend(None).store.data_dir, Some("a".into()));
-        let store = config.backend(Some(Path::new("b"))).store;
-        assert_eq!(
-            (store.data_dir, store.partitions),
-            (Some("b".into()), Some(2))
-        );
-    }
-
-    #[test]
-    fn an_unknown_setting_is_refused_with_its_place() {
-        for (text, unknown) in [
-            ("[server]\nlissten = '127.0.0.1:1'\n", "lissten"),
-            ("[store]\ndata_dri = 'x'\n", "data_dri"),
-        ] {
-            let text = Config::parse(text).expect_err("unknown").to_string();
-            assert!(text.contains("line 2") && text.contains(unknown), "{text}");
-        }
-    }
-
-    #[test]
-    fn clocks_may_be_apart_as_configured_up_to_a_minute() {
-        let skew = |text: &str| {
-            let config = Config::parse(text).expect("is a configuration");
-            config.server.max_clock_skew()
-        };
-        assert_eq!(skew("").ok(), Some(Millis::ZERO));
-        let configured = skew("[server]\nmax_clock_skew_ms = 250\n");
-        assert_eq!(configured.ok(), Some(Millis::new(250)));
-        let absurd = skew("[server]\nmax_clock_skew_ms = 60001\n").expect_err("is absurd");
-        let start = "max_clock_skew_ms: 60001 is more than 60000; synchronise the clocks";
-        assert!(absurd.to_string().starts_with(start), "{absurd}");
-    }
-
-    #[test]
-    fn a_token_that_can_be_guessed_is_refused() {
-        assert!(tokens(vec!["secret".into()]).is_err());
-        assert!(tokens(vec!["with a space in the middle".into()]).is_err());
-        assert!(tokens(vec!["0123456789abcdef".into()]).is_ok());
-    }
-
-    #[test]
-    fn an_address_that_is_none_is_refused_with_an_example() {
-        let text = listen("7718").expect_err("no address").to_string();
-        assert!(
-            text.starts_with("listen: \"7718\" is not an address; write"),
-            "{text}"
-        );
-        assert!(listen("localhost:0").is_ok());
-    }
+fn masked<S: Serializer>(secrets: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(secrets.iter().map(|_| "***"))
 }

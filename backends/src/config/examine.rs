@@ -1,0 +1,88 @@
+//! What a configuration would find, without changing anything.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use russet_engine::Clock;
+use serde::Serialize;
+
+use super::{Config, ConfigError, DATA_DIR, QueueBackend, StoreBackend};
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The table of the configuration: `store` or `queue`.
+    pub table: &'static str,
+    /// Whether it can be used as it is.
+    pub ok: bool,
+    /// What is there; or what is wrong, with the setting and the remedy.
+    pub detail: String,
+}
+
+impl Finding {
+    pub(super) fn new(table: &'static str, found: Result<String, ConfigError>) -> Self {
+        Self {
+            table,
+            ok: found.is_ok(),
+            detail: found.unwrap_or_else(|error| error.to_string()),
+        }
+    }
+}
+
+impl Config {
+    /// Looks at the store and the queue as [`Self::open`] would find them, and makes nothing.
+    pub async fn examine(&self, clock: Arc<dyn Clock>) -> Vec<Finding> {
+        if let Err(error) = self.check() {
+            return vec![Finding::new("store", Err(error))];
+        }
+        let store = match self.store.backend {
+            StoreBackend::Memory => Ok("memory: nothing survives the process".to_owned()),
+            StoreBackend::Embedded => self.examine_embedded(clock),
+        };
+        let queue = match self.queue.backend {
+            QueueBackend::Store => "the store announces its ready tasks by itself",
+            QueueBackend::Memory => "memory: only this process hears of ready tasks at once",
+        };
+        vec![
+            Finding::new("store", store),
+            Finding::new("queue", Ok(queue.to_owned())),
+        ]
+    }
+
+    fn examine_embedded(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
+        let directory = self.store.data_dir.as_deref();
+        let directory = directory.unwrap_or(Path::new(DATA_DIR));
+        if directory.exists() {
+            let embedded = self.store.open_embedded(clock)?;
+            let partitions = russet_engine::Store::partitions(&*embedded);
+            let data = directory.display();
+            return Ok(format!(
+                "embedded: data in {data}, partitions: {partitions}"
+            ));
+        }
+        let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+        let parent = absolute.ancestors().find(|folder| folder.exists());
+        let parent = parent.unwrap_or(Path::new("/"));
+        match is_writable(parent) {
+            true => Ok(format!(
+                "embedded: {} will be made at the first start",
+                directory.display()
+            )),
+            false => Err(ConfigError::Directory {
+                directory: directory.to_owned(),
+                parent: parent.to_owned(),
+            }),
+        }
+    }
+}
+
+/// Whether a file can be made there; none is left.
+fn is_writable(folder: &Path) -> bool {
+    let probe = folder.join(format!(".russet-{}", std::process::id()));
+    let made = std::fs::File::create_new(&probe).is_ok();
+    if made {
+        // It is empty and ours; if it cannot be removed nothing is lost.
+        let _ = std::fs::remove_file(probe);
+    }
+    made
+}

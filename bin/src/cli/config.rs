@@ -1,0 +1,162 @@
+//! `russet config …`, and the options by which commands find their configuration.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use russet_backends::config::Finding;
+use russet_engine::SystemClock;
+
+use super::{CliError, Global, report};
+use crate::config::{Config, Setting, Template};
+
+/// Where the configuration comes from.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// The configuration, such as russet.toml; `russet config init` writes one. Without one the
+    /// store is embedded and the rest has its defaults.
+    #[arg(long, value_name = "FILE", env = "RUSSET_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// One setting, such as store.backend=memory; goes before the file and before the
+    /// environment, where it would be RUSSET_STORE_BACKEND.
+    #[arg(long, value_name = "TABLE.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Where the embedded store is kept; ./russet-data when absent.
+    #[arg(long, value_name = "DIR", env = "RUSSET_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Source {
+    /// The configuration: the file, then the environment, then flags.
+    pub(super) fn load(&self) -> Result<Config, CliError> {
+        // A variable that is not Unicode names nothing of ours.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        let mut settings = Setting::from_environment(std::env::vars_os().filter_map(text));
+        for text in &self.set {
+            settings.push(Setting::from_flag(text)?);
+        }
+        Ok(Config::load(self.config.as_deref(), &settings)?)
+    }
+}
+
+/// `russet config …`
+#[derive(Debug, Subcommand)]
+pub enum Configure {
+    /// Write a configuration file that names every setting.
+    Init(Init),
+    /// Connect with what is configured, and say what is wrong with it; nothing is changed.
+    Check(Check),
+    /// Print the settings that hold: the file, the environment and flags together.
+    Show(Show),
+}
+
+/// `russet config init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write it; one that is there stays as it is. `-` is standard output.
+    #[arg(default_value = "russet.toml", value_name = "FILE")]
+    pub file: PathBuf,
+    /// The backend that it is for.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Template,
+}
+
+/// `russet config check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// `russet config show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub source: Source,
+}
+
+impl Configure {
+    pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
+        match self {
+            Self::Init(init) => init.run(global),
+            Self::Check(check) => check.run(global).await,
+            Self::Show(show) => show.run(global),
+        }
+    }
+}
+
+impl Init {
+    fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
+        let text = self.backend.text();
+        if self.file.as_os_str() == "-" {
+            report::text(text)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let name = self.file.display().to_string();
+        let mut file = std::fs::File::create_new(&self.file).map_err(|error| {
+            let why = match error.kind() {
+                std::io::ErrorKind::AlreadyExists => "it is there already, and stays".to_owned(),
+                _ => error.to_string(),
+            };
+            CliError::input(name.clone(), format!("{why}; name another file, or -"))
+        })?;
+        let written = file.write_all(text.as_bytes());
+        written.map_err(|error| CliError::input(name.clone(), error.to_string()))?;
+        let next = format!("russet config check --config {name}");
+        let value = serde_json::json!({"file": name, "next": next});
+        report::either(global, &value, |_| {
+            format!("{name} is written; edit it, then try it with `{next}`\n")
+        })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+impl Check {
+    async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
+        let config = self.source.load()?;
+        config.check()?;
+        let backend = config.backend(self.source.data_dir.as_deref());
+        let mut findings = vec![Finding {
+            table: "server",
+            ok: true,
+            detail: format!("will listen on {}", config.listen()),
+        }];
+        findings.extend(backend.examine(Arc::new(SystemClock)).await);
+        let plain = |findings: &Vec<Finding>| {
+            let line = |finding: &Finding| {
+                let sign = if finding.ok { "ok " } else { "BAD" };
+                format!("{sign} {:<7}{}\n", finding.table, finding.detail)
+            };
+            findings.iter().map(line).collect()
+        };
+        report::either(global, &findings, plain)?;
+        Ok(match findings.iter().all(|finding| finding.ok) {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        })
+    }
+}
+
+impl Show {
+    fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
+        let mut config = self.source.load()?;
+        if let Some(data_dir) = &self.source.data_dir {
+            config.store.data_dir = Some(data_dir.clone());
+        }
+        if global.json {
+            report::json(&config)?;
+        } else {
+            let text = toml::to_string(&config).map_err(|error| {
+                CliError::input("config", format!("cannot be written as TOML: {error}"))
+            })?;
+            report::text(text)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

@@ -1,0 +1,20 @@
+/// A configuration file to begin with: every setting, with its default and what it is for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Template {
+    /// One file on this machine, no server.
+    #[default]
+    Embedded,
+    /// Nothing survives the process: for trying things out.
+    Memory,
+}
+
+impl Template {
+    /// The text of the file.
+    pub fn text(self) -> String {
+        let backend = match self {
+            Self::Embedded => include_str!("templates/embedded.toml"),
+            Self::Memory => include_str!("templates/memory.toml"),
+        };
+        format!("{}\n{backend}", include_str!("templates/server.toml"))
+    }
+}

@@ -1,0 +1,57 @@
+use crate::process::{Ran, russet};
+
+fn config(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let mut command = russet();
+    command.arg("config").args(arguments).current_dir(folder);
+    command.envs(variables.iter().copied());
+    command.output().expect("runs").into()
+}
+
+#[test]
+fn a_configuration_is_written_once_and_can_be_used_as_it_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = config(folder.path(), &["init"], &[]);
+    assert!(written.good().contains("config check"), "{written:?}");
+    let again = config(folder.path(), &["init"], &[]);
+    assert!(again.error(2).contains("is there already"), "{again:?}");
+    let checked = config(folder.path(), &["check", "--config", "russet.toml"], &[]);
+    let said = checked.good();
+    assert!(said.contains("ok  store"), "{said}");
+    assert!(
+        !folder.path().join("russet-data").exists(),
+        "a check makes nothing"
+    );
+}
+
+#[test]
+fn a_check_names_the_setting_that_cannot_be() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("file"), "").expect("is written");
+    let checked = config(
+        folder.path(),
+        &["check"],
+        &[("RUSSET_STORE_DATA_DIR", "file/below")],
+    );
+    assert_eq!(checked.status, 1, "{checked:?}");
+    let said = &checked.stdout;
+    assert!(said.contains("BAD store  [store] data_dir: "), "{said}");
+}
+
+#[test]
+fn what_holds_is_shown_with_its_secrets_masked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let shown = config(
+        folder.path(),
+        &["show", "--set", "store.backend=memory"],
+        &[
+            ("RUSSET_STORE_BACKEND", "embedded"),
+            ("RUSSET_SERVER_TOKENS", "['0123456789abcdef']"),
+        ],
+    );
+    let said = shown.good();
+    assert!(said.contains("backend = \"memory\""), "{said}");
+    assert!(
+        said.contains("***") && !said.contains("0123456789"),
+        "{said}"
+    );
+}
