@@ -8,6 +8,7 @@ mod index;
 mod lanes;
 pub mod limits;
 pub mod memory;
+pub mod migrate;
 mod tasks;
 mod value;
 

@@ -34,3 +34,11 @@ pub const FREE_BYTES: u64 = 4 * 1024 * 1024;
 pub const READS_INLINE: usize = 64;
 /// Most memory for the pages of the embedded backend's file, in MiB.
 pub const CACHE_MB_MAX: usize = 1024 * 1024;
+/// Most records that are moved to another store at once.
+pub const MIGRATE_RECORDS: usize = 500;
+/// Bytes of records that are moved to another store at once; the last one may go beyond.
+pub const MIGRATE_BYTES: usize = 4 * 1024 * 1024;
+/// How often a batch of moved records is tried again when the new store is unavailable.
+pub const MIGRATE_TRIES: u32 = 20;
+/// The pause before that.
+pub const MIGRATE_PAUSE: Duration = Duration::from_millis(500);

@@ -182,7 +182,11 @@ impl Config {
 }
 
 impl StoreConfig {
-    fn open_embedded(&self, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, ConfigError> {
+    /// Opens the embedded store, whichever is configured.
+    ///
+    /// # Errors
+    /// [`ConfigError::Open`].
+    pub fn open_embedded(&self, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, ConfigError> {
         let directory = self.data_dir.clone().unwrap_or_else(|| DATA_DIR.into());
         let options = EmbeddedOptions {
             partitions: self.partitions,

@@ -52,6 +52,17 @@ pub enum OpenError {
         /// The newest format that this version reads.
         known: u64,
     },
+    /// Its records live on in another store.
+    #[error(
+        "the data in {directory:?} was moved to {to}: use that, or move the directory away to \
+         start empty"
+    )]
+    Moved {
+        /// The directory.
+        directory: PathBuf,
+        /// Where they are now.
+        to: String,
+    },
     /// The file was made with another number of partitions.
     #[error(
         "the data in {directory:?} has {found} partitions, and {asked} are asked for: ask for \

@@ -31,6 +31,7 @@
 
 mod disk;
 mod error;
+mod export;
 mod hot;
 mod judge;
 mod key;
@@ -53,6 +54,7 @@ use russet_engine::Clock;
 use tokio::sync::mpsc;
 
 pub use self::error::OpenError;
+pub use self::export::Exported;
 use self::medium::Medium;
 use self::request::Request;
 use self::shared::Shared;

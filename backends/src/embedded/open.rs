@@ -15,7 +15,7 @@ use super::disk::{self, Disk, RECORDS, guarded};
 use super::error::{DiskError, OpenError};
 use super::medium::Medium;
 use super::shared::{Partition, Shared};
-use super::{EmbeddedOptions, key};
+use super::{EmbeddedOptions, export, key};
 use crate::lanes::Lanes;
 use crate::limits::{HOT_BYTES, REBUILD_MOVES};
 
@@ -76,6 +76,10 @@ pub(crate) fn open(
         None => create(&disk, &name, options.partitions.unwrap_or(1))?,
     };
     let partitions = check(&name, &header, options)?;
+    if let Some(to) = disk.with(export::moved_to).map_err(damaged)? {
+        let directory = name.clone();
+        return Err(OpenError::Moved { directory, to });
+    }
     let start = clock.now();
     let shared = Shared {
         disk,

@@ -1,12 +1,12 @@
 //! `russet config …`, and the options by which commands find their configuration.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use russet_backends::config::Finding;
+use russet_backends::config::{Config as Backends, DATA_DIR, Finding, StoreBackend};
 use russet_engine::SystemClock;
 
 use super::{CliError, Global, report};
@@ -40,6 +40,18 @@ impl Source {
             settings.push(Setting::from_flag(text)?);
         }
         Ok(Config::load(self.config.as_deref(), &settings)?)
+    }
+}
+
+/// Where tasks are kept, for people to read.
+pub(super) fn describe(settings: &Backends) -> String {
+    match settings.store.backend {
+        StoreBackend::Memory => "in memory: nothing survives this process".to_owned(),
+        StoreBackend::Embedded => {
+            let data_dir = settings.store.data_dir.as_deref();
+            let data_dir = data_dir.unwrap_or(Path::new(DATA_DIR));
+            format!("data in {}", data_dir.display())
+        }
     }
 }
 

@@ -58,6 +58,9 @@ pub enum CliError {
     /// The store or the queue cannot be used.
     #[error(transparent)]
     Backend(#[from] BackendError),
+    /// The store could not be moved.
+    #[error(transparent)]
+    Migrate(#[from] russet_backends::migrate::MigrateError),
     /// The log filter cannot be.
     #[error(transparent)]
     Log(#[from] LogError),
@@ -143,6 +146,7 @@ impl CliError {
             Self::Program(_) => ("invalid", Some("--exec".to_owned())),
             Self::Config(_) | Self::Log(_) => ("invalid", None),
             Self::Unsuccessful(_) => ("unsuccessful", None),
+            Self::Migrate(_) => ("not_moved", None),
             Self::Unreachable { .. } => ("unreachable", None),
             Self::Client(russet::Error::Lost { .. }) => ("lost", None),
             Self::Client(russet::Error::Setting { .. }) => ("invalid", None),

@@ -6,6 +6,7 @@ mod config;
 mod error;
 mod events;
 mod input;
+mod migrate;
 mod queues;
 mod report;
 mod run;
@@ -81,6 +82,8 @@ pub enum Command {
     /// Write a configuration, and try it.
     #[command(subcommand)]
     Config(config::Configure),
+    /// Move everything from an embedded store to another store.
+    Migrate(migrate::Migrate),
     /// Run a command for every task of some queues.
     Worker(worker::Work),
     /// Submit one task, or many from a file.
@@ -124,6 +127,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {
         Command::Run(run) => run.run(&global),
         Command::Serve(serve) => serve.run(&global),
         Command::Config(configure) => session::block_on(configure.run(&global)),
+        Command::Migrate(migrate) => session::block_on(migrate.run(&global)),
         Command::Worker(work) => work.run(&global),
         Command::Submit(submit) => session::block_on(submit.run(&global)),
         Command::Tasks(tasks) => session::block_on(tasks.run(&global)),

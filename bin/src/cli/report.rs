@@ -1,7 +1,8 @@
 //! What commands print on standard output.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 
 use super::{CliError, Global};
@@ -59,4 +60,20 @@ pub(super) fn waiting_for(global: &Global, id: impl std::fmt::Display) -> Result
 /// The time by which relative times are said.
 pub(super) fn now_ms() -> u64 {
     u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or(0)
+}
+
+/// How far long work is, on a terminal and for people only.
+pub(super) fn progress(global: &Global, total: u64, what: &str) -> ProgressBar {
+    if global.json || global.quiet || total == 0 || !io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template =
+        format!("{{wide_bar}} {{human_pos}}/{{human_len}} {what}, {{rate}}, {{eta}} left");
+    let style = ProgressStyle::with_template(&template);
+    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        // Writing to a terminal's buffer does not fail.
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    };
+    ProgressBar::new(total).with_style(style.with_key("rate", rate))
 }

@@ -1,15 +1,13 @@
 //! `russet serve`
 
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use russet_backends::config::{Config as Backends, DATA_DIR, StoreBackend};
 use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::config::Source;
+use super::config::{Source, describe};
 use super::{CliError, Global, report};
 use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
@@ -120,18 +118,6 @@ impl Serve {
         server.run().await;
         tracing::info!("russet has stopped");
         Ok(ExitCode::SUCCESS)
-    }
-}
-
-/// Where tasks are kept, for people to read.
-fn describe(settings: &Backends) -> String {
-    match settings.store.backend {
-        StoreBackend::Memory => "in memory: nothing survives this process".to_owned(),
-        StoreBackend::Embedded => {
-            let data_dir = settings.store.data_dir.as_deref();
-            let data_dir = data_dir.unwrap_or(Path::new(DATA_DIR));
-            format!("data in {}", data_dir.display())
-        }
     }
 }
 

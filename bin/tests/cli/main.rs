@@ -3,6 +3,7 @@
 mod commands;
 mod config;
 mod events;
+mod migrate;
 mod process;
 mod queues;
 mod serve;

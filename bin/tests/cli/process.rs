@@ -179,6 +179,18 @@ impl Site {
         (self.url, self.process) = (url, process);
     }
 
+    /// Stops the server.
+    pub fn stop(&mut self) {
+        self.process.signal("TERM");
+        self.process.wait();
+    }
+
+    /// Starts the stopped server again with its data in another folder of the test.
+    pub fn start_in(&mut self, folder: &str) {
+        let folder = self.folder.path().join(folder);
+        (self.url, self.process) = serve(&folder, |_| {});
+    }
+
     /// A file of the test.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);

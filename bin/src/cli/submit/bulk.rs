@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{BufRead, BufReader, IsTerminal, stderr, stdin};
+use std::io::{BufRead, BufReader, stdin};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use russet::Client;
 use russet::wire::{Problem, SubmitTask, from_json};
 use russet_core::TaskId;
@@ -75,7 +74,7 @@ async fn send(
     client: &Client,
     global: &Global,
 ) -> Result<ExitCode, CliError> {
-    let progress = progress(total, global);
+    let progress = report::progress(global, total, "tasks");
     let (mut submitted, mut existed, mut refused) = (0_u64, 0_u64, 0_u64);
     let mut warned = BTreeSet::new();
     loop {
@@ -150,20 +149,6 @@ fn tell(line: &Line, refused: u64, global: &Global) -> Result<(), CliError> {
         }
         _ => Ok(()),
     }
-}
-
-fn progress(total: u64, global: &Global) -> ProgressBar {
-    if global.json || global.quiet || total == 0 || !stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{wide_bar} {human_pos}/{human_len} tasks, {rate}, {eta} left";
-    let style = ProgressStyle::with_template(template);
-    let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-    let rate = |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        // Writing to a terminal's buffer does not fail.
-        let _ = write!(out, "{:.0}/s", state.per_sec());
-    };
-    ProgressBar::new(total).with_style(style.with_key("rate", rate))
 }
 
 /// The lines of a file, as tasks.

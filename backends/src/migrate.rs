@@ -1,0 +1,154 @@
+//! Moving everything that an embedded store holds to another store.
+
+use russet_core::RecordKey;
+use russet_engine::{
+    Backend, Change, Clock, Entropy, Outcome, Store, StoreError, Transaction, Version, Versioned,
+};
+
+use crate::embedded::{Embedded, Exported};
+use crate::limits::{MIGRATE_BYTES, MIGRATE_PAUSE, MIGRATE_RECORDS, MIGRATE_TRIES};
+
+/// Why a store was not moved. Nothing is lost: the old one still has everything, and the same
+/// command goes on where this one stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// Ids name the partition that they live in.
+    #[error(
+        "the old store has {old} partitions and the new one {new}: make the new one with \
+         [store] partitions = {old}"
+    )]
+    Partitions {
+        /// Of the old store.
+        old: u16,
+        /// Of the new store.
+        new: u16,
+    },
+    /// Ready tasks would not be announced.
+    #[error(
+        "the new store does not announce its ready tasks by itself: move to one with [queue] \
+         backend = \"store\", or let the old one drain"
+    )]
+    Split,
+    /// Somebody else wrote to the new store.
+    #[error(
+        "{key:?} is in the new store already, and is another record: move to a store that is \
+         empty, and start no node on it before all is there"
+    )]
+    Occupied {
+        /// The record.
+        key: RecordKey,
+    },
+    /// The old store.
+    #[error("the old store: {0}")]
+    Old(#[source] StoreError),
+    /// The new store.
+    #[error("the new store: {0}")]
+    New(#[source] StoreError),
+}
+
+/// How far a move is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Records that are in the new store.
+    pub records: u64,
+    /// Records of them that were there already, from an earlier try.
+    pub known: u64,
+}
+
+/// Copies every record of `old` into the store of `new`, as it is: ids, attempts, leases, keys
+/// and timers stay what they were. `progress` is called after each batch. Afterwards
+/// [`Embedded::retire`] gives the old one up.
+///
+/// # Errors
+/// [`MigrateError`].
+pub async fn copy(
+    old: &Embedded,
+    new: &Backend,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    mut progress: impl FnMut(Moved),
+) -> Result<Moved, MigrateError> {
+    let partitions = (old.partitions(), new.store.partitions());
+    if partitions.0 != partitions.1 {
+        let (old, new) = partitions;
+        return Err(MigrateError::Partitions { old, new });
+    }
+    if !new.queue.is_fused() {
+        return Err(MigrateError::Split);
+    }
+    let (mut moved, mut last) = (Moved::default(), None);
+    loop {
+        let page = old.export(last.as_ref(), MIGRATE_RECORDS, MIGRATE_BYTES);
+        let page = page.map_err(MigrateError::Old)?;
+        let Some(newest) = page.last() else {
+            return Ok(moved);
+        };
+        last = Some(newest.clone());
+        // Who leads a partition is settled anew among the nodes of the new store.
+        let stays = |exported: &Exported| exported.key == RecordKey::Leader;
+        let page: Vec<_> = page.into_iter().filter(|e| !stays(e)).collect();
+        for records in page.chunk_by(|a, b| a.partition == b.partition) {
+            moved.known += put(&*new.store, records, clock, entropy).await?;
+            moved.records += records.len() as u64;
+        }
+        progress(moved);
+    }
+}
+
+/// Creates records of one partition; how many were there already.
+async fn put(
+    store: &dyn Store,
+    records: &[Exported],
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<u64, MigrateError> {
+    let mut tries = 0;
+    loop {
+        match try_to_put(store, records, entropy).await {
+            Err(MigrateError::New(
+                StoreError::Unavailable { .. } | StoreError::Indeterminate { .. },
+            )) if tries < MIGRATE_TRIES => {
+                tries += 1;
+                clock.sleep(MIGRATE_PAUSE).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn try_to_put(
+    store: &dyn Store,
+    records: &[Exported],
+    entropy: &dyn Entropy,
+) -> Result<u64, MigrateError> {
+    let Some(partition) = records.first().map(|record| record.partition) else {
+        return Ok(0);
+    };
+    let epoch = store.epoch(partition);
+    let create = |record: &Exported| Transaction {
+        epoch,
+        version: Version(entropy.next_u64()),
+        changes: vec![Change {
+            key: record.key.clone(),
+            before: None,
+            after: Some(record.record.clone()),
+        }],
+    };
+    let batch = records.iter().map(create).collect();
+    let outcomes = store.commit(partition, batch).await;
+    let outcomes = outcomes.map_err(MigrateError::New)?;
+    let refused = records.iter().zip(outcomes);
+    let refused = refused.filter(|(_, outcome)| *outcome == Outcome::Conflict);
+    let refused: Vec<_> = refused.map(|(record, _)| record).collect();
+    let keys: Vec<_> = refused.iter().map(|record| record.key.clone()).collect();
+    let found = store.get(partition, &keys).await;
+    let found = found.map_err(MigrateError::New)?;
+    for (record, found) in refused.iter().zip(found) {
+        let same = |found: Versioned| found.record == record.record;
+        if !found.is_some_and(same) {
+            let key = record.key.clone();
+            return Err(MigrateError::Occupied { key });
+        }
+    }
+    Ok(refused.len() as u64)
+}
