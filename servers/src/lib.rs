@@ -5,5 +5,7 @@
 //! A server that is missing is a panic that names the remedy, never a test that is skipped.
 
 mod process;
+mod redis;
 
 pub use process::{Process, free_port, installed};
+pub use redis::{RedisServer, RedisVersion};

@@ -1,0 +1,125 @@
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::{Process, installed};
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisVersion {
+    /// Redis 6.2.
+    Redis6,
+    /// Redis 7.
+    Redis7,
+    /// Valkey 9.
+    Valkey9,
+}
+
+impl RedisVersion {
+    fn program(self) -> &'static str {
+        match self {
+            Self::Redis6 => "redis-6.2",
+            Self::Redis7 => "redis-7",
+            Self::Valkey9 => "valkey-9",
+        }
+    }
+}
+
+/// A Redis or Valkey server that runs until this is dropped.
+pub struct RedisServer {
+    process: Process,
+    version: RedisVersion,
+    arguments: Vec<String>,
+}
+
+impl RedisServer {
+    /// Starts a server that keeps nothing on disk.
+    ///
+    /// # Panics
+    /// When it does not listen within a minute.
+    pub fn start(version: RedisVersion) -> Self {
+        Self::start_with(version, &[])
+    }
+
+    /// Starts a server with more arguments, such as `--requirepass` and a password.
+    ///
+    /// # Panics
+    /// When it does not listen within a minute.
+    pub fn start_with(version: RedisVersion, arguments: &[&str]) -> Self {
+        let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
+        let process = Process::start(|folder, port| command(version, &arguments, folder, port));
+        Self {
+            process,
+            version,
+            arguments,
+        }
+    }
+
+    /// Starts it again after it was stopped, on the same port and with what it kept on disk.
+    ///
+    /// # Panics
+    /// When it does not listen within a minute.
+    pub fn restart(&mut self) {
+        let Self {
+            process,
+            version,
+            arguments,
+        } = self;
+        process.restart(|folder, port| command(*version, arguments, folder, port));
+    }
+
+    /// Its URL, without a password.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.process.port())
+    }
+
+    /// Asks it without a client library, and without a password: sends a line and returns the
+    /// answer, with that of QUIT behind it.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn ask(&self, line: &str) -> io::Result<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.process.port()))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(stream, "{line}\r\nQUIT\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+
+    /// A field of what it says of itself (`INFO`).
+    ///
+    /// # Errors
+    /// When it does not answer, or has no such field.
+    pub fn info(&self, field: &str) -> io::Result<String> {
+        let all = self.ask("INFO")?;
+        let mut lines = all.lines();
+        let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let missing = || io::Error::other(format!("no {field} in INFO"));
+        Ok(value.ok_or_else(missing)?.to_owned())
+    }
+
+    /// The process.
+    pub fn process(&self) -> &Process {
+        &self.process
+    }
+
+    /// The process, to be stopped.
+    pub fn process_mut(&mut self) -> &mut Process {
+        &mut self.process
+    }
+}
+
+fn command(version: RedisVersion, arguments: &[String], folder: &Path, port: u16) -> Command {
+    let mut command = Command::new(installed(version.program()));
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
+    command.args(["--dir", &folder.to_string_lossy()]);
+    command.args(["--save", "", "--appendonly", "no"]);
+    command.args(["--daemonize", "no"]).args(arguments);
+    command
+}
