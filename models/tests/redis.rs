@@ -32,7 +32,9 @@ impl Pair {
 
     fn ask(&mut self, words: &Words) -> (Value, Value) {
         let mut command = redis::Cmd::new();
-        words.iter().for_each(|word| drop(command.arg(word)));
+        for word in words {
+            command.arg(word);
+        }
         let real = self.real.req_packed_command(&command.get_packed_command());
         let real = real.unwrap_or_else(|error| {
             let code = error.code().unwrap_or("ERR").to_owned();
