@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value as LuaValue, Variadic};
 
 use super::args::{Answer, error};
+use super::core::{Core, Run};
 use super::resp::Reply;
-use super::server::{Core, Run};
 
 /// The scripts that the server knows, and what runs them.
 pub(super) struct Scripts {

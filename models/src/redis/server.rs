@@ -1,10 +1,10 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::args::{Answer, arity, error, integer, is};
+use super::core::{Core, Write};
 use super::resp::{Protocol, Reply};
 use super::script::Scripts;
 use super::value::Data;
-use super::{hashes, keys, sets, sorted_sets};
 
 /// A server. It has no clock: whoever runs it says what time it is.
 pub struct Redis {
@@ -20,7 +20,7 @@ pub struct SessionId(u64);
 /// What a server remembers of a client.
 #[derive(Clone, Debug)]
 pub struct Session {
-    id: SessionId,
+    pub(super) id: SessionId,
     /// How replies to it are written.
     pub protocol: Protocol,
 }
@@ -36,22 +36,13 @@ pub struct Condition {
     pub loading: bool,
 }
 
-/// What commands work on, also inside of scripts.
-pub(super) struct Core {
-    data: Data,
-    condition: Condition,
-    run_id: String,
-    now_us: u64,
-    channels: BTreeMap<Vec<u8>, BTreeSet<SessionId>>,
-    told: Vec<(SessionId, Reply)>,
-}
-
 impl Redis {
     /// An empty server, whose run id is made of a number.
     pub fn new(run: u64) -> Self {
         Self {
             core: Core {
                 data: Data::default(),
+                written: Vec::new(),
                 condition: Condition::default(),
                 run_id: run_id(run),
                 now_us: 0,
@@ -111,6 +102,11 @@ impl Redis {
     /// What is to be told to clients that listen, since this was asked last.
     pub fn told(&mut self) -> Vec<(SessionId, Reply)> {
         std::mem::take(&mut self.core.told)
+    }
+
+    /// What was written to hashes and sorted sets since this was asked last, in order.
+    pub fn written(&mut self) -> Vec<Write> {
+        std::mem::take(&mut self.core.written)
     }
 
     /// Carries out a command of a client.
@@ -181,148 +177,6 @@ fn split(args: &[Vec<u8>]) -> Result<(&Words, &Words), Reply> {
         .map_err(|_| error("ERR Number of keys can't be negative"))?;
     rest.split_at_checked(count)
         .ok_or_else(|| error("ERR Number of keys can't be greater than number of args"))
-}
-
-/// The commands that need memory.
-const GROWING: [&str; 4] = ["HSET", "HSETNX", "SADD", "ZADD"];
-/// The commands that change something.
-const WRITING: [&str; 11] = [
-    "HSET", "HSETNX", "HDEL", "SADD", "SREM", "ZADD", "ZREM", "ZPOPMIN", "DEL", "UNLINK",
-    "FLUSHALL",
-];
-
-impl Core {
-    /// A command on data.
-    fn command(&mut self, name: &str, args: &[Vec<u8>]) -> Answer {
-        if self.condition.replica && WRITING.contains(&name) {
-            return Err(error(
-                "READONLY You can't write against a read only replica.",
-            ));
-        }
-        if self.condition.full && GROWING.contains(&name) {
-            return Err(error(
-                "OOM command not allowed when used memory > 'maxmemory'.",
-            ));
-        }
-        self.carry_out(name, args)
-    }
-
-    fn carry_out(&mut self, name: &str, args: &[Vec<u8>]) -> Answer {
-        let data = &mut self.data;
-        hashes::run(data, name, args)
-            .or_else(|| sets::run(data, name, args))
-            .or_else(|| sorted_sets::run(data, name, args))
-            .or_else(|| keys::run(data, name, args))
-            .or_else(|| self.other(name, args))
-            .unwrap_or_else(|| Err(Reply::Error(format!("ERR unknown command '{name}'"))))
-    }
-
-    fn other(&mut self, name: &str, args: &[Vec<u8>]) -> Option<Answer> {
-        Some(match (name, args) {
-            ("TIME", []) => Ok(Reply::bulks(
-                [self.now_us / 1_000_000, self.now_us % 1_000_000]
-                    .map(|part| part.to_string().into_bytes()),
-            )),
-            ("PUBLISH", [channel, message]) => Ok(self.publish(channel, message)),
-            ("INFO", _) => Ok(Reply::text(self.info())),
-            ("WAIT", [_, _]) => Ok(Reply::Int(0)),
-            _ => return None,
-        })
-    }
-
-    fn publish(&mut self, channel: &[u8], message: &[u8]) -> Reply {
-        let listeners = self.channels.get(channel).cloned().unwrap_or_default();
-        for listener in &listeners {
-            let parts = [b"message".as_slice(), channel, message];
-            let parts = parts.map(|part| Reply::Bulk(part.to_vec()));
-            self.told.push((*listener, Reply::Push(parts.into())));
-        }
-        Reply::Int(listeners.len() as i64)
-    }
-
-    fn info(&self) -> String {
-        let role = if self.condition.replica {
-            "slave"
-        } else {
-            "master"
-        };
-        format!(
-            "# Server\r\nredis_version:7.0.15\r\nrun_id:{}\r\n\r\n# Memory\r\n\
-             maxmemory_policy:noeviction\r\n\r\n# Replication\r\nrole:{role}\r\n\
-             connected_slaves:0\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n",
-            self.run_id
-        )
-    }
-
-    /// A command on the client's connection.
-    fn connection(
-        &mut self,
-        session: &mut Session,
-        name: &str,
-        args: &[Vec<u8>],
-    ) -> Option<Answer> {
-        Some(Ok(match (name, args) {
-            ("PING", []) => Reply::Status("PONG".into()),
-            ("PING", [text]) => Reply::Bulk(text.clone()),
-            ("HELLO", [version, ..]) => {
-                session.protocol = match version.as_slice() {
-                    b"3" => Protocol::Resp3,
-                    _ => Protocol::Resp2,
-                };
-                let field = |name: &str, value: Reply| (Reply::text(name), value);
-                Reply::Map(vec![
-                    field("server", Reply::text("redis")),
-                    field("version", Reply::text("7.0.15")),
-                    field(
-                        "proto",
-                        Reply::Int(if session.protocol == Protocol::Resp3 {
-                            3
-                        } else {
-                            2
-                        }),
-                    ),
-                    field("role", Reply::text("master")),
-                ])
-            }
-            ("CLIENT" | "SELECT" | "AUTH", _) => Reply::ok(),
-            ("SUBSCRIBE", [channel]) => {
-                let listeners = self.channels.entry(channel.clone()).or_default();
-                listeners.insert(session.id);
-                Reply::Push(vec![
-                    Reply::text("subscribe"),
-                    Reply::Bulk(channel.clone()),
-                    Reply::Int(1),
-                ])
-            }
-            _ => return None,
-        }))
-    }
-}
-
-/// One run of a script.
-pub(super) struct Run<'a> {
-    core: &'a mut Core,
-    wrote: bool,
-}
-
-impl<'a> Run<'a> {
-    pub(super) fn new(core: &'a mut Core) -> Self {
-        Self { core, wrote: false }
-    }
-
-    /// A command of the script. One that has written is not refused for want of memory.
-    pub(super) fn command(&mut self, words: &[Vec<u8>]) -> Reply {
-        let Some((name, args)) = words.split_first() else {
-            return error("ERR Please specify at least one argument for this redis lib call");
-        };
-        let name = String::from_utf8_lossy(name).to_ascii_uppercase();
-        let full = self.core.condition.full;
-        self.core.condition.full = full && !self.wrote;
-        let answer = self.core.command(&name, args);
-        self.core.condition.full = full;
-        self.wrote |= WRITING.contains(&name.as_str()) && answer.is_ok();
-        answer.unwrap_or_else(|refused| refused)
-    }
 }
 
 /// 40 hexadecimal digits.
