@@ -5,10 +5,12 @@ pub mod config;
 pub mod conformance;
 pub mod embedded;
 mod index;
+mod key;
 mod lanes;
 pub mod limits;
 pub mod memory;
 pub mod migrate;
+pub mod redis;
 mod tasks;
 mod value;
 

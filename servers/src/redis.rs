@@ -2,12 +2,14 @@ use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::{Process, installed};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it is looked whether a server has loaded what it kept.
+const POLL: Duration = Duration::from_millis(5);
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +55,13 @@ impl RedisServer {
     pub fn start_with(version: RedisVersion, arguments: &[&str]) -> Self {
         let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
         let process = Process::start(|folder, port| command(version, &arguments, folder, port));
-        Self {
+        let server = Self {
             process,
             version,
             arguments,
-        }
+        };
+        server.wait_until_it_has_loaded();
+        server
     }
 
     /// Starts it again after it was stopped, on the same port and with what it kept on disk.
@@ -71,6 +75,18 @@ impl RedisServer {
             arguments,
         } = self;
         process.restart(|folder, port| command(*version, arguments, folder, port));
+        self.wait_until_it_has_loaded();
+    }
+
+    /// One that only listens with TLS cannot be asked, and is not waited for.
+    fn wait_until_it_has_loaded(&self) {
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until
+            && let Ok(answer) = self.ask("PING")
+            && answer.contains("LOADING")
+        {
+            std::thread::sleep(POLL);
+        }
     }
 
     /// Its URL, without a password.

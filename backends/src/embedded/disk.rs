@@ -10,8 +10,8 @@ use russet_core::PartitionId;
 use russet_engine::{Version, Versioned};
 
 use super::error::DiskError;
-use super::key;
 use super::medium::Medium;
+use crate::key;
 use crate::limits::FREE_BYTES;
 use crate::value::{self, ValueError};
 

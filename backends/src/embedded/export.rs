@@ -4,9 +4,10 @@ use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition, T
 use russet_core::{PartitionId, Record, RecordKey};
 use russet_engine::StoreError;
 
+use super::Embedded;
 use super::disk;
 use super::error::DiskError;
-use super::{Embedded, key};
+use crate::key;
 
 /// Where the records went, when they went elsewhere.
 const MOVED: TableDefinition<'_, &str, &str> = TableDefinition::new("moved");

@@ -34,7 +34,6 @@ mod error;
 mod export;
 mod hot;
 mod judge;
-mod key;
 mod medium;
 mod open;
 mod queue;

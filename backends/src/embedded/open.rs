@@ -15,7 +15,8 @@ use super::disk::{self, Disk, RECORDS, guarded};
 use super::error::{DiskError, OpenError};
 use super::medium::Medium;
 use super::shared::{Partition, Shared};
-use super::{EmbeddedOptions, export, key};
+use super::{EmbeddedOptions, export};
+use crate::key;
 use crate::lanes::Lanes;
 use crate::limits::{HOT_BYTES, REBUILD_MOVES};
 

@@ -4,7 +4,7 @@ use russet_core::{PartitionId, Record, RecordKey};
 use russet_engine::{Change, Outcome, StoreError, Transaction, Version, Versioned};
 use tokio::sync::oneshot;
 
-use super::key;
+use crate::key;
 use crate::limits::{EMBEDDED_RECORD_BYTES, EMBEDDED_TRANSACTION_CHANGES};
 use crate::value;
 

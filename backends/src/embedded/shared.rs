@@ -9,10 +9,10 @@ use russet_engine::{Clock, Outcome, StoreError, Version, Versioned};
 use super::disk::{self, Disk};
 use super::error::DiskError;
 use super::hot::Hot;
-use super::key;
 use super::request::Request;
 use super::writer::Writer;
 use crate::index::Index;
+use crate::key;
 use crate::lanes::Lanes;
 
 /// What the writer and everybody who reads share.

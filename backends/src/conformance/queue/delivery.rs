@@ -141,7 +141,8 @@ pub async fn depth_counts_visible_and_hidden(factory: &dyn Factory) {
     world.settle(held).await;
     let start = world.clock.now();
     while both().await != (2, 0) {
-        assert_eq!(both().await.0 + both().await.1, 2);
+        let (visible, hidden) = both().await;
+        assert_eq!(visible + hidden, 2);
         let waited = Duration::from(world.clock.now().since(start));
         assert!(waited < short + world.timing.late, "it becomes visible");
         world.clock.sleep(short / 10).await;

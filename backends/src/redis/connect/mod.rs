@@ -1,0 +1,71 @@
+//! How a connection to the primary comes about.
+
+mod direct;
+mod sentinel;
+#[cfg(not(madsim))]
+mod tls;
+
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::error::RedisOpenError;
+use super::options::{Address, RedisOptions, Target, Topology};
+
+/// Opens connections to the primary, wherever it is now. A connection that turns out to be one
+/// to another server is closed, and this is asked again.
+#[async_trait]
+pub trait Connect: Send + Sync + 'static {
+    /// A new connection, ready for the first command. Callers bound how long it takes.
+    async fn connect(&self) -> io::Result<Box<dyn Stream>>;
+
+    /// Where it goes, for people to read.
+    fn describe(&self) -> String;
+}
+
+/// Bytes in both directions.
+pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
+
+/// What the options say.
+pub(crate) fn connector(
+    options: &RedisOptions,
+    target: &Target,
+) -> Result<Arc<dyn Connect>, RedisOpenError> {
+    let dial = Arc::new(direct::Dial::new(options, target)?);
+    Ok(match &options.topology {
+        Topology::Single => Arc::new(direct::Direct {
+            address: target.address.clone(),
+            dial,
+        }),
+        Topology::Sentinel {
+            master,
+            others,
+            password,
+        } => {
+            let mut sentinels = vec![target.address.clone()];
+            for other in others {
+                let other = Address::parse(other).ok_or_else(|| RedisOpenError::Url {
+                    why: format!("the sentinel {other:?} is not written as host:port"),
+                })?;
+                sentinels.push(other);
+            }
+            Arc::new(sentinel::Sentinels {
+                master: master.clone(),
+                sentinels,
+                password: password.clone(),
+                dial,
+            })
+        }
+    })
+}
+
+async fn tcp(address: &Address) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect((address.host.as_str(), address.port)).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}

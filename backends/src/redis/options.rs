@@ -1,0 +1,227 @@
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use redis::{IntoConnectionInfo, RedisConnectionInfo};
+
+use super::error::RedisOpenError;
+use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS};
+
+/// Where a Redis is, and how it is used.
+#[derive(Clone)]
+pub struct RedisOptions {
+    /// `redis://user:password@host:port/db`, or `rediss://` for TLS. With Sentinel, its host and
+    /// port are those of a sentinel, and the rest is said of the primary.
+    pub url: String,
+    /// Who says which server is the primary.
+    pub topology: Topology,
+    /// With what all names begin, so that several stores can share a server.
+    pub prefix: String,
+    /// How many partitions; a new store has 1 unless given, and an old one has what it has.
+    pub partitions: Option<u16>,
+    /// Certificates, in PEM, that a TLS server must be vouched for by; those of the operating
+    /// system unless given.
+    pub ca_file: Option<PathBuf>,
+    /// When a commit is acknowledged.
+    pub acknowledge: Acknowledge,
+    /// How long a call may take before its connection is given up.
+    pub timeout: Duration,
+    /// Connections that calls share.
+    pub connections: usize,
+}
+
+/// Who says which server is the primary.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Topology {
+    /// The server of the URL is the primary.
+    #[default]
+    Single,
+    /// Sentinels say so.
+    Sentinel {
+        /// What they call the primary.
+        master: String,
+        /// Other sentinels beside the one in the URL, as `host:port`.
+        others: Vec<String>,
+        /// The sentinels' own password.
+        password: Option<Secret>,
+    },
+}
+
+/// When a commit is acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Acknowledge {
+    /// When the primary has done it. A failover may lose it.
+    #[default]
+    Primary,
+    /// When one replica has it, too. A failover to another replica may lose it.
+    Replica,
+}
+
+/// A text that is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(hidden)")
+    }
+}
+
+impl RedisOptions {
+    /// The server at the URL, and the default of everything else.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: url.into(),
+            topology: Topology::default(),
+            prefix: "russet".to_owned(),
+            partitions: None,
+            ca_file: None,
+            acknowledge: Acknowledge::default(),
+            timeout: REDIS_CALL,
+            connections: REDIS_CONNECTIONS,
+        }
+    }
+}
+
+/// Shows no credentials.
+impl fmt::Debug for RedisOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let address = Target::parse(&self.url).map(|target| target.address.to_string());
+        f.debug_struct("RedisOptions")
+            .field(
+                "address",
+                &address.unwrap_or_else(|_| "(no address)".into()),
+            )
+            .field("topology", &self.topology)
+            .field("prefix", &self.prefix)
+            .field("partitions", &self.partitions)
+            .field("ca_file", &self.ca_file)
+            .field("acknowledge", &self.acknowledge)
+            .field("timeout", &self.timeout)
+            .field("connections", &self.connections)
+            .finish()
+    }
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// A name or an IP address.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.host.contains(':') {
+            true => write!(f, "[{}]:{}", self.host, self.port),
+            false => write!(f, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl Address {
+    /// Reads `host:port`.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (host, port) = text.rsplit_once(':')?;
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        (!host.is_empty()).then_some(Self {
+            host: host.to_owned(),
+            port: port.parse().ok()?,
+        })
+    }
+}
+
+/// What a URL says.
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) address: Address,
+    pub(crate) tls: bool,
+    pub(crate) login: RedisConnectionInfo,
+}
+
+impl Target {
+    /// Reads a URL. What is wrong is said without the URL, which may hold a password.
+    pub(crate) fn parse(url: &str) -> Result<Self, RedisOpenError> {
+        let wrong = |why: String| RedisOpenError::Url { why };
+        let (scheme, rest) = url
+            .split_once("://")
+            .ok_or_else(|| wrong("it has no scheme".to_owned()))?;
+        let tls = match scheme {
+            "redis" | "valkey" => false,
+            "rediss" | "valkeys" => true,
+            _ => return Err(wrong("its scheme is neither redis nor rediss".to_owned())),
+        };
+        let info = format!("redis://{rest}").into_connection_info();
+        let info = info.map_err(|error| wrong(error.category().to_owned()))?;
+        let redis::ConnectionAddr::Tcp(host, port) = info.addr().clone() else {
+            return Err(wrong("it names no host".to_owned()));
+        };
+        let given = info.redis_settings();
+        let mut login = RedisConnectionInfo::default()
+            .set_db(given.db())
+            .set_skip_set_lib_name();
+        if let Some(name) = given.username() {
+            login = login.set_username(name);
+        }
+        if let Some(password) = given.password() {
+            login = login.set_password(password);
+        }
+        Ok(Self {
+            address: Address { host, port },
+            tls,
+            login,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_says_where_and_who() {
+        let target = Target::parse("rediss://me:p%40ss@[::1]:7000/3").expect("a URL");
+        assert_eq!(target.address.to_string(), "[::1]:7000");
+        assert!(target.tls);
+        assert_eq!(target.login.db(), 3);
+        assert_eq!(target.login.username(), Some("me"));
+        assert_eq!(target.login.password(), Some("p@ss"));
+        let target = Target::parse("redis://localhost").expect("a URL");
+        assert_eq!(target.address.to_string(), "localhost:6379");
+        assert!(!target.tls);
+    }
+
+    #[test]
+    fn what_is_no_url_is_refused_without_showing_it() {
+        for url in [
+            "",
+            "sesame",
+            "http://me:sesame@host",
+            "redis://me:sesame@:port",
+            "redis://me:sesame@host/db",
+            "redis://me:sesame@host:99999",
+            "redis://me:sesame@host?protocol=sesame",
+        ] {
+            let error = Target::parse(url).err().expect("it is refused").to_string();
+            assert!(!error.contains("sesame"), "{error}");
+            assert!(error.contains("url"), "{error}");
+        }
+    }
+
+    #[test]
+    fn options_show_no_credentials() {
+        let mut options = RedisOptions::new("redis://me:sesame@host:1234/0");
+        options.topology = Topology::Sentinel {
+            master: "main".to_owned(),
+            others: Vec::new(),
+            password: Some(Secret("sesame".to_owned())),
+        };
+        let shown = format!("{options:?}");
+        assert!(!shown.contains("sesame"), "{shown}");
+        assert!(shown.contains("host:1234"), "{shown}");
+        options.url = "sesame".to_owned();
+        assert!(!format!("{options:?}").contains("sesame"));
+    }
+}

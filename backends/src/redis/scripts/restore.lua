@@ -1,0 +1,47 @@
+local call = redis.call
+
+-- A place is eight bytes of a score, shifted so that the bytes sort as the numbers do, and the
+-- id. Both halves are exact, so that the sum is rounded once, as the client rounds it.
+local function score(place)
+  local a, b, c, d, e, f, g, h = string.byte(place, 1, 8)
+  local high = ((a * 256 + b) * 256 + c) * 256 + d
+  local low = ((e * 256 + f) * 256 + g) * 256 + h
+  return string.format('%.17g', (high - 2147483648) * 4294967296 + low)
+end
+
+-- The server's clock, in microseconds: all nodes hide and restore by the same one.
+local function clock()
+  local time = call('TIME')
+  return tonumber(time[1]) * 1000000 + tonumber(time[2])
+end
+
+local function exact(number)
+  return string.format('%.0f', number)
+end
+
+-- Makes deliveries ready again whose time hidden is over.
+local function restore(ready, hidden, now)
+  local over = call('ZRANGEBYSCORE', hidden, '-inf', exact(now), 'LIMIT', 0, 1000)
+  if #over > 0 then
+    local places = {}
+    for i = 1, #over do
+      places[2 * i - 1] = score(over[i])
+      places[2 * i] = over[i]
+    end
+    call('ZADD', ready, unpack(places))
+    call('ZREM', hidden, unpack(over))
+  end
+end
+
+-- In how many microseconds the first hidden delivery becomes visible; -1 when there is none.
+local function soonest(wait, hidden, now)
+  local first = call('ZRANGE', hidden, 0, 0, 'WITHSCORES')
+  if first[2] then
+    local left = math.max(tonumber(first[2]) - now, 0)
+    if wait < 0 or left < wait then
+      return left
+    end
+  end
+  return wait
+end
+

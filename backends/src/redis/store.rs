@@ -1,0 +1,142 @@
+use async_trait::async_trait;
+use redis::cmd;
+use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp};
+use russet_engine::{
+    Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
+};
+
+use super::call::{CallError, array, integer, optional};
+use super::core::{Core, Partition};
+use super::{Redis, list, member, stats};
+use crate::key;
+use crate::limits::{REDIS_LOADS, REDIS_RECORD_BYTES, REDIS_TRANSACTION_CHANGES};
+use crate::value::{self, ValueError};
+
+#[async_trait]
+impl Store for Redis {
+    fn partitions(&self) -> u16 {
+        u16::try_from(self.core.partitions.len()).unwrap_or(u16::MAX)
+    }
+
+    fn limits(&self) -> Limits {
+        Limits {
+            transaction_changes: REDIS_TRANSACTION_CHANGES,
+            record_bytes: REDIS_RECORD_BYTES,
+        }
+    }
+
+    /// It grows when another process of a server answers than before.
+    fn epoch(&self, partition: PartitionId) -> Epoch {
+        let partition = self.core.partition(partition);
+        partition.map_or_else(Epoch::default, Partition::epoch)
+    }
+
+    async fn get(
+        &self,
+        partition: PartitionId,
+        keys: &[RecordKey],
+    ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        match self.core.partition(partition) {
+            Some(partition) => get(&self.core, partition, keys).await,
+            None => Ok(vec![None; keys.len()]),
+        }
+    }
+
+    async fn commit(
+        &self,
+        partition: PartitionId,
+        batch: Vec<Transaction>,
+    ) -> Result<Vec<Outcome>, StoreError> {
+        match self.core.partition(partition) {
+            Some(partition) => self.core.commit(partition, &batch).await,
+            None => Err(crate::no_partition(partition, self.partitions())),
+        }
+    }
+
+    async fn due(
+        &self,
+        partition: PartitionId,
+        before: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<Due>, StoreError> {
+        match self.core.partition(partition) {
+            Some(partition) if limit > 0 => due(&self.core, partition, before, limit)
+                .await
+                .map_err(CallError::of_read),
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError> {
+        list::list(&self.core, listing).await
+    }
+
+    async fn stats(&self) -> Result<Stats, StoreError> {
+        stats::stats(&self.core).await
+    }
+}
+
+/// Loads records, in the order of `keys`.
+pub(super) async fn get(
+    core: &Core,
+    partition: &Partition,
+    keys: &[RecordKey],
+) -> Result<Vec<Option<Versioned>>, StoreError> {
+    let mut loaded = Vec::with_capacity(keys.len());
+    for keys in keys.chunks(REDIS_LOADS) {
+        let places: Vec<_> = keys.iter().map(|k| key::place(partition.id, k)).collect();
+        let mut command = cmd("HMGET");
+        command.arg(partition.keys.records());
+        for key in keys {
+            command.arg(member::field(partition.id, key));
+        }
+        let answer = core.link(partition).read(&command).await;
+        let values = answer.and_then(array).map_err(CallError::of_read)?;
+        if values.len() != keys.len() {
+            let error = CallError::Strange(format!("{} values for {}", values.len(), keys.len()));
+            return Err(error.of_read());
+        }
+        for ((place, key), value) in places.iter().zip(keys).zip(values) {
+            let value = optional(value).map_err(CallError::of_read)?;
+            let record = value.map(|value| value::read(place, &value)).transpose();
+            loaded.push(record.map_err(|why| damaged(partition.id, key, &why))?);
+        }
+    }
+    Ok(loaded)
+}
+
+fn damaged(partition: PartitionId, key: &RecordKey, why: &ValueError) -> StoreError {
+    let record = format!("the record {key:?} of partition {}", partition.0);
+    StoreError::Damaged {
+        why: match why {
+            // That it is newer says what to do.
+            ValueError::Newer(_) => format!("{record} cannot be read: {why}"),
+            _ => format!("{record} cannot be read: {why}; restore the server from a backup"),
+        },
+    }
+}
+
+async fn due(
+    core: &Core,
+    partition: &Partition,
+    before: Timestamp,
+    limit: usize,
+) -> Result<Vec<Due>, CallError> {
+    let mut command = cmd("ZRANGEBYSCORE");
+    command.arg(partition.keys.timers()).arg("-inf");
+    command.arg(member::timer_score(before)).arg("WITHSCORES");
+    command.arg("LIMIT").arg(0);
+    command.arg(i64::try_from(limit).unwrap_or(-1));
+    let answer = array(core.link(partition).read(&command).await?)?;
+    let mut due = Vec::with_capacity(answer.len() / 2);
+    let mut answer = answer.into_iter();
+    while let (Some(timer), Some(at)) = (answer.next(), answer.next()) {
+        let bytes = super::call::bytes(timer)?;
+        let timer = member::read_timer(partition.id, &bytes);
+        due.push(Due {
+            at: Timestamp::from_millis(integer(at)?.max(0) as u64),
+            timer: timer.ok_or_else(|| CallError::strange(&redis::Value::BulkString(bytes)))?,
+        });
+    }
+    Ok(due)
+}

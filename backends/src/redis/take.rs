@@ -1,0 +1,248 @@
+//! Takes deliveries from several lanes and partitions, lowest score first over all of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use redis::Value;
+use russet_core::{Lane, PartitionId};
+use russet_engine::{Delivery, Receipt};
+
+use super::call::{Args, CallError, array, integer, strings};
+use super::core::{Core, Partition};
+use super::groups::Kind;
+use super::member;
+use super::receipt::Ticket;
+use super::script;
+use crate::index::keys::Place;
+use crate::limits::REDIS_CALL_LANES;
+
+/// What a look at lanes found.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// In the order of their places.
+    pub(crate) taken: Vec<(Place, Delivery)>,
+    /// Partitions in which more may be ready.
+    pub(crate) open: Vec<PartitionId>,
+    /// After what time a hidden delivery of a partition becomes visible.
+    pub(crate) visible: Vec<(PartitionId, Duration)>,
+}
+
+/// Takes up to `max` deliveries from these partitions.
+pub(crate) async fn take(
+    core: &Core,
+    kind: &Kind,
+    open: &[PartitionId],
+    max: usize,
+) -> Result<Found, CallError> {
+    let shelves: Vec<Shelf<'_>> = open
+        .iter()
+        .filter_map(|id| core.partition(*id))
+        .flat_map(|partition| {
+            let chunks = kind.lanes.chunks(REDIS_CALL_LANES);
+            chunks.map(move |lanes| Shelf { partition, lanes })
+        })
+        .collect();
+    if let [only] = shelves.as_slice()
+        && let [_] = only.lanes
+    {
+        let mut found = Found::default();
+        let full = only.take(core, kind, &[max], &mut found).await?;
+        found.open.extend(full.then_some(only.partition.id));
+        return Ok(found);
+    }
+    choose(core, kind, &shelves, max).await
+}
+
+/// Looks at all of them first, then takes what comes first over all.
+async fn choose(
+    core: &Core,
+    kind: &Kind,
+    shelves: &[Shelf<'_>],
+    max: usize,
+) -> Result<Found, CallError> {
+    let peeks = shelves.iter().map(|shelf| shelf.peek(core, max));
+    let peeks = try_join_all(peeks).await?;
+    let mut found = Found::default();
+    let mut places: Vec<(Place, usize, usize)> = Vec::new();
+    for (number, (peek, shelf)) in peeks.into_iter().zip(shelves).enumerate() {
+        found
+            .visible
+            .extend(peek.wait.map(|wait| (shelf.partition.id, wait)));
+        for (lane, seen) in peek.places.into_iter().enumerate() {
+            places.extend(seen.into_iter().map(|place| (place, number, lane)));
+        }
+    }
+    places.sort_unstable();
+    let seen: Vec<usize> = places.iter().map(|(_, number, _)| *number).collect();
+    found
+        .open
+        .extend(seen.iter().map(|n| shelves[*n].partition.id));
+    found.open.sort_unstable();
+    found.open.dedup();
+    let mut counts: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (_, number, lane) in places.into_iter().take(max) {
+        let lanes = shelves[number].lanes.len();
+        counts.entry(number).or_insert_with(|| vec![0; lanes])[lane] += 1;
+    }
+    let takes = counts.iter().map(async |(number, counts)| {
+        let mut part = Found::default();
+        shelves[*number].take(core, kind, counts, &mut part).await?;
+        Ok::<_, CallError>(part)
+    });
+    for part in try_join_all(takes).await? {
+        found.taken.extend(part.taken);
+        found.visible.extend(part.visible);
+    }
+    found.taken.sort_unstable_by_key(|(place, _)| *place);
+    Ok(found)
+}
+
+/// Some lanes of one partition, which one call looks at.
+struct Shelf<'a> {
+    partition: &'a Partition,
+    lanes: &'a [Lane],
+}
+
+struct Peek {
+    places: Vec<Vec<Place>>,
+    wait: Option<Duration>,
+}
+
+impl Shelf<'_> {
+    fn keys(&self) -> Vec<Vec<u8>> {
+        let lanes = self.lanes.iter();
+        lanes
+            .flat_map(|lane| self.partition.keys.lane(lane))
+            .collect()
+    }
+
+    async fn peek(&self, core: &Core, max: usize) -> Result<Peek, CallError> {
+        let mut args = Args::default();
+        args.number(max);
+        let link = core.link(self.partition);
+        let answer = link.repeatable(&script::PEEK, &self.keys(), &args).await?;
+        let mut answer = array(answer)?.into_iter();
+        let wait = wait(answer.next())?;
+        let places = answer
+            .map(|seen| places(self.partition.id, seen))
+            .collect::<Result<_, _>>()?;
+        Ok(Peek { places, wait })
+    }
+
+    /// Takes so many of each lane; whether there were as many.
+    async fn take(
+        &self,
+        core: &Core,
+        kind: &Kind,
+        counts: &[usize],
+        found: &mut Found,
+    ) -> Result<bool, CallError> {
+        let mut args = Args::default();
+        let micros = kind
+            .visibility
+            .as_micros()
+            .min(u128::from(member::MICROS_MAX));
+        args.number(micros);
+        for count in counts {
+            args.number(count);
+        }
+        let link = core.link(self.partition);
+        let answer = link.repeatable(&script::TAKE, &self.keys(), &args).await?;
+        let mut answer = array(answer)?.into_iter();
+        let wait = wait(answer.next())?;
+        found
+            .visible
+            .extend(wait.map(|wait| (self.partition.id, wait)));
+        let until = integer(answer.next().unwrap_or_default())?;
+        let mut full = true;
+        for ((lane, taken), count) in self.lanes.iter().zip(answer).zip(counts) {
+            let taken = places(self.partition.id, taken)?;
+            full &= taken.len() == *count;
+            found.taken.extend(taken.into_iter().map(|place| {
+                let ticket = Ticket {
+                    place,
+                    partition: self.partition.id,
+                    until,
+                    lane: lane.clone(),
+                };
+                let delivery = Delivery {
+                    task: place.task,
+                    receipt: ticket.write(),
+                    lane: ticket.lane,
+                };
+                (place, delivery)
+            }));
+        }
+        Ok(full)
+    }
+}
+
+/// Gives deliveries back that nobody waits for any more.
+pub(crate) async fn give_back(core: &Core, deliveries: Vec<Delivery>) {
+    if deliveries.is_empty() {
+        return;
+    }
+    let receipts = deliveries.into_iter().map(|delivery| delivery.receipt);
+    if let Err(error) = release(core, receipts.collect(), Duration::ZERO).await {
+        tracing::debug!(%error, "deliveries were not given back; they come again");
+    }
+}
+
+/// Gives deliveries back, to be delivered again after `delay`.
+pub(crate) async fn release(
+    core: &Core,
+    receipts: Vec<Receipt>,
+    delay: Duration,
+) -> Result<(), CallError> {
+    let mut by_partition: BTreeMap<PartitionId, Vec<Ticket>> = BTreeMap::new();
+    for ticket in receipts.iter().filter_map(Ticket::read) {
+        by_partition
+            .entry(ticket.partition)
+            .or_default()
+            .push(ticket);
+    }
+    let calls = by_partition.iter().map(async |(id, tickets)| {
+        let Some(partition) = core.partition(*id) else {
+            return Ok(());
+        };
+        let mut lanes: Vec<&Lane> = tickets.iter().map(|ticket| &ticket.lane).collect();
+        lanes.sort_unstable();
+        lanes.dedup();
+        let mut args = Args::default();
+        args.number(delay.as_micros().min(u128::from(member::MICROS_MAX)));
+        args.push(core.names.channel());
+        for lane in &lanes {
+            args.push(partition.keys.arrival(lane));
+        }
+        for ticket in tickets {
+            let number = lanes.binary_search(&&ticket.lane).unwrap_or_default() + 1;
+            args.number(number).number(ticket.until);
+            args.push(member::place(*id, ticket.place));
+        }
+        let keys: Vec<_> = lanes
+            .iter()
+            .flat_map(|lane| partition.keys.lane(lane))
+            .collect();
+        let link = core.link(partition);
+        link.repeatable(&script::RELEASE, &keys, &args).await?;
+        Ok(())
+    });
+    try_join_all(calls).await?;
+    Ok(())
+}
+
+fn places(partition: PartitionId, value: Value) -> Result<Vec<Place>, CallError> {
+    let members = strings(value)?.into_iter();
+    members
+        .map(|bytes| {
+            member::read_place(partition, &bytes)
+                .ok_or_else(|| CallError::strange(&Value::BulkString(bytes)))
+        })
+        .collect()
+}
+
+fn wait(value: Option<Value>) -> Result<Option<Duration>, CallError> {
+    let micros = integer(value.unwrap_or_default())?;
+    Ok(u64::try_from(micros).ok().map(Duration::from_micros))
+}

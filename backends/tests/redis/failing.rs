@@ -1,0 +1,272 @@
+//! What a server or the way to it can do wrong.
+
+use std::time::Duration;
+
+use russet_backends::redis::{Acknowledge, Redis, RedisOptions};
+use russet_core::RecordKey;
+use russet_engine::{Outcome, Queue, Store, StoreError};
+use russet_servers::{RedisServer, RedisVersion};
+
+use super::nodes::{FIRST, receive, submission, submit};
+use super::open;
+
+const ALL: [RedisVersion; 3] = [
+    RedisVersion::Redis6,
+    RedisVersion::Redis7,
+    RedisVersion::Valkey9,
+];
+/// How long a server may take until it works again.
+const SOON: Duration = Duration::from_secs(20);
+
+async fn is_there(redis: &Redis, n: u64) -> bool {
+    let (id, _) = submission(n);
+    let loaded = redis.get(FIRST, &[RecordKey::Task(id)]).await;
+    loaded.expect("it is loaded")[0].is_some()
+}
+
+/// Submits until it works.
+async fn submit_soon(redis: &Redis, n: u64) {
+    let tries = async {
+        while submit(redis, n).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, tries)
+        .await
+        .expect("it works again");
+}
+
+#[tokio::test]
+async fn scripts_that_the_server_forgot_are_sent_again() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        let redis = open(RedisOptions::new(server.url())).await;
+        for n in 0..3 {
+            let flushed = server.ask("SCRIPT FLUSH").expect("it answers");
+            assert!(flushed.starts_with("+OK"), "{flushed}");
+            let id = submit(&redis, n).await.expect("it is committed");
+            assert_eq!(receive(&redis, SOON).await, [id]);
+        }
+    }
+}
+
+/// Whether it was done is not known: it is done when the server goes on.
+#[tokio::test]
+async fn a_commit_on_a_frozen_server_has_an_unknown_outcome() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        let mut options = RedisOptions::new(server.url());
+        options.timeout = Duration::from_millis(300);
+        let redis = open(options).await;
+        submit(&redis, 1).await.expect("it is committed");
+        server.process().signal("STOP");
+        let error = submit(&redis, 2).await.expect_err("nobody answers");
+        assert!(matches!(error, StoreError::Indeterminate { .. }), "{error}");
+        let keys = [RecordKey::Task(submission(1).0)];
+        let error = redis.get(FIRST, &keys).await.expect_err("nobody answers");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+        let error = submit(&redis, 3).await.expect_err("nobody answers");
+        assert!(
+            matches!(error, StoreError::Unavailable { .. }),
+            "nothing was sent: {error}"
+        );
+        server.process().signal("CONT");
+        submit_soon(&redis, 4).await;
+        assert!(is_there(&redis, 2).await, "it was done later");
+        assert!(!is_there(&redis, 3).await);
+    }
+}
+
+/// With what was acknowledged, when it syncs always; and its receivers are told again.
+#[tokio::test]
+async fn a_server_that_was_killed_is_found_again_after_its_restart() {
+    for version in ALL {
+        let arguments = ["--appendonly", "yes", "--appendfsync", "always"];
+        let mut server = RedisServer::start_with(version, &arguments);
+        let redis = open(RedisOptions::new(server.url())).await;
+        let first = submit(&redis, 1).await.expect("it is committed");
+        server.process_mut().kill();
+        let error = submit(&redis, 2).await.expect_err("nobody answers");
+        assert!(
+            matches!(
+                error,
+                StoreError::Indeterminate { .. } | StoreError::Unavailable { .. }
+            ),
+            "{error}"
+        );
+        server.restart();
+        assert!(
+            tokio::time::timeout(SOON, async {
+                let keys = [RecordKey::Task(first)];
+                loop {
+                    if let Ok(loaded) = redis.get(FIRST, &keys).await {
+                        return loaded[0].is_some();
+                    }
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            })
+            .await
+            .expect("it works again")
+        );
+        assert_eq!(receive(&redis, SOON).await, [first]);
+        let third = async {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            submit_soon(&redis, 3).await;
+        };
+        let (received, ()) = futures::join!(receive(&redis, SOON), third);
+        assert_eq!(received, [submission(3).0]);
+    }
+}
+
+/// New tasks are refused with a clear error, and what is there can be worked on.
+#[tokio::test]
+async fn a_server_without_memory_takes_no_new_tasks() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        let redis = open(RedisOptions::new(server.url())).await;
+        let id = submit(&redis, 1).await.expect("it is committed");
+        let full = server.ask("CONFIG SET maxmemory 1").expect("it answers");
+        assert!(full.starts_with("+OK"), "{full}");
+        let error = submit(&redis, 2).await.expect_err("there is no memory");
+        assert!(matches!(error, StoreError::Full { .. }), "{error}");
+        let key = RecordKey::Task(id);
+        let before = redis.get(FIRST, std::slice::from_ref(&key)).await;
+        let before = before.expect("it is loaded").remove(0);
+        let after = before.as_ref().map(|known| known.record.clone());
+        let transaction = russet_engine::Transaction {
+            epoch: russet_core::Epoch::default(),
+            version: russet_engine::Version(77),
+            changes: vec![russet_engine::Change { key, before, after }],
+        };
+        redis
+            .commit(FIRST, vec![transaction])
+            .await
+            .expect("it is changed");
+        server.ask("CONFIG SET maxmemory 0").expect("it answers");
+        submit(&redis, 2).await.expect("it is committed");
+    }
+}
+
+/// A commit that no replica has is not acknowledged.
+#[tokio::test]
+async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {
+    let at_once = ["--repl-diskless-sync-delay", "0"];
+    let primary = RedisServer::start_with(RedisVersion::Redis7, &at_once);
+    let port = primary.process().port().to_string();
+    let arguments = ["--replicaof", &format!("127.0.0.1 {port}")];
+    let replica = RedisServer::start_with(RedisVersion::Redis7, &arguments);
+    let attached = async {
+        while primary.info("connected_slaves").expect("it answers") != "1"
+            || replica.info("master_link_status").expect("it answers") != "up"
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(SOON, attached)
+        .await
+        .expect("it is attached");
+    let mut options = RedisOptions::new(primary.url());
+    options.acknowledge = Acknowledge::Replica;
+    let redis = open(options).await;
+    submit(&redis, 1).await.expect("both have it");
+    replica.process().signal("STOP");
+    let error = submit(&redis, 2)
+        .await
+        .expect_err("the replica does not answer");
+    assert!(matches!(error, StoreError::Indeterminate { .. }), "{error}");
+    assert!(error.to_string().contains("replica"), "{error}");
+    replica.process().signal("CONT");
+    submit_soon(&redis, 3).await;
+}
+
+/// A server that becomes a replica is left, and used again when it is the primary.
+#[tokio::test]
+async fn a_primary_that_becomes_a_replica_is_left() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let other = RedisServer::start(RedisVersion::Redis7);
+    let redis = open(RedisOptions::new(server.url())).await;
+    submit(&redis, 1).await.expect("it is committed");
+    let port = other.process().port();
+    let line = format!("REPLICAOF 127.0.0.1 {port}");
+    server.ask(&line).expect("it answers");
+    for n in 2..5 {
+        let error = submit(&redis, n).await.expect_err("it is a replica");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    }
+    server.ask("REPLICAOF NO ONE").expect("it answers");
+    submit_soon(&redis, 9).await;
+}
+
+/// Passwords are in no error of a server that went away, and not in the log.
+#[tokio::test]
+async fn errors_show_no_credentials() {
+    let arguments = ["--requirepass", "sesame"];
+    let mut server = RedisServer::start_with(RedisVersion::Redis7, &arguments);
+    let url = server.url().replace("redis://", "redis://:sesame@");
+    let mut options = RedisOptions::new(url);
+    options.timeout = Duration::from_millis(300);
+    assert!(!format!("{options:?}").contains("sesame"));
+    let redis = open(options).await;
+    server.process_mut().kill();
+    for n in 0..3 {
+        let error = submit(&redis, n).await.expect_err("nobody answers");
+        assert!(
+            !format!("{error} {error:?}").contains("sesame"),
+            "{error:?}"
+        );
+        let lanes = [super::nodes::lane()];
+        let received = redis.receive(&lanes, 1, SOON, Duration::ZERO).await;
+        let error = received.expect_err("nobody answers");
+        assert!(
+            !format!("{error} {error:?}").contains("sesame"),
+            "{error:?}"
+        );
+    }
+}
+
+/// Of an epoch, as it is recorded.
+fn epoch(server: &RedisServer) -> u64 {
+    let answer = server.ask("HGET {russet:0}:meta epoch");
+    let answer = answer.expect("it answers");
+    let number = answer.lines().nth(1).and_then(|line| line.parse().ok());
+    number.unwrap_or_else(|| panic!("no epoch: {answer}"))
+}
+
+/// A node that has not noticed loses its next commit, and goes on in the new epoch.
+#[tokio::test]
+async fn a_commit_of_an_earlier_epoch_conflicts() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        let redis = open(RedisOptions::new(server.url())).await;
+        submit(&redis, 1).await.expect("it is committed");
+        assert_eq!(epoch(&server), 0);
+        // Another node has begun an epoch; then the store goes back to one that was before it.
+        for (n, recorded, after) in [(2, 7, 7), (3, 4, 8)] {
+            let line = format!("HSET {{russet:0}}:meta epoch {recorded}");
+            server.ask(&line).expect("it answers");
+            let mut earlier = submission(n).1;
+            earlier.epoch = redis.epoch(FIRST);
+            let outcomes = redis.commit(FIRST, vec![earlier]).await;
+            assert_eq!(outcomes, Ok(vec![Outcome::Conflict]));
+            assert!(!is_there(&redis, n).await);
+            submit(&redis, n).await.expect("it is committed");
+            assert_eq!(epoch(&server), after);
+        }
+    }
+}
+
+/// Another process may not have all that the one before had.
+#[tokio::test]
+async fn an_epoch_begins_with_another_process_of_the_server() {
+    let arguments = ["--appendonly", "yes", "--appendfsync", "always"];
+    let mut server = RedisServer::start_with(RedisVersion::Redis7, &arguments);
+    let redis = open(RedisOptions::new(server.url())).await;
+    let other = open(RedisOptions::new(server.url())).await;
+    for n in 1..4 {
+        submit_soon(&redis, n).await;
+        assert_eq!(epoch(&server), n - 1);
+        submit_soon(&other, n + 10).await;
+        assert_eq!(epoch(&server), n - 1);
+        server.restart();
+    }
+}

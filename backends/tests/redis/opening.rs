@@ -1,0 +1,275 @@
+//! What is checked before a store is opened: each error names the setting and the remedy.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russet_backends::redis::{Acknowledge, Redis, RedisOpenError, RedisOptions};
+use russet_engine::{Store, SystemClock};
+use russet_servers::{RedisServer, RedisVersion, free_port};
+
+use super::open;
+
+const ALL: [RedisVersion; 3] = [
+    RedisVersion::Redis6,
+    RedisVersion::Redis7,
+    RedisVersion::Valkey9,
+];
+
+async fn refused(options: RedisOptions) -> RedisOpenError {
+    let redis = Redis::open(options, Arc::new(SystemClock)).await;
+    redis.err().expect("it is refused")
+}
+
+#[track_caller]
+fn says(error: &RedisOpenError, parts: &[&str]) {
+    let error = error.to_string();
+    for part in parts {
+        assert!(error.contains(part), "{part:?} is not in: {error}");
+    }
+    assert!(!error.contains("sesame"), "a password is shown: {error}");
+}
+
+fn with_login(server: &RedisServer, login: &str) -> String {
+    server
+        .url()
+        .replace("redis://", &format!("redis://{login}@"))
+}
+
+#[tokio::test]
+async fn an_unreachable_server_is_named() {
+    let port = free_port();
+    let url = format!("redis://me:sesame@127.0.0.1:{port}");
+    let error = refused(RedisOptions::new(url)).await;
+    assert!(
+        matches!(error, RedisOpenError::Unreachable { .. }),
+        "{error}"
+    );
+    says(&error, &[&format!("127.0.0.1:{port}"), "check the url"]);
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_answer_is_given_up() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    server.process().signal("STOP");
+    let mut options = RedisOptions::new(server.url());
+    options.timeout = Duration::from_millis(200);
+    let error = refused(options).await;
+    assert!(
+        matches!(error, RedisOpenError::Unreachable { .. }),
+        "{error}"
+    );
+    says(&error, &["no answer within 200ms"]);
+    server.process().signal("CONT");
+}
+
+#[tokio::test]
+async fn a_wrong_login_is_refused_without_showing_it() {
+    for version in ALL {
+        let server = RedisServer::start_with(version, &["--requirepass", "right"]);
+        for login in [":sesame", "me:sesame"] {
+            let error = refused(RedisOptions::new(with_login(&server, login))).await;
+            assert!(matches!(error, RedisOpenError::Login { .. }), "{error}");
+            says(&error, &["password", "url"]);
+        }
+        let error = refused(RedisOptions::new(server.url())).await;
+        assert!(matches!(error, RedisOpenError::Login { .. }), "{error}");
+        open(RedisOptions::new(with_login(&server, ":right"))).await;
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_allowed_is_named() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        for (rules, named) in [
+            ("+@all -zadd", "ZADD"),
+            ("+@all -publish", "PUBLISH"),
+            ("+@all -info", "INFO"),
+            ("+@all -evalsha -eval", "EVAL"),
+        ] {
+            let line = format!("ACL SETUSER me reset on >sesame ~* &* {rules}");
+            assert!(server.ask(&line).expect("it answers").starts_with("+OK"));
+            let options = RedisOptions::new(with_login(&server, "me:sesame"));
+            let error = refused(options).await;
+            assert!(matches!(error, RedisOpenError::Forbidden { .. }), "{error}");
+            says(&error, &[named, "ACL SETUSER"]);
+        }
+        let line = "ACL SETUSER me reset on >sesame ~{other* &* +@all";
+        assert!(server.ask(line).expect("it answers").starts_with("+OK"));
+        let error = refused(RedisOptions::new(with_login(&server, "me:sesame"))).await;
+        assert!(matches!(error, RedisOpenError::Forbidden { .. }), "{error}");
+    }
+}
+
+/// What the error advises is enough.
+#[tokio::test]
+async fn the_advised_rules_are_enough() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        let line = "ACL SETUSER me reset on >sesame +@read +@write +@scripting +@connection \
+                    +@pubsub +info +time +wait resetchannels ~{russet* &{russet*";
+        let answer = server.ask(line).expect("it answers");
+        assert!(answer.starts_with("+OK"), "{answer}");
+        open(RedisOptions::new(with_login(&server, "me:sesame"))).await;
+    }
+}
+
+#[tokio::test]
+async fn a_policy_that_evicts_is_refused() {
+    for version in ALL {
+        let server = RedisServer::start_with(version, &["--maxmemory-policy", "allkeys-lru"]);
+        let error = refused(RedisOptions::new(server.url())).await;
+        assert!(matches!(error, RedisOpenError::Evicts { .. }), "{error}");
+        says(&error, &["allkeys-lru", "maxmemory-policy noeviction"]);
+    }
+}
+
+#[tokio::test]
+async fn a_replica_is_refused() {
+    let primary = RedisServer::start(RedisVersion::Redis7);
+    let port = primary.process().port().to_string();
+    let arguments = ["--replicaof", &format!("127.0.0.1 {port}")];
+    let replica = RedisServer::start_with(RedisVersion::Redis7, &arguments);
+    let error = refused(RedisOptions::new(replica.url())).await;
+    assert!(matches!(error, RedisOpenError::Replica { .. }), "{error}");
+    says(&error, &["read-only replica", "url"]);
+}
+
+#[tokio::test]
+async fn waiting_for_replicas_needs_one() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let mut options = RedisOptions::new(server.url());
+    options.acknowledge = Acknowledge::Replica;
+    let error = refused(options).await;
+    assert!(matches!(error, RedisOpenError::NoReplica { .. }), "{error}");
+    says(&error, &["acknowledge", "connect a replica"]);
+}
+
+#[tokio::test]
+async fn a_node_of_a_cluster_is_refused() {
+    let server = RedisServer::start_with(RedisVersion::Redis7, &["--cluster-enabled", "yes"]);
+    let error = refused(RedisOptions::new(server.url())).await;
+    assert!(matches!(error, RedisOpenError::Cluster { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn the_number_of_partitions_is_fixed() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let with = |partitions| RedisOptions {
+        partitions,
+        ..RedisOptions::new(server.url())
+    };
+    assert_eq!(open(with(Some(3))).await.partitions(), 3);
+    assert_eq!(open(with(None)).await.partitions(), 3);
+    let error = refused(with(Some(4))).await;
+    assert!(
+        matches!(error, RedisOpenError::Partitions { .. }),
+        "{error}"
+    );
+    says(
+        &error,
+        &["3 partitions", "4 are asked for", "set partitions to 3"],
+    );
+    let other = RedisOptions {
+        prefix: "other".to_owned(),
+        ..with(Some(4))
+    };
+    assert_eq!(open(other).await.partitions(), 4);
+}
+
+#[tokio::test]
+async fn data_of_a_newer_version_is_refused() {
+    for field in ["layout", "format"] {
+        let server = RedisServer::start(RedisVersion::Redis7);
+        open(RedisOptions::new(server.url())).await;
+        let line = format!("HSET {{russet}}:store {field} 99");
+        server.ask(&line).expect("it answers");
+        let error = refused(RedisOptions::new(server.url())).await;
+        assert!(matches!(error, RedisOpenError::Newer { .. }), "{error}");
+        says(&error, &["format 99", "upgrade russet"]);
+    }
+}
+
+#[tokio::test]
+async fn settings_out_of_their_range_are_refused() {
+    let good = RedisOptions::new("redis://127.0.0.1:1");
+    for (options, named) in [
+        (
+            RedisOptions {
+                partitions: Some(0),
+                ..good.clone()
+            },
+            "partitions is 0",
+        ),
+        (
+            RedisOptions {
+                connections: 0,
+                ..good.clone()
+            },
+            "connections is 0",
+        ),
+        (
+            RedisOptions {
+                prefix: "a{b".to_owned(),
+                ..good.clone()
+            },
+            "prefix is",
+        ),
+        (
+            RedisOptions {
+                timeout: Duration::ZERO,
+                ..good.clone()
+            },
+            "timeout is 0",
+        ),
+    ] {
+        says(&refused(options).await, &[named, "set it to"]);
+    }
+}
+
+#[tokio::test]
+async fn connections_can_be_encrypted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ])
+        .args(["-keyout", &path("key"), "-out", &path("certificate")])
+        .args([
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
+        ])
+        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
+        .output();
+    assert!(
+        made.is_ok_and(|made| made.status.success()),
+        "openssl makes a certificate"
+    );
+    let port = free_port().to_string();
+    let arguments = [
+        "--tls-port",
+        &port,
+        "--tls-cert-file",
+        &path("certificate"),
+        "--tls-key-file",
+        &path("key"),
+        "--tls-ca-cert-file",
+        &path("certificate"),
+        "--tls-auth-clients",
+        "no",
+    ];
+    let _server = RedisServer::start_with(RedisVersion::Redis7, &arguments);
+    let mut options = RedisOptions::new(format!("rediss://127.0.0.1:{port}"));
+    options.timeout = Duration::from_secs(2);
+    let error = refused(options.clone()).await;
+    says(&error, &["certificate"]);
+    options.ca_file = Some(folder.path().join("certificate"));
+    open(options.clone()).await;
+    options.ca_file = Some(folder.path().join("missing"));
+    says(&refused(options.clone()).await, &["missing", "ca_file"]);
+    options.ca_file = Some(folder.path().join("key"));
+    says(&refused(options).await, &["ca_file"]);
+}
