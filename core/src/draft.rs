@@ -47,14 +47,7 @@ impl<'a> Draft<'a> {
     /// The decision. Whatever it writes must have been read, or be known to be absent, and fit
     /// into one transaction of the store.
     pub fn finish(self, reply: Reply) -> Step<Decision> {
-        let changes = self.writes.len();
-        if let Some(limit) = self.view.most_changes.filter(|most| changes > *most) {
-            return Err(Rejection::TransactionTooLarge {
-                changes: changes as u64,
-                limit: limit as u64,
-            }
-            .into());
-        }
+        self.check_size()?;
         let writes = self.writes.into_vec();
         let known = &self.view.records;
         let unread = writes.iter().filter(|w| !known.contains_key(&w.key));
@@ -70,6 +63,18 @@ impl<'a> Draft<'a> {
             events: self.events,
             reply,
         })
+    }
+
+    /// Refuses what does not fit into one transaction of the store.
+    pub fn check_size(&self) -> Result<(), Rejection> {
+        let changes = self.writes.len();
+        match self.view.most_changes.filter(|most| changes > *most) {
+            Some(limit) => Err(Rejection::TransactionTooLarge {
+                changes: changes as u64,
+                limit: limit as u64,
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Stops unless all of `keys` are known, so that they are loaded at once.

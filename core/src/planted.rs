@@ -40,6 +40,14 @@ bugs! {
     NoBackoff = "no-backoff",
     /// A redrive lets the fencing token start again.
     TokenStartsAgain = "token-starts-again",
+    /// A task that comes back to life waits for no parent.
+    RedrivenWaitsForNobody = "redriven-waits-for-nobody",
+    /// A redrive brings back what somebody cancelled, although it was not to.
+    CancelledRises = "cancelled-rises",
+    /// A redrive of a workflow begins with the children.
+    ChildrenRedrivenFirst = "children-redriven-first",
+    /// A redrive of a workflow ends after the tasks of one transaction.
+    RedriveStopsEarly = "redrive-stops-early",
     /// A lease after an expired one gets the same fencing token.
     TokenStands = "token-stands",
     /// A heartbeat is accepted after its lease has expired.

@@ -10,7 +10,7 @@ use crate::draft::{Draft, Step, contradiction};
 use crate::rules::{beside, dependencies, dependents, now_reply, place, watch};
 use crate::{
     Dependency, Dependents, ErrorKind, EventKind, IfUnsatisfied, Millis, Named, RecordKey,
-    Rejection, Reply, Status, Task, TaskId, limits,
+    Rejection, Reply, Status, Task, TaskId, limits, planted,
 };
 
 /// Gives a task that is dead, or that was cancelled because of a dependency, a new life with all
@@ -98,7 +98,7 @@ fn wait_for(draft: &mut Draft<'_>, parent: &Task, child: TaskId, edge: Dependenc
 fn check(task: &Task, cancelled: bool) -> Result<(), Rejection> {
     let needs = match task.status {
         Status::Dead => None,
-        Status::Cancelled if cancelled || was_let_down(task) => None,
+        Status::Cancelled if cancelled || was_let_down(task) || planted!(CancelledRises) => None,
         Status::Cancelled => Some(
             "somebody cancelled it, so it stays cancelled unless cancelled tasks are asked for \
              (--cancelled, or `cancelled` in the request)",
@@ -163,7 +163,7 @@ impl Redrive {
         }
         task.redriven_by = Some(self.id);
         task.retry_count = 0;
-        if crate::planted!(TokenStartsAgain) {
+        if planted!(TokenStartsAgain) {
             task.attempt = 0;
         }
         task.completed_at = None;
@@ -174,7 +174,7 @@ impl Redrive {
         task.scheduled_at = task.scheduled_at.filter(|at| *at > now);
         fill_chunks(draft, task);
         back_in_workflow(draft, task)?;
-        if task.attempt == 0 {
+        if task.attempt == 0 && !planted!(RedrivenWaitsForNobody) {
             wait_again(draft, task)?;
         }
         draft.event(task, EventKind::Redriven, None);

@@ -10,7 +10,8 @@ use crate::rules::dependencies;
 use crate::{Dependency, RecordKey, Rejection, Reply, Status, Task, TaskId, WorkflowId, limits};
 
 /// Gives tasks of a workflow a new life, so that it goes on where it failed: some of its tasks at
-/// a time, parents before their children. Each is redriven or refused by itself.
+/// a time, parents before their children. Each is redriven or refused by itself; the reply ends
+/// where the transaction is full.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedriveWorkflow {
     /// The workflow.
@@ -39,7 +40,11 @@ impl RedriveWorkflow {
         self.need_all(draft)?;
         let mut tasks = Vec::with_capacity(self.tasks.len());
         for task in &self.tasks {
-            tasks.push(draft.attempt(|draft| self.redrive(draft, *task))?);
+            match draft.attempt(|draft| self.redrive(draft, *task))? {
+                // The others go into another transaction.
+                Err(Rejection::TransactionTooLarge { .. }) if !tasks.is_empty() => break,
+                result => tasks.push(result),
+            }
         }
         Ok(Reply::Redriven { tasks })
     }
@@ -51,7 +56,9 @@ impl RedriveWorkflow {
             id: self.id,
             cancelled: self.cancelled,
         };
-        Ok(redrive.revived(draft)?.status)
+        let task = redrive.revived(draft)?;
+        draft.check_size()?;
+        Ok(task.status)
     }
 
     fn member(&self, draft: &Draft<'_>, id: TaskId) -> Step<Arc<Task>> {

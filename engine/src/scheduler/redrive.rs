@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use russet_core::{
-    Command, Redrive, RedriveWorkflow, Rejection, Reply, Status, Task, TaskId, WorkflowId, policy,
+    Command, Redrive, RedriveWorkflow, Rejection, Reply, Status, Task, TaskId, WorkflowId, planted,
+    policy,
 };
 
 use super::write::{now, unexpected};
@@ -84,7 +85,10 @@ impl Scheduler {
             redriven: ended.redriven,
             refused: Vec::new(),
         };
-        for tasks in ended.in_order().chunks(limits::REDRIVE_TASKS) {
+        let order = ended.in_order();
+        let mut rest = &order[..];
+        while !rest.is_empty() {
+            let tasks = &rest[..rest.len().min(limits::REDRIVE_TASKS)];
             let command = Command::RedriveWorkflow(RedriveWorkflow {
                 workflow,
                 tasks: tasks.to_vec(),
@@ -95,11 +99,15 @@ impl Scheduler {
                 Reply::Redriven { tasks } => tasks,
                 other => return Err(unexpected(&other)),
             };
+            rest = &rest[results.len().clamp(1, tasks.len())..];
             for (task, result) in tasks.iter().zip(results) {
                 match result {
                     Ok(_) => done.redriven += 1,
                     Err(rejection) => done.refused.push((*task, rejection)),
                 }
+            }
+            if planted!(RedriveStopsEarly) {
+                break;
             }
         }
         Ok(done)
@@ -150,7 +158,12 @@ impl Ended {
             .map(|parents| parents.iter().filter_map(place).collect())
             .collect();
         match policy::order(&parents) {
-            Ok(order) => order.into_iter().map(|at| self.tasks[at]).collect(),
+            Ok(mut order) => {
+                if planted!(ChildrenRedrivenFirst) {
+                    order.reverse();
+                }
+                order.into_iter().map(|at| self.tasks[at]).collect()
+            }
             Err(cycle) => panic!("broken invariant: tasks {cycle:?} depend on one another"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use russet_core::{LeaseId, TaskId};
+use russet_core::{LeaseId, Task, TaskId};
 
 use crate::history::{Actor, Answer, Ask, At, CallId, Entry, Granted, What};
 
@@ -62,6 +62,8 @@ pub(super) struct Calls<'a> {
     by_task: BTreeMap<TaskId, Vec<usize>>,
     /// Positions in `items` of those that name a lease.
     by_lease: BTreeMap<LeaseId, Vec<usize>>,
+    /// Positions in `items` of redrives that name many tasks at once.
+    redrives: Vec<usize>,
     /// What workers were granted.
     pub grants: BTreeMap<LeaseId, Grant>,
     first_of: HashMap<CallId, usize>,
@@ -99,6 +101,9 @@ impl<'a> Calls<'a> {
         }
         if let Some(lease) = lease_of(ask) {
             self.by_lease.entry(lease).or_default().push(at);
+        }
+        if matches!(ask, Ask::RedriveAll { .. } | Ask::RedriveWorkflow { .. }) {
+            self.redrives.push(at);
         }
     }
 
@@ -141,11 +146,46 @@ impl<'a> Calls<'a> {
         self.of_task(task).any(purges)
     }
 
+    /// Every redrive that was asked for before `entry` and means this task, as one of it alone.
+    pub fn redrives_of(&self, task: &Task, entry: usize) -> Vec<Ask> {
+        let own = self.of_task(task.id).filter(|item| item.asked < entry);
+        let own = own.filter(|item| matches!(item.ask, Ask::Redrive { .. }));
+        let many = self.redrives.iter().map(|at| &self.items[*at]);
+        let many = many.filter(|item| item.asked < entry);
+        let many = many.filter_map(|item| redrive_of(item.ask, task));
+        own.map(|item| item.ask.clone()).chain(many).collect()
+    }
+
     /// What was asked with a lease, in order.
     pub fn of_lease(&self, lease: LeaseId) -> impl Iterator<Item = &Item<'a>> {
         let own = self.by_lease.get(&lease).into_iter().flatten();
         own.map(|at| &self.items[*at])
     }
+}
+
+/// What a redrive of many tasks asks of this one.
+fn redrive_of(ask: &Ask, task: &Task) -> Option<Ask> {
+    let (request_id, cancelled) = match ask {
+        Ask::RedriveAll { queue, request_id } => {
+            let own = task.queue.as_str();
+            let meant = queue.as_deref().is_none_or(|queue| queue == own);
+            (request_id, meant.then_some(false)?)
+        }
+        Ask::RedriveWorkflow {
+            workflow,
+            request_id,
+            cancelled,
+        } => {
+            let meant = task.workflow == Some(*workflow);
+            (request_id, meant.then_some(*cancelled)?)
+        }
+        _ => return None,
+    };
+    Some(Ask::Redrive {
+        task: task.id,
+        request_id: request_id.clone(),
+        cancelled,
+    })
 }
 
 /// The task that is asked about.
@@ -187,6 +227,8 @@ pub(super) fn verb(ask: &Ask) -> &'static str {
         Ask::Release { .. } => "release",
         Ask::Cancel(_) => "cancel",
         Ask::Redrive { .. } => "redrive",
+        Ask::RedriveAll { .. } => "redrive all",
+        Ask::RedriveWorkflow { .. } => "redrive workflow",
         Ask::Purge(_) => "purge",
         Ask::Get(_) => "get",
         Ask::Configure { .. } => "configure",

@@ -1,6 +1,8 @@
 //! Histories that the real rules have made of random commands: no checker may object to them.
 
+mod answer;
 mod commands;
+mod reports;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -16,6 +18,7 @@ use super::sample::{Sample, id as sample_id};
 use super::{all, show};
 use crate::history::{Actor, Answer, Ask, CallId, Granted, What};
 use crate::plan::Random;
+use answer::answer;
 
 const PARTITIONS: u16 = 2;
 const STEPS: usize = 400;
@@ -265,39 +268,6 @@ impl Drawn {
 
 fn queue(n: u8) -> QueueName {
     QueueName::new(crate::plan::Plan::queue(n)).expect("a name")
-}
-
-/// A reply as the public interface gives it.
-fn answer(command: &Command, reply: Result<Reply, Rejection>) -> Answer {
-    match reply {
-        Ok(Reply::Submitted {
-            tasks,
-            workflow,
-            existing,
-        }) => Answer::Submitted {
-            task: tasks.first().copied(),
-            workflow,
-            existing,
-        },
-        Ok(Reply::Leased(task)) => Answer::Leased(vec![Granted {
-            task: task.id,
-            attempt: task.attempt,
-            lease: task.lease.as_ref().expect("a lease").id,
-            lasts_ms: task.lease_duration.as_millis(),
-        }]),
-        Ok(Reply::Extended {
-            cancel_requested, ..
-        }) => Answer::Extended { cancel_requested },
-        Ok(Reply::Now {
-            status, attempt, ..
-        }) => Answer::Now { status, attempt },
-        Ok(_) => Answer::Done,
-        Err(_) if matches!(command, Command::Lease(_)) => Answer::Leased(Vec::new()),
-        Err(rejection) => Answer::Refused {
-            code: rejection.code().to_owned(),
-            status: 409,
-        },
-    }
 }
 
 #[test]

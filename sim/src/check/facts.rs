@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use russet_core::{
-    Gate, GateState, PartitionId, QueueName, QueueRecord, Record, RecordKey, Task, TaskId,
-    Timestamp, WorkflowId,
+    GateState, PartitionId, QueueName, QueueRecord, Record, RecordKey, Task, TaskId, Timestamp,
+    Workflow, WorkflowId,
 };
 
 use super::Run;
@@ -31,6 +31,13 @@ pub(super) struct QueueMoment<'a> {
     pub after: &'a QueueRecord,
 }
 
+/// A commit that changed a workflow's record.
+#[derive(Clone, Copy)]
+pub(super) struct WorkflowMoment<'a> {
+    pub entry: usize,
+    pub after: Option<&'a Workflow>,
+}
+
 /// What checkers look at.
 pub(super) struct Facts<'a> {
     pub run: &'a Run<'a>,
@@ -39,14 +46,15 @@ pub(super) struct Facts<'a> {
     pub calls: Calls<'a>,
     pub names: Names<'a>,
     pub queues: BTreeMap<(PartitionId, &'a QueueName), Vec<QueueMoment<'a>>>,
+    pub workflows: BTreeMap<WorkflowId, Vec<WorkflowMoment<'a>>>,
     /// Workflows whose pieces did not all come: they were never accepted, and are removed. With
     /// the commit that gave them up.
     pub given_up: BTreeMap<WorkflowId, usize>,
 }
 
-fn gate(record: Option<&Record>) -> Option<Gate> {
+fn workflow(record: Option<&Record>) -> Option<&Workflow> {
     match record? {
-        Record::Workflow(workflow) => workflow.gate,
+        Record::Workflow(workflow) => Some(workflow),
         _ => None,
     }
 }
@@ -57,6 +65,7 @@ impl<'a> Facts<'a> {
         let mut commits = Vec::new();
         let mut tasks: HashMap<TaskId, Timeline<'a>> = HashMap::new();
         let mut queues: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        let mut workflows: BTreeMap<_, Vec<_>> = BTreeMap::new();
         let mut given_up = BTreeMap::new();
         for (position, entry) in run.entries.iter().enumerate() {
             let What::Stored(stored) = &entry.what else {
@@ -82,8 +91,13 @@ impl<'a> Facts<'a> {
                         });
                     }
                     (RecordKey::Workflow(id), after) => {
-                        let known = after.as_ref().or(change.before.as_ref());
-                        let state = gate(known).map(|gate| gate.state);
+                        let after = workflow(after.as_ref());
+                        workflows.entry(*id).or_default().push(WorkflowMoment {
+                            entry: position,
+                            after,
+                        });
+                        let known = after.or(workflow(change.before.as_ref()));
+                        let state = known.and_then(|known| known.gate).map(|gate| gate.state);
                         let removed = after.is_none() && state == Some(GateState::Closed);
                         if removed || state == Some(GateState::GivenUp) {
                             given_up.entry(*id).or_insert(position);
@@ -100,6 +114,7 @@ impl<'a> Facts<'a> {
             names: Names::of(&calls),
             calls,
             queues,
+            workflows,
             given_up,
         }
     }
@@ -120,6 +135,21 @@ impl<'a> Facts<'a> {
         let moments = self.queues.get(&(partition, queue))?;
         let until = moments.partition_point(|moment| moment.entry <= entry);
         Some(moments[until.checked_sub(1)?].after)
+    }
+
+    /// What the workflow was at some time between the two entries.
+    pub fn workflow_states(
+        &self,
+        id: WorkflowId,
+        from: usize,
+        to: usize,
+    ) -> impl Iterator<Item = Option<&'a Workflow>> {
+        let moments = self.workflows.get(&id).map_or(&[][..], Vec::as_slice);
+        let until = |entry| moments.partition_point(|moment| moment.entry <= entry);
+        let (start, end) = (until(from), until(to));
+        let first = start.checked_sub(1).and_then(|at| moments[at].after);
+        let later = moments[start..end.max(start)].iter();
+        std::iter::once(first).chain(later.map(|moment| moment.after))
     }
 
     /// Whether the task belongs to a workflow that was given up before it was accepted.

@@ -8,6 +8,7 @@ mod dead_once;
 mod dedup;
 #[cfg(test)]
 mod drawn;
+mod edges;
 mod facts;
 mod findings;
 mod indexes_agree;

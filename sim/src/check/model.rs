@@ -1,10 +1,9 @@
 //! What the rules say, written once more and from the words of the design alone: what a task in
 //! some state answers to a command, and what it becomes.
 
-use russet_core::policy::Fingerprint;
 use russet_core::{ErrorKind, LeaseEnd, LeaseId, Status, Task};
 
-use crate::history::Ask;
+use crate::history::{Ask, redrive_number};
 
 /// As much of a task as the answers depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +57,15 @@ impl State {
 
     fn ended_as(&self, lease: LeaseId, end: LeaseEnd) -> bool {
         self.lease == Some((lease, Some(end)))
+    }
+
+    /// Whether a redrive means it; those that somebody `cancelled` only when it says so.
+    pub fn can_rise(&self, cancelled: bool) -> bool {
+        match self.status {
+            Status::Dead => true,
+            Status::Cancelled => self.was_let_down || cancelled,
+            _ => false,
+        }
     }
 
     fn end(mut self, end: LeaseEnd, status: Status) -> Self {
@@ -172,7 +180,11 @@ pub(super) fn says(state: Option<&State>, ask: &Ask) -> Says {
         }
         Ask::Extend { .. } | Ask::Complete { .. } | Ask::Fail { .. } | Ask::Release { .. } => STALE,
         Ask::Cancel(_) => cancel(state),
-        Ask::Redrive { request_id, .. } => redrive(state, request_id.as_deref()),
+        Ask::Redrive {
+            request_id,
+            cancelled,
+            ..
+        } => redrive(state, request_id.as_deref(), *cancelled),
         Ask::Purge(_) if state.status.is_terminal() => Says::Done(vec![*state]),
         Ask::Purge(_) => Says::Refused(&["wrong_status"]),
         _ => Says::Done(vec![*state]),
@@ -194,24 +206,14 @@ fn cancel(state: &State) -> Says {
     }
 }
 
-fn redrive(state: &State, request: Option<&str>) -> Says {
-    let number = request.map(|text| {
-        let mut hash = Fingerprint::new();
-        hash.add(text.as_bytes());
-        let hash = hash.finish();
-        (hash ^ (hash >> 64)) as u64
-    });
+fn redrive(state: &State, request: Option<&str>, cancelled: bool) -> Says {
+    let number = request.map(redrive_number);
     // Without a name a repetition inside the node is not told from others.
     let again = match number {
         Some(number) => state.redriven_by == Some(number),
         None => state.redriven_by.is_some() && state.status != Status::Dead,
     };
-    let can_rise = match state.status {
-        Status::Dead => true,
-        Status::Cancelled => state.was_let_down,
-        _ => false,
-    };
-    match can_rise {
+    match state.can_rise(cancelled) {
         _ if again => Says::Done(vec![*state]),
         true => {
             let redriven_by = number.or(Some(0));

@@ -12,7 +12,7 @@ use super::facts::Facts;
 use super::findings::Findings;
 use super::names::{Names, Request};
 use super::timeline::{Moment, named};
-use crate::history::{Ask, What};
+use crate::history::{Ask, What, redrive_number};
 
 pub(super) const PROMISE: &str = "no-ghost";
 
@@ -27,6 +27,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
             asked_for(&facts.names, &keys, task, moment, &mut findings);
         }
         ended(facts, id, moment, &mut findings);
+        revived(facts, moment, &mut findings);
     }
     handlers(facts, &mut findings);
     findings.done()
@@ -129,11 +130,53 @@ fn ended(facts: &Facts<'_>, id: TaskId, moment: &Moment<'_>, findings: &mut Find
         return;
     };
     let asked = |item: &Item<'_>| matches!(item.ask, Ask::Cancel(_)) && item.asked < moment.entry;
-    let error = task.last_error.as_ref().map(|error| error.kind);
-    if error != Some(ErrorKind::DependencyUnsatisfied) && !facts.calls.of_task(id).any(asked) {
+    if error(task) != Some(ErrorKind::DependencyUnsatisfied) && !facts.calls.of_task(id).any(asked)
+    {
         let what = format!("task {id} was cancelled and nobody asked for that");
         findings.add(what, &[moment.entry]);
     }
+}
+
+/// Somebody asked for the new life of a task, and for what was cancelled by its own wish too.
+fn revived(facts: &Facts<'_>, moment: &Moment<'_>, findings: &mut Findings) {
+    let (Some(before), Some(task)) = (moment.before, moment.redriven()) else {
+        return;
+    };
+    let asks = facts.calls.redrives_of(task, moment.entry);
+    let is_this = |ask: &Ask| match ask {
+        Ask::Redrive { request_id, .. } => request_id
+            .as_deref()
+            .is_none_or(|id| task.redriven_by == Some(redrive_number(id))),
+        _ => false,
+    };
+    if !asks.iter().any(is_this) {
+        let what = format!(
+            "task {} came back to life and nobody asked for that",
+            task.id
+        );
+        findings.add(what, &[moment.entry]);
+    }
+    let let_down = error(before) == Some(ErrorKind::DependencyUnsatisfied);
+    let meant = |ask: &Ask| {
+        matches!(
+            ask,
+            Ask::Redrive {
+                cancelled: true,
+                ..
+            }
+        )
+    };
+    if before.status == Status::Cancelled && !let_down && !asks.iter().any(meant) {
+        let what = format!(
+            "task {} came back to life, and nobody asked for what had been cancelled",
+            task.id
+        );
+        findings.add(what, &[moment.entry]);
+    }
+}
+
+fn error(task: &Task) -> Option<ErrorKind> {
+    task.last_error.as_ref().map(|error| error.kind)
 }
 
 fn reports(ask: &Ask, end: LeaseEnd) -> bool {
@@ -189,58 +232,4 @@ fn handlers(facts: &Facts<'_>, findings: &mut Findings) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::sample::{Sample, id, lease};
-    use super::*;
-    use crate::history::Actor;
-
-    #[test]
-    fn what_was_asked_for_is_no_ghost() {
-        let mut sample = Sample::new();
-        sample.submitted(1).granted(1, 10).completed(1, 10);
-        assert_eq!(sample.check(check), []);
-    }
-
-    #[test]
-    fn a_task_that_nobody_asked_for_is_a_ghost() {
-        let mut sample = Sample::new();
-        sample.change(1, |_| {});
-        assert!(sample.finds(check, "nobody asked for it"));
-    }
-
-    #[test]
-    fn a_task_that_is_not_what_was_asked_for_is_a_ghost() {
-        let mut sample = Sample::new();
-        sample.submitted_as(1, |task| task.retry.max_retries = 7);
-        assert!(sample.finds(check, "is not what was asked for"));
-    }
-
-    #[test]
-    fn a_handler_begins_only_what_the_store_granted() {
-        let mut sample = Sample::new();
-        sample.submitted(1);
-        let (worker, task) = (Actor::Worker(0), id(1));
-        sample.write(What::Began {
-            worker,
-            task,
-            attempt: 1,
-            lease: lease(10),
-        });
-        assert!(sample.finds(check, "never granted"));
-    }
-
-    #[test]
-    fn a_task_does_not_end_by_itself() {
-        let mut sample = Sample::new();
-        sample
-            .submitted(1)
-            .granted(1, 10)
-            .end(1, Status::Succeeded, LeaseEnd::Completed);
-        assert!(sample.finds(check, "never said so"));
-        let mut sample = Sample::new();
-        sample
-            .submitted(1)
-            .change(1, |task| task.status = Status::Cancelled);
-        assert!(sample.finds(check, "nobody asked for that"));
-    }
-}
+mod tests;

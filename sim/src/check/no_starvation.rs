@@ -10,11 +10,9 @@ use super::facts::{Commit, Facts};
 use super::findings::Findings;
 use super::mirror::task;
 use crate::history::{At, What};
+use crate::plan::AGING;
 
 pub(super) const PROMISE: &str = "no-starvation";
-
-/// The aging of queues that were never configured otherwise.
-const USUAL_AGING_MS: u64 = 1_000;
 
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
     let mut findings = Findings::of(PROMISE);
@@ -116,9 +114,7 @@ impl Lanes<'_, '_> {
             .into_iter()
             .flatten();
         let agings = moments.map(|moment| moment.after.config.aging.as_millis());
-        agings
-            .max()
-            .map_or(USUAL_AGING_MS, |aging| aging.max(USUAL_AGING_MS))
+        agings.fold(AGING.as_millis(), u64::max)
     }
 }
 

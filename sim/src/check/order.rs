@@ -1,11 +1,10 @@
 //! No task starts before its dependencies are satisfied, nor before `scheduled_at`; no cycle is
 //! accepted; a parent never waits on a vanished child.
 
-use std::collections::BTreeMap;
-
-use russet_core::{Dependency, IfUnsatisfied, Record, RecordKey, Task, TaskId};
+use russet_core::{Dependency, IfUnsatisfied, Task, TaskId};
 
 use super::Violation;
+use super::edges::Edges;
 use super::facts::{Facts, since_start};
 use super::findings::Findings;
 use super::timeline::{Moment, Timeline};
@@ -19,10 +18,13 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
     let mut findings = Findings::of(PROMISE);
     let edges = Edges::of(facts);
     for (id, timeline) in &facts.tasks {
-        let mut created = 0;
+        // When the task was made, and when its newest life began.
+        let (mut created, mut born) = (0, 0);
         for moment in &timeline.moments {
             if moment.created().is_some() {
-                created = moment.entry;
+                (created, born) = (moment.entry, moment.entry);
+            } else if moment.redriven().is_some() {
+                born = moment.entry;
             }
             let Some((task, _)) = moment.granted() else {
                 continue;
@@ -31,7 +33,10 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
             if moment.before.is_none_or(|before| before.attempt == 0) {
                 as_delayed(facts, task, moment, &mut findings);
                 for edge in edges.of_task(*id, created) {
-                    satisfied(facts, task, edge, (created, moment.entry), &mut findings);
+                    // A parent elsewhere tells of its end once, also for the lives to come.
+                    let near = edge.task.partition() == id.partition();
+                    let since = if near { born } else { created };
+                    satisfied(facts, task, edge, (since, moment.entry), &mut findings);
                 }
             }
         }
@@ -46,83 +51,6 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
         );
     }
     findings.done()
-}
-
-/// What each task was submitted to wait for, by its id and the entry that made it.
-struct Edges(BTreeMap<(TaskId, usize), Vec<Dependency>>);
-
-impl Edges {
-    fn of(facts: &Facts<'_>) -> Self {
-        let mut edges: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (id, moment) in facts.moments() {
-            if let Some(task) = moment.created().filter(|task| task.dependencies.total > 0) {
-                let own = task.dependencies.inline.to_vec();
-                edges.insert((id, moment.entry), own);
-            }
-        }
-        for commit in &facts.commits {
-            for change in &commit.stored.changes {
-                let (RecordKey::Dependencies(id, _), Some(Record::Dependencies(chunk))) =
-                    (&change.key, &change.after)
-                else {
-                    continue;
-                };
-                let own = edges.entry((*id, commit.entry)).or_default();
-                own.extend_from_slice(chunk);
-            }
-        }
-        Self(edges)
-    }
-
-    fn of_task(&self, id: TaskId, created: usize) -> &[Dependency] {
-        self.0.get(&(id, created)).map_or(&[], Vec::as_slice)
-    }
-
-    fn entry_of(&self, id: TaskId) -> Option<usize> {
-        let own = self.0.range((id, 0)..=(id, usize::MAX));
-        own.map(|((_, entry), _)| *entry).next()
-    }
-
-    /// Tasks that wait for one another, the first repeated at the end.
-    fn cycle(&self) -> Option<Vec<TaskId>> {
-        let mut parents: BTreeMap<TaskId, Vec<TaskId>> = BTreeMap::new();
-        for ((id, _), edges) in &self.0 {
-            let own = parents.entry(*id).or_default();
-            own.extend(edges.iter().map(|edge| edge.task));
-        }
-        // Whether all that a task waits for has been looked at.
-        let mut done: BTreeMap<TaskId, bool> = BTreeMap::new();
-        for start in parents.keys() {
-            let mut path = Vec::new();
-            if done
-                .insert(*start, done.get(start) == Some(&true))
-                .is_none()
-            {
-                path.push((*start, 0));
-            }
-            while let Some((id, next)) = path.last_mut() {
-                let own = parents.get(id).map_or(&[][..], Vec::as_slice);
-                let Some(parent) = own.get(*next).copied() else {
-                    done.insert(*id, true);
-                    path.pop();
-                    continue;
-                };
-                *next += 1;
-                match done.get(&parent) {
-                    Some(true) => {}
-                    Some(false) => {
-                        let ids = path.iter().map(|(id, _)| *id);
-                        return Some(ids.skip_while(|id| *id != parent).chain([parent]).collect());
-                    }
-                    None => {
-                        done.insert(parent, false);
-                        path.push((parent, 0));
-                    }
-                }
-            }
-        }
-        None
-    }
 }
 
 /// Not before the task's own `scheduled_at`.
@@ -178,20 +106,20 @@ fn as_delayed(facts: &Facts<'_>, task: &Task, moment: &Moment<'_>, findings: &mu
 /// How long a submission may be on its way from its decision to the store.
 const ON_ITS_WAY_US: u64 = 10_000_000;
 
-/// The earliest entry at which the task of this commit may have been decided.
-fn decided_since(facts: &Facts<'_>, created: usize) -> usize {
+/// The earliest entry at which what this commit did may have been decided.
+fn decided_since(facts: &Facts<'_>, stored: usize) -> usize {
     let entries = facts.run.entries;
-    let at = entries.get(created).map_or(0, |entry| entry.at.0);
+    let at = entries.get(stored).map_or(0, |entry| entry.at.0);
     let since = entries.partition_point(|entry| entry.at.0 + ON_ITS_WAY_US < at);
-    since.min(created.saturating_sub(1))
+    since.min(stored.saturating_sub(1))
 }
 
-/// The parent ended as the task wanted, at some time since the task was there.
+/// The parent ended as the task wanted, at some time since the task's life began.
 fn satisfied(
     facts: &Facts<'_>,
     task: &Task,
     edge: &Dependency,
-    (created, granted): (usize, usize),
+    (born, granted): (usize, usize),
     findings: &mut Findings,
 ) {
     let runs_anyway = task.if_unsatisfied == IfUnsatisfied::Run;
@@ -208,8 +136,8 @@ fn satisfied(
         Some(parent) => {
             // The commit that made the task may have changed its parent afterwards, and a parent
             // that had ended may have been forgotten between the decision and the commit.
-            let since = decided_since(facts, created);
-            parent.states(since, granted).any(is_enough) || ended_unseen(parent, created, granted)
+            let since = decided_since(facts, born);
+            parent.states(since, granted).any(is_enough) || ended_unseen(parent, born, granted)
         }
         None => goes_without,
     };
@@ -222,7 +150,7 @@ fn satisfied(
         );
         let shown = parent.map(|parent| &parent.moments[..]).unwrap_or_default();
         let newest = shown.iter().rfind(|moment| moment.entry <= granted);
-        let shown_by: Vec<_> = [created, granted]
+        let shown_by: Vec<_> = [born, granted]
             .into_iter()
             .chain(newest.map(|m| m.entry))
             .collect();
@@ -232,8 +160,8 @@ fn satisfied(
 
 /// Whether the parent ended and was forgotten or redriven in one commit, so that its end is not
 /// known.
-fn ended_unseen(parent: &Timeline<'_>, created: usize, granted: usize) -> bool {
-    let since = created.saturating_sub(1);
+fn ended_unseen(parent: &Timeline<'_>, born: usize, granted: usize) -> bool {
+    let since = born.saturating_sub(1);
     let mut within = parent.during(since, granted).iter();
     within.any(|moment| {
         let was_live = moment.before.is_some_and(|task| !task.status.is_terminal());
@@ -244,7 +172,7 @@ fn ended_unseen(parent: &Timeline<'_>, created: usize, granted: usize) -> bool {
 /// No task is forgotten while a task that waited for it is live. Whoever was redriven does not
 /// count: it came back when nobody kept its parents for it any more.
 fn vanished(facts: &Facts<'_>, edges: &Edges, findings: &mut Findings) {
-    for ((id, created), own) in &edges.0 {
+    for ((id, created), own) in edges.all() {
         let Some(child) = facts.tasks.get(id) else {
             continue;
         };

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use russet::wire::SubmitTask;
+use russet_backends::conformance::fixtures;
 use russet_core::{
-    Dependencies, Dependents, Extra, IfUnsatisfied, LeaseId, Millis, PartitionId, QueueName,
-    Record, RecordKey, Resources, RetryPolicy, Status, Task, TaskId, TaskType, Timestamp,
+    LeaseId, PartitionId, QueueName, Record, RecordKey, Task, TaskId, TaskType, Timestamp,
 };
 
 use super::facts::{EPOCH_MS, Facts};
@@ -134,51 +134,12 @@ impl Sample {
     }
 
     fn new_task(&self, n: u64) -> Task {
-        let now = self.clock();
-        Task {
-            id: id(n),
-            kind: TaskType::new("work").expect("a name"),
-            queue: queue(),
-            payload: Bytes::new(),
-            status: Status::Queued,
-            priority: 4,
-            rank: None,
-            retry_count: 0,
-            retry: RetryPolicy {
-                max_retries: 1,
-                ..RetryPolicy::default()
-            },
-            attempt: 0,
-            created_at: now,
-            updated_at: now,
-            scheduled_at: None,
-            ready_at: Some(now),
-            score: 0,
-            started_at: None,
-            completed_at: None,
-            expires_at: None,
-            due_at: None,
-            purge_at: None,
-            lease_duration: Millis::from_secs(30),
-            timeout: None,
-            retention: None,
-            lease: None,
-            dependencies: Dependencies::default(),
-            if_unsatisfied: IfUnsatisfied::default(),
-            dependents: Dependents::default(),
-            resources: Resources::NONE,
-            idempotency: None,
-            partition_key: None,
-            workflow: None,
-            metadata: Extra::default(),
-            result: None,
-            last_error: None,
-            progress: None,
-            cancel_requested: false,
-            unsent: false,
-            sends: 0,
-            redriven_by: None,
-        }
+        let mut task = fixtures::queued(id(n), self.clock());
+        task.kind = TaskType::new("work").expect("a name");
+        task.queue = queue();
+        task.payload = Bytes::new();
+        task.retry.max_retries = 1;
+        task
     }
 
     /// Commits a change of the task `n`, or makes it.

@@ -175,6 +175,22 @@ fn asked(ask: &Ask) -> String {
             request_id: Some(id),
             ..
         } => say(format!("(request {id})")),
+        Ask::RedriveAll { queue, .. } => {
+            say(format!("of {}", queue.as_deref().unwrap_or("all queues")));
+        }
+        Ask::RedriveWorkflow {
+            workflow,
+            request_id,
+            cancelled,
+        } => {
+            let id = request_id.as_deref().unwrap_or("none");
+            let also = if *cancelled {
+                ", also what was cancelled"
+            } else {
+                ""
+            };
+            say(format!("{workflow} (request {id}{also})"));
+        }
         Ask::Configure { queue, change } => say(format!("{queue}: {change:?}")),
         _ => {}
     }
@@ -219,6 +235,19 @@ fn answered(answer: &Answer) -> String {
             "task {} is {} at attempt {}",
             view.id, view.status, view.attempt
         ),
+        Answer::WorkflowRedriven {
+            redriven,
+            refused,
+            refusals,
+        } => {
+            let shown: Vec<_> = refusals
+                .iter()
+                .map(|(task, code)| format!("{task} ({code})"))
+                .collect();
+            let hidden = (*refused as usize).saturating_sub(shown.len().min(MOST));
+            let refused = several(shown, hidden);
+            format!("that {redriven} tasks are redriven, and these not: {refused}")
+        }
         Answer::Done => "done".to_owned(),
         Answer::Refused { code, status } => format!("refused as {code} ({status})"),
         Answer::Lost => "nothing".to_owned(),

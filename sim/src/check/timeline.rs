@@ -77,8 +77,8 @@ impl<'a> Moment<'a> {
 
     /// The task as it came back to life, whatever became of it in the same commit.
     pub fn redriven(&self) -> Option<&'a Task> {
-        let (before, after) = (self.before?, self.after?);
-        (before.redriven_by != after.redriven_by).then_some(after)
+        let before = self.before.and_then(|task| task.redriven_by);
+        self.after.filter(|after| after.redriven_by != before)
     }
 }
 

@@ -1,4 +1,5 @@
 use russet::wire::{ConfigureQueue, SubmitTask, SubmitWorkflow, TaskView};
+use russet_core::policy::Fingerprint;
 use russet_core::{ErrorKind, LeaseId, Status, TaskId, WorkflowId};
 
 /// One request to a node.
@@ -67,6 +68,24 @@ pub enum Ask {
         task: TaskId,
         /// What names the request, when it is sent again.
         request_id: Option<String>,
+        /// The task is meant also when somebody cancelled it.
+        cancelled: bool,
+    },
+    /// Give dead tasks a new life.
+    RedriveAll {
+        /// Those of this queue; of all when absent.
+        queue: Option<String>,
+        /// What names the request, when it is sent again.
+        request_id: Option<String>,
+    },
+    /// Give the tasks of a workflow that failed a new life.
+    RedriveWorkflow {
+        /// The workflow.
+        workflow: WorkflowId,
+        /// What names the request, when it is sent again.
+        request_id: Option<String>,
+        /// The tasks that somebody cancelled are meant too.
+        cancelled: bool,
     },
     /// Forget an ended task.
     Purge(TaskId),
@@ -81,6 +100,14 @@ pub enum Ask {
     },
     /// Anything else that changes nothing.
     Look,
+}
+
+/// The number that tasks keep of the redrive that is named by this text.
+pub fn redrive_number(request_id: &str) -> u64 {
+    let mut hash = Fingerprint::new();
+    hash.add(request_id.as_bytes());
+    let hash = hash.finish();
+    (hash ^ (hash >> 64)) as u64
 }
 
 /// What somebody is told.
@@ -111,6 +138,15 @@ pub enum Answer {
     },
     /// The task as it is.
     Task(Box<TaskView>),
+    /// The workflow goes on.
+    WorkflowRedriven {
+        /// How many of its tasks were given a new life, also by an earlier try of the request.
+        redriven: u64,
+        /// How many stay dead or cancelled.
+        refused: u64,
+        /// The first of those, each with the code that says why.
+        refusals: Vec<(TaskId, String)>,
+    },
     /// It was done; there is nothing more to say.
     Done,
     /// It was refused, and nothing was changed.

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use russet_core::{Event, LeaseId, PartitionId, Record, RecordKey, TaskId};
 use serde::{Deserialize, Serialize};
 
-pub use ask::{Answer, Ask, CallId, Granted};
+pub use ask::{Answer, Ask, CallId, Granted, redrive_number};
 pub use look::Look;
 
 /// Microseconds since the world began.

@@ -10,12 +10,16 @@ mod tests;
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
-use russet_core::DependencyOn;
+use russet_core::{DependencyOn, Millis};
 use serde::{Deserialize, Serialize};
 
 pub use random::Random;
 
 use crate::history::FaultKind;
+
+/// How long a task waits to catch up with one that is one priority more urgent: short, so that
+/// starvation would show.
+pub const AGING: Millis = Millis::from_secs(1);
 
 /// The backend that a world stands on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
@@ -132,6 +136,15 @@ pub enum Act {
     Cancel(TaskNumber),
     /// Redrives a task.
     Redrive(TaskNumber),
+    /// Redrives a task, also when somebody cancelled it.
+    RedriveCancelled(TaskNumber),
+    /// Redrives a workflow.
+    RedriveWorkflow {
+        /// A task that was submitted with it.
+        of: TaskNumber,
+        /// The tasks that somebody cancelled are meant too.
+        cancelled: bool,
+    },
     /// Redrives everything that is dead in a queue.
     RedriveAll(u8),
     /// Purges a task.
@@ -157,37 +170,58 @@ pub struct TaskPlan {
     /// Its number.
     pub number: TaskNumber,
     /// Its queue, by number.
+    #[serde(skip_serializing_if = "is_usual")]
     pub queue: u8,
     /// Its partition, modulo the number of partitions, unless a key chooses one.
+    #[serde(skip_serializing_if = "is_usual")]
     pub partition: u16,
     /// Its priority.
+    #[serde(skip_serializing_if = "is_usual")]
     pub priority: Option<u8>,
     /// Its delay.
+    #[serde(skip_serializing_if = "is_usual")]
     pub delay_ms: u64,
     /// Its retries.
+    #[serde(skip_serializing_if = "is_usual")]
     pub max_retries: u32,
     /// Its first backoff.
+    #[serde(skip_serializing_if = "is_usual")]
     pub backoff_ms: u64,
     /// How long its leases last.
+    #[serde(skip_serializing_if = "is_usual")]
     pub lease_ms: u64,
     /// How long an attempt may take.
+    #[serde(skip_serializing_if = "is_usual")]
     pub timeout_ms: Option<u64>,
     /// It is given up when nobody started it within this time.
+    #[serde(skip_serializing_if = "is_usual")]
     pub expires_in_ms: Option<u64>,
     /// How long it is kept after its end; as its queue says when absent.
+    #[serde(skip_serializing_if = "is_usual")]
     pub retention_ms: Option<u64>,
     /// What it waits for.
+    #[serde(skip_serializing_if = "is_usual")]
     pub dependencies: Vec<(TaskNumber, DependencyOn)>,
     /// What becomes of it when a dependency cannot be satisfied: 0 is cancelled, 1 dies, 2 goes on.
+    #[serde(skip_serializing_if = "is_usual")]
     pub if_unsatisfied: u8,
     /// Its idempotency key, by number.
+    #[serde(skip_serializing_if = "is_usual")]
     pub key: Option<u8>,
     /// How long the key names it; while it lives when absent.
+    #[serde(skip_serializing_if = "is_usual")]
     pub window_ms: Option<u64>,
     /// How much `cpu` it needs.
+    #[serde(skip_serializing_if = "is_usual")]
     pub cpu: u64,
     /// How its attempts go, one after the other; those beyond succeed at once.
+    #[serde(skip_serializing_if = "is_usual")]
     pub script: Vec<Attempt>,
+}
+
+/// Whether a field says nothing that its absence would not say.
+fn is_usual<T: Default + PartialEq>(field: &T) -> bool {
+    *field == T::default()
 }
 
 /// How an attempt goes.

@@ -1,5 +1,7 @@
 //! Draws what clients do.
 
+mod aim;
+
 use russet_core::DependencyOn;
 
 use super::{Act, Attempt, Random, Step, TaskNumber, TaskPlan};
@@ -76,31 +78,10 @@ pub(super) fn steps(random: &Random, queues: u8, clients: u8, chaos_ms: u64) -> 
         let client = random.within(0..u64::from(clients)) as u8;
         steps.push(Step { at_ms, client, act });
     }
-    let aimed: Vec<_> = steps.iter().filter_map(|step| aim(random, step)).collect();
+    let aimed = steps.iter().flat_map(|step| aim::steps(random, step));
+    let aimed: Vec<_> = aimed.collect();
     steps.extend(aimed);
     steps
-}
-
-/// A step that meets a task of `step` where it is interesting: while it runs, or when it is dead.
-fn aim(random: &Random, step: &Step) -> Option<Step> {
-    let (Act::Submit(tasks) | Act::Workflow { tasks, .. }) = &step.act else {
-        return None;
-    };
-    let task = random.one_of(tasks);
-    let (act, after) = match task.script.first()? {
-        Attempt::Succeed(ms) | Attempt::Fail(ms) if *ms >= 1_000 && random.percent(30) => {
-            (Act::Cancel(task.number), random.within(100..*ms))
-        }
-        Attempt::Final(ms) if random.percent(40) => {
-            (Act::Redrive(task.number), ms + random.within(500..5_000))
-        }
-        _ => return None,
-    };
-    Some(Step {
-        at_ms: step.at_ms + task.delay_ms + after,
-        client: step.client,
-        act,
-    })
 }
 
 impl Draw<'_> {
@@ -125,7 +106,7 @@ impl Draw<'_> {
             false => self.any(),
         };
         let queue = self.random.within(0..u64::from(self.queues)) as u8;
-        match self.random.within(0..16) {
+        match self.random.within(0..18) {
             0..5 => {
                 let submits =
                     |step: &Step| matches!(step.act, Act::Submit(_) | Act::Workflow { .. });
@@ -138,6 +119,7 @@ impl Draw<'_> {
                 }
             }
             5..7 => Act::Cancel(any),
+            7 if self.random.percent(30) => Act::RedriveCancelled(any),
             7 => Act::Redrive(any),
             8 => Act::RedriveAll(queue),
             9 => Act::Purge(any),
@@ -146,6 +128,10 @@ impl Draw<'_> {
             12 => Act::List,
             13 => Act::Pause(queue),
             14 => Act::Resume(queue),
+            15..17 => Act::RedriveWorkflow {
+                of: any,
+                cancelled: self.random.percent(40),
+            },
             _ => Act::Limit(
                 queue,
                 *self.random.one_of(&[None, Some(1), Some(2), Some(5)]),
@@ -174,7 +160,10 @@ impl Draw<'_> {
 
     /// One task, many that wait for it, and one that waits for them.
     fn wide(&mut self) -> Act {
-        let first = self.plain();
+        let mut first = self.plain();
+        if self.random.percent(self.taste.trouble) {
+            first.script = vec![Attempt::Final(self.random.within(0..300))];
+        }
         let count = *self.random.one_of(&[9, 40, 40, 150, 300]);
         let mut tasks = vec![first];
         for _ in 0..count {

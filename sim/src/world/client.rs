@@ -1,21 +1,17 @@
 //! A client: does its steps of the plan, each until it knows the answer.
 
+mod requests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use russet::wire::{
-    ConfigureQueue, DependsOn, Json, ListTasks, RetryView, SubmitTask, SubmitWorkflow, WindowView,
-};
+use russet::wire::{ConfigureQueue, ListTasks, SubmitTask, SubmitWorkflow};
 use russet::{Client, Error};
-use russet_core::{IfUnsatisfied, PartitionId, TaskId, Timestamp};
-use russet_engine::Entropy;
+use russet_core::{TaskId, WorkflowId};
 use tokio::time::{sleep, timeout};
 
-use super::time::now;
-use super::worker::Script;
-use crate::plan::{Act, Plan, Random, Step, TaskNumber, TaskPlan};
-use crate::world_time::EPOCH_MS;
+use crate::plan::{Act, Plan, Random, Step, TaskNumber};
 
 /// How often a client sends again what was not answered.
 const TRIES: u32 = 8;
@@ -29,6 +25,8 @@ pub struct Known(Arc<Mutex<Names>>);
 #[derive(Default)]
 struct Names {
     ids: BTreeMap<TaskNumber, TaskId>,
+    /// The workflow that a task was submitted with.
+    workflows: BTreeMap<TaskNumber, WorkflowId>,
     requests: BTreeMap<usize, Request>,
 }
 
@@ -60,8 +58,11 @@ impl Caller {
                 self.submit(at, Request::Tasks(made.collect())).await;
             }
             Act::Workflow { key, tasks } => {
-                let numbers = tasks.iter().map(|task| task.number).collect();
+                let numbers: Vec<_> = tasks.iter().map(|task| task.number).collect();
                 let workflow = Box::new(self.workflow(*key, tasks));
+                if let Some(id) = workflow.id {
+                    self.known.learn_workflow(&numbers, id);
+                }
                 self.submit(at, Request::Workflow(numbers, workflow)).await;
             }
             Act::Again(before) => {
@@ -89,6 +90,17 @@ impl Caller {
             Act::Redrive(number) => {
                 if let Some(id) = id(number) {
                     client.redrive(id).await?;
+                }
+            }
+            Act::RedriveCancelled(number) => {
+                if let Some(id) = id(number) {
+                    client.redrive_cancelled(id).await?;
+                }
+            }
+            Act::RedriveWorkflow { of, cancelled } => {
+                let id = self.known.lock().workflows.get(of).copied();
+                if let Some(id) = id {
+                    client.redrive_workflow(id, *cancelled).await?;
                 }
             }
             Act::RedriveAll(queue) => {
@@ -133,11 +145,11 @@ impl Caller {
     /// Submits. Some who wait for many tasks vanish meanwhile.
     async fn submit(&self, at: usize, request: Request) {
         let vanishes = match &request {
-            Request::Workflow(tasks, _) => tasks.len() > MANY && self.random.percent(40),
+            Request::Workflow(tasks, _) => tasks.len() > MANY && self.random.percent(70),
             Request::Tasks(_) => false,
         };
         if vanishes {
-            let patience = Duration::from_millis(self.random.within(2..1_000));
+            let patience = Duration::from_millis(self.random.within(2..300));
             // What becomes of it is in the history.
             let _ = timeout(patience, self.submit_until_answered(at, request)).await;
         } else {
@@ -186,6 +198,7 @@ impl Caller {
         workflow: &SubmitWorkflow,
     ) -> Result<(), Error> {
         let submitted = self.client.submit_workflow(workflow.clone()).await?;
+        self.known.learn_workflow(numbers, submitted.workflow);
         for (number, task) in numbers.iter().zip(&workflow.tasks) {
             let name = task.name.as_deref().unwrap_or_default();
             if let Some(id) = submitted.tasks.get(name) {
@@ -194,109 +207,16 @@ impl Caller {
         }
         Ok(())
     }
-
-    /// The request for a task. Without a key it has an id that is drawn here, once.
-    fn task(&self, plan: &TaskPlan) -> SubmitTask {
-        let mut task = self.bare(plan);
-        let known = self.known.lock();
-        let parents = plan.dependencies.iter().filter_map(|(number, on)| {
-            let task = known.ids.get(number)?.to_string();
-            Some(DependsOn { task, on: *on })
-        });
-        task.dependencies = parents.collect();
-        drop(known);
-        if plan.key.is_none() {
-            let id = self.new_id(plan.partition);
-            self.known.learn(plan.number, id);
-            task.id = Some(id);
-        }
-        task
-    }
-
-    fn workflow(&self, key: Option<u8>, tasks: &[TaskPlan]) -> SubmitWorkflow {
-        let name = |number: &TaskNumber| format!("task-{number}");
-        let own = |number| tasks.iter().any(|task| task.number == number);
-        let made = tasks.iter().map(|plan| {
-            let parents = plan.dependencies.iter().filter(|(number, _)| own(*number));
-            SubmitTask {
-                name: Some(name(&plan.number)),
-                depends_on: parents
-                    .map(|(number, on)| DependsOn {
-                        task: name(number),
-                        on: *on,
-                    })
-                    .collect(),
-                idempotency_key: None,
-                idempotency_window_ms: None,
-                ..self.bare(plan)
-            }
-        });
-        let tasks: Vec<_> = made.collect();
-        let id = key
-            .is_none()
-            .then(|| self.new_id(self.random.within(0..8) as u16).into());
-        SubmitWorkflow {
-            id,
-            idempotency_key: key.map(key_text),
-            tasks,
-            ..SubmitWorkflow::default()
-        }
-    }
-
-    fn bare(&self, plan: &TaskPlan) -> SubmitTask {
-        let script = Script {
-            attempts: plan.script.clone(),
-        };
-        let cpu = (plan.cpu > 0).then(|| ("cpu".to_owned(), plan.cpu));
-        SubmitTask {
-            kind: "planned".to_owned(),
-            queue: Some(Plan::queue(plan.queue)),
-            payload: Json::new(&script).ok(),
-            priority: plan.priority,
-            max_retries: Some(plan.max_retries),
-            retry: Some(RetryView {
-                backoff_ms: Some(plan.backoff_ms),
-                backoff_cap_ms: Some(plan.backoff_ms * 8),
-                jitter_percent: Some(10),
-            }),
-            delay_ms: Some(plan.delay_ms).filter(|ms| *ms > 0),
-            expires_in_ms: plan.expires_in_ms,
-            visibility_timeout_ms: Some(plan.lease_ms),
-            timeout_ms: plan.timeout_ms,
-            retention_ms: plan.retention_ms,
-            if_unsatisfied: Some(policy(plan.if_unsatisfied)),
-            resource_requirements: cpu.into_iter().collect(),
-            idempotency_key: plan.key.map(key_text),
-            idempotency_window_ms: plan.key.map(|_| match plan.window_ms {
-                Some(ms) => WindowView::Ms(ms),
-                None => WindowView::WhileLive,
-            }),
-            ..SubmitTask::default()
-        }
-    }
-
-    fn new_id(&self, partition: u16) -> TaskId {
-        let at = Timestamp::from_millis(EPOCH_MS + now().millis());
-        let partition = PartitionId(partition % self.partitions);
-        TaskId::new(at, partition, self.random.next_u64())
-    }
-}
-
-fn key_text(number: u8) -> String {
-    format!("key-{number}")
-}
-
-fn policy(number: u8) -> IfUnsatisfied {
-    match number {
-        0 => IfUnsatisfied::Cancel,
-        1 => IfUnsatisfied::Dead,
-        _ => IfUnsatisfied::Run,
-    }
 }
 
 impl Known {
     fn learn(&self, number: TaskNumber, id: TaskId) {
         self.lock().ids.insert(number, id);
+    }
+
+    fn learn_workflow(&self, numbers: &[TaskNumber], id: WorkflowId) {
+        let own = numbers.iter().map(|number| (*number, id));
+        self.lock().workflows.extend(own);
     }
 
     fn lock(&self) -> MutexGuard<'_, Names> {

@@ -25,7 +25,6 @@ use madsim::runtime::Runtime;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-pub use node::AGING;
 pub use worker::PLANNED_PANIC;
 
 use crate::history::{Actor, At, Entry, What};
@@ -48,8 +47,6 @@ pub struct Outcome {
     pub healed: At,
     /// When it ended.
     pub ended: At,
-    /// Whether everything had ended by then.
-    pub drained: bool,
 }
 
 /// Runs a plan. To be called once in a process, on a fresh thread.
@@ -81,7 +78,6 @@ async fn live(plan: Arc<Plan>) -> Outcome {
         entries: stage.journal.take(),
         healed,
         ended: now(),
-        drained: !busy,
     }
 }
 

@@ -16,11 +16,7 @@ use super::net::{Arrived, Net, Parcel, Reply};
 use super::remote::Remote;
 use super::time::{NodeClock, now};
 use crate::history::{Actor, Journal, What};
-use crate::plan::{Plan, Random};
-
-/// How long a task waits to catch up with one that is one priority more urgent: short, so that
-/// starvation would show.
-pub const AGING: Millis = Millis::from_secs(1);
+use crate::plan::{AGING, Plan, Random};
 
 /// What a node is started with.
 pub struct NodeSetting {
@@ -123,6 +119,10 @@ async fn route(api: &Api, partitions: u16, request: &Request<Bytes>) -> Result<V
         (false, ["info"]) => body(Ok(api.info(partitions))),
         (true, ["tasks"]) => body(api.submit(read(request)?).await),
         (true, ["workflows"]) => body(api.submit_workflow(read(request)?).await),
+        (true, ["workflows", id, "redrive"]) => {
+            let redriven = api.redrive_workflow(wire::id("id", id)?, read(request)?);
+            body(redriven.await)
+        }
         (false, ["tasks"]) => body(api.list(wire::ListTasks::default()).await),
         (false, ["tasks", id]) => body(api.get(wire::id("id", id)?).await),
         (false, ["tasks", id, "wait"]) => {

@@ -6,10 +6,11 @@ use bytes::Bytes;
 use hyper::{Method, Request, Response};
 use russet::wire::{
     self, Batched, CompleteLease, ConfigureQueue, ExtendLease, ExtendedView, FailLease, LeaseReply,
-    LeaseRequest, OneOrMany, Problem, RedriveTask, ReleaseLease, Results, SubmitTask,
-    SubmittedView, SubmittedWorkflowView, TaskNowView, TaskView,
+    LeaseRequest, OneOrMany, Problem, RedriveTask, RedriveTasks, RedriveWorkflow,
+    RedrivenWorkflowView, ReleaseLease, Results, SubmitTask, SubmittedView, SubmittedWorkflowView,
+    TaskNowView, TaskView,
 };
-use russet_core::{ErrorKind, TaskId};
+use russet_core::{ErrorKind, TaskId, WorkflowId};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -29,12 +30,24 @@ pub fn asks(request: &Request<Bytes>) -> Arc<[Ask]> {
     match parts.as_slice() {
         ["tasks"] if !get => each(body, |task: SubmitTask| Ask::Submit(Box::new(task))),
         ["workflows"] => one(body, |workflow| Ask::SubmitWorkflow(Box::new(workflow))),
-        ["tasks", "redrive"] => [Ask::Look].into(),
+        ["workflows", workflow, "redrive"] => one(body, |redrive: RedriveWorkflow| {
+            let none = WorkflowId::from(id(""));
+            Ask::RedriveWorkflow {
+                workflow: workflow.parse().unwrap_or(none),
+                request_id: redrive.request_id,
+                cancelled: redrive.cancelled,
+            }
+        }),
+        ["tasks", "redrive"] => one(body, |redrive: RedriveTasks| Ask::RedriveAll {
+            queue: redrive.queue,
+            request_id: redrive.request_id,
+        }),
         ["tasks", task] | ["tasks", task, "wait"] => [Ask::Get(id(task))].into(),
         ["tasks", task, "cancel"] => [Ask::Cancel(id(task))].into(),
         ["tasks", task, "redrive"] => one(body, |redrive: RedriveTask| Ask::Redrive {
             task: id(task),
             request_id: redrive.request_id,
+            cancelled: redrive.cancelled,
         }),
         ["tasks", task, "purge"] => [Ask::Purge(id(task))].into(),
         ["leases"] => one(body, |lease: LeaseRequest| Ask::Lease {
@@ -124,7 +137,17 @@ pub fn answers(asks: &[Ask], response: &Response<Bytes>) -> Vec<Answer> {
             cancel_requested: view.cancel_requested,
         }),
         Some(Ask::Get(_)) => several(asks, body, |view: TaskView| Answer::Task(Box::new(view))),
-        Some(Ask::Configure { .. } | Ask::Look) | None => vec![Answer::Done; asks.len()],
+        Some(Ask::RedriveWorkflow { .. }) => several(asks, body, |view: RedrivenWorkflowView| {
+            let refusals = view.refusals.into_iter();
+            Answer::WorkflowRedriven {
+                redriven: view.redriven,
+                refused: view.refused,
+                refusals: refusals.map(|one| (one.task, one.code)).collect(),
+            }
+        }),
+        Some(Ask::RedriveAll { .. } | Ask::Configure { .. } | Ask::Look) | None => {
+            vec![Answer::Done; asks.len()]
+        }
         Some(_) => several(asks, body, |view: TaskNowView| Answer::Now {
             status: view.status,
             attempt: view.attempt,

@@ -1,16 +1,16 @@
 //! Everybody in the world, and what brings them down and up again.
 
-use std::collections::BTreeMap;
+mod bodies;
+mod store;
+
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use madsim::runtime::{Handle, NodeHandle};
-use madsim::task::NodeId;
 use russet::Client;
-use russet_backends::embedded::{Embedded, EmbeddedOptions, Writer};
-use russet_backends::memory::{Fate, Memory, MemoryQueue};
-use russet_engine::{Clock, Entropy, Limits, Queue, Store};
+use russet_backends::memory::{Memory, MemoryQueue};
+use russet_engine::{Clock, Entropy, Limits, Store};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -20,14 +20,12 @@ use super::ledger::Ledger;
 use super::net::Net;
 use super::node::{self, NodeSetting};
 use super::server::{Mood, Server};
-use super::time::{NodeClock, now};
+use super::time::NodeClock;
 use super::transport::ToNodes;
 use super::worker;
-use crate::history::{Actor, Fault, FaultKind, Journal, What};
-use crate::plan::{Plan, Random, WorldKind};
-
-/// Memory for pages of the simulated disk.
-const CACHE_BYTES: usize = 4 << 20;
+use crate::history::{Actor, Journal};
+use crate::plan::{Plan, Random};
+use bodies::Bodies;
 
 /// Everybody. Clones are the same.
 #[derive(Clone)]
@@ -68,28 +66,6 @@ impl std::ops::Deref for Stage {
     }
 }
 
-/// The processes that run, by actor; and where deaths are told.
-#[derive(Clone)]
-struct Bodies {
-    alive: Arc<Mutex<BTreeMap<Actor, NodeId>>>,
-    deaths: mpsc::UnboundedSender<Actor>,
-}
-
-impl Bodies {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Actor, NodeId>> {
-        self.alive.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Kills a process, wherever it awaits.
-    fn kill(&self, actor: Actor) {
-        if let Some(node) = self.lock().remove(&actor) {
-            Handle::current().kill(node);
-            // When the world has ended, nobody is started again.
-            let _ = self.deaths.send(actor);
-        }
-    }
-}
-
 /// Together with its offset a drift stays within half of the bound.
 fn clocks(plan: &Plan) -> Vec<Arc<NodeClock>> {
     let most = plan.max_clock_skew_ms as i64 / 4;
@@ -106,10 +82,7 @@ impl Stage {
     pub fn new(plan: Arc<Plan>) -> Self {
         let journal = Journal::default();
         let (deaths, told) = mpsc::unbounded_channel();
-        let bodies = Bodies {
-            alive: Arc::default(),
-            deaths,
-        };
+        let bodies = Bodies::new(deaths);
         let right: Arc<dyn Clock> = Arc::new(NodeClock::right());
         let healed = Arc::new(AtomicBool::new(false));
         let killer = bodies.clone();
@@ -122,7 +95,7 @@ impl Stage {
             disk: Disk::new(Random::new(plan.seed, 5)),
             clocks: clocks(&plan),
             memory: Memory::new(plan.partitions, right.clone()),
-            apart: queue_apart(&plan, right, journal.clone(), healed.clone()),
+            apart: store::queue_apart(&plan, right, journal.clone(), healed.clone()),
             serving: Mutex::default(),
             starts: Mutex::default(),
             healed,
@@ -229,68 +202,6 @@ impl Stage {
         }
     }
 
-    async fn act_store(&self) {
-        let (store, own): (Arc<dyn Store>, Arc<dyn Queue>) = match self.plan.world {
-            WorldKind::Memory => (self.memory.clone(), self.memory.clone()),
-            WorldKind::Embedded => match self.open() {
-                Some(embedded) => (embedded.clone(), embedded),
-                None => return self.kill(Actor::Store),
-            },
-        };
-        if self.ledger.settle(store.as_ref()).await.is_err() {
-            return self.kill(Actor::Store);
-        }
-        let queue = match self.plan.split {
-            true => self.apart.clone(),
-            false => own,
-        };
-        let server = self.server(store, queue);
-        let serving = Some(server.clone());
-        *self.serving.lock().unwrap_or_else(PoisonError::into_inner) = serving;
-        self.look().await;
-        server.run(self.net.clone(), Actor::Store).await;
-    }
-
-    /// Opens the embedded store; `None` when the power fails meanwhile.
-    fn open(&self) -> Option<Arc<Embedded>> {
-        let options = EmbeddedOptions {
-            partitions: Some(self.plan.partitions),
-            cache_bytes: CACHE_BYTES,
-            writer: Writer::Caller,
-        };
-        let clock = Arc::new(NodeClock::right());
-        let boot = self.disk.boot();
-        match Embedded::with_backend(boot, options, clock) {
-            Ok(embedded) => Some(embedded),
-            Err(_) if self.disk.has_failed() => None,
-            Err(error) => panic!("the store does not open after a crash: {error}"),
-        }
-    }
-
-    fn server(&self, store: Arc<dyn Store>, queue: Arc<dyn Queue>) -> Server {
-        Server {
-            store,
-            queue,
-            ledger: self.ledger.clone(),
-            deliveries: self.deliveries.clone(),
-            mood: self.mood.clone(),
-        }
-    }
-
-    /// Looks at everything that the store says of itself, when it is up.
-    pub async fn look(&self) {
-        let serving = self
-            .serving
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(server) = serving {
-            let queue = (!self.plan.split).then_some(server.queue.as_ref());
-            // A store whose disk has failed is looked at when it is up again.
-            let _ = self.ledger.look(server.store.as_ref(), queue).await;
-        }
-    }
-
     /// A client that speaks as `own` to the nodes.
     pub fn client(&self, own: Actor, purpose: u64) -> Client {
         let nodes = self.plan.clocks.len() as u8;
@@ -342,29 +253,4 @@ async fn undertake(stage: Stage, mut told: mpsc::UnboundedReceiver<Actor>) {
             }
         });
     }
-}
-
-/// The queue of a split pair, which loses and duplicates as planned.
-fn queue_apart(
-    plan: &Plan,
-    clock: Arc<dyn Clock>,
-    journal: Journal,
-    healed: Arc<AtomicBool>,
-) -> Arc<MemoryQueue> {
-    let random = Random::new(plan.seed, 7);
-    let lost = plan.rate(FaultKind::MessageLost);
-    let twice = plan.rate(FaultKind::MessageDuplicated);
-    MemoryQueue::with_fate(clock, move |_| {
-        if healed.load(Ordering::Relaxed) {
-            return Fate::Delivered;
-        }
-        let (kind, fate) = match (random.in_a_million(lost), random.in_a_million(twice)) {
-            (true, _) => (FaultKind::MessageLost, Fate::Lost),
-            (_, true) => (FaultKind::MessageDuplicated, Fate::Duplicated),
-            _ => return Fate::Delivered,
-        };
-        let whom = Actor::Queue;
-        journal.write(now(), What::Fault(Fault { kind, whom }));
-        fate
-    })
 }

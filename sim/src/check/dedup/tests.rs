@@ -1,4 +1,4 @@
-use russet_core::{IdempotencyKey, LeaseEnd, Millis, Status};
+use russet_core::{Idempotency, IdempotencyKey, LeaseEnd, Millis, Status, Window};
 
 use super::super::sample::{Sample, id, submit};
 use super::*;

@@ -86,3 +86,25 @@ fn a_parent_is_kept_while_a_child_is_live() {
     sample.granted(1, 10).completed(1, 10).forget(1);
     assert!(sample.finds(check, "was forgotten while task"));
 }
+
+#[test]
+fn a_task_that_is_redriven_waits_for_its_parent_once_more() {
+    let revive = |sample: &mut Sample, n: u64, status: Status| {
+        sample.change(n, |task| {
+            task.status = status;
+            task.redriven_by = Some(1);
+        });
+    };
+    let mut sample = Sample::new();
+    sample.submitted(1).submitted_as(2, |task| {
+        waits_for(task, 1);
+        task.dependencies.inline[0].on = DependencyOn::Completion;
+    });
+    sample.granted(1, 10).end(1, Status::Dead, LeaseEnd::Failed);
+    sample.change(2, |task| task.status = Status::Dead);
+    revive(&mut sample, 1, Status::Queued);
+    sample.at(60_000);
+    revive(&mut sample, 2, Status::Queued);
+    sample.granted(2, 11);
+    assert!(sample.finds(check, "which it waits for, was queued"));
+}

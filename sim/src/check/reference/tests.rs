@@ -1,4 +1,4 @@
-use russet_core::Status;
+use russet_core::{LeaseEnd, Status};
 
 use super::super::sample::{Sample, id, lease};
 use super::*;
@@ -42,6 +42,7 @@ fn redrive(request: &str) -> Ask {
     Ask::Redrive {
         task: id(1),
         request_id,
+        cancelled: false,
     }
 }
 

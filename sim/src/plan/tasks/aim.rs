@@ -1,0 +1,64 @@
+//! Steps that meet others where it is interesting.
+
+use super::{Act, Attempt, Random, Step, TaskPlan};
+
+/// The steps that `step` gives rise to.
+pub(super) fn steps(random: &Random, step: &Step) -> Vec<Step> {
+    let mut steps = at_task(random, step);
+    steps.extend(at_workflow(random, step));
+    steps
+}
+
+/// Meets a task while it runs, or when it is dead.
+fn at_task(random: &Random, step: &Step) -> Vec<Step> {
+    let (Act::Submit(tasks) | Act::Workflow { tasks, .. }) = &step.act else {
+        return Vec::new();
+    };
+    let task = random.one_of(tasks);
+    let number = task.number;
+    let later = |ms| ms + random.within(500..5_000);
+    let acts = match task.script.first() {
+        Some(Attempt::Succeed(ms) | Attempt::Fail(ms)) if *ms >= 1_000 && random.percent(30) => {
+            let back = random.percent(40);
+            let back = back.then(|| (Act::RedriveCancelled(number), later(*ms)));
+            let cancel = (Act::Cancel(number), random.within(100..*ms));
+            [cancel].into_iter().chain(back).collect()
+        }
+        Some(Attempt::Final(ms)) if random.percent(40) => {
+            vec![(Act::Redrive(number), later(*ms))]
+        }
+        _ => Vec::new(),
+    };
+    let steps = acts.into_iter().map(|(act, after)| Step {
+        at_ms: step.at_ms + task.delay_ms + after,
+        client: step.client,
+        act,
+    });
+    steps.collect()
+}
+
+/// Redrives the workflow of `step`, mostly when a task of it is to fail for good, or is cancelled
+/// before.
+fn at_workflow(random: &Random, step: &Step) -> Vec<Step> {
+    let Act::Workflow { tasks, .. } = &step.act else {
+        return Vec::new();
+    };
+    let one = random.one_of(tasks).number;
+    let mut acts = Vec::new();
+    if random.percent(20) {
+        acts.push((Act::Cancel(one), random.within(0..500)));
+    }
+    let dies = |task: &TaskPlan| matches!(task.script.first(), Some(Attempt::Final(_)));
+    let is_hurt = !acts.is_empty() || tasks.iter().any(dies);
+    if random.percent(if is_hurt { 70 } else { 20 }) {
+        let (of, cancelled) = (one, random.percent(50));
+        let act = Act::RedriveWorkflow { of, cancelled };
+        acts.push((act, random.within(500..10_000)));
+    }
+    let steps = acts.into_iter().map(|(act, after)| Step {
+        at_ms: step.at_ms + after,
+        client: step.client,
+        act,
+    });
+    steps.collect()
+}
