@@ -2,6 +2,7 @@ use russet_engine::core::*;
 use russet_engine::{EngineError, Listing, RedrivenWorkflow};
 
 use crate::faulty::Faults;
+use crate::gates::small;
 use crate::promises::surely;
 use crate::world::*;
 
@@ -142,6 +143,17 @@ async fn a_large_workflow_goes_on_where_it_failed_whatever_order_its_ids_have() 
         }
     }
     assert_eq!(large.record(&world).await.succeeded, 401);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_that_is_larger_than_a_transaction_is_redriven_in_pieces() {
+    let world = small(1, 1, Faults::default());
+    let large = large(&world, 5, 60);
+    large.submit(&world).await;
+    large.fail(&world).await;
+    let redriven = large.redrive(&world, 0, 7).await;
+    assert_eq!((redriven.redriven, redriven.refused), (66, Vec::new()));
+    assert_eq!(large.record(&world).await.live(), 66);
 }
 
 #[tokio::test(start_paused = true)]
