@@ -1,8 +1,10 @@
 //! Russet's backends: where the records of `russet-engine` are kept, and how ready tasks are
 //! delivered. A backend holds no scheduling logic; it moves bytes.
 
+pub mod aws;
 pub mod config;
 pub mod conformance;
+pub mod dynamodb;
 pub mod embedded;
 mod index;
 mod key;
@@ -11,6 +13,7 @@ pub mod limits;
 pub mod memory;
 pub mod migrate;
 pub mod redis;
+pub mod sqs;
 mod tasks;
 mod value;
 

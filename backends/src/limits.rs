@@ -83,3 +83,74 @@ pub const REDIS_REPLICA: Duration = Duration::from_secs(1);
 pub const REDIS_HIDDEN_LOOKED_AT: usize = 100;
 /// Tasks of the same millisecond that a page reads at once to find where it goes on.
 pub const REDIS_SAME_TIME: usize = 16;
+/// How long a connection to AWS may take.
+pub const AWS_CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// The first pause after an AWS service had no capacity; later ones are twice as long.
+pub const AWS_BACKOFF: Duration = Duration::from_millis(20);
+/// The longest such pause.
+pub const AWS_BACKOFF_MOST: Duration = Duration::from_secs(2);
+/// Most bytes of what an AWS service said that are repeated in an error.
+pub const AWS_MESSAGE_BYTES: usize = 300;
+/// How long DynamoDB may take to answer.
+pub const DYNAMO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Most items in one transaction of DynamoDB.
+pub const DYNAMO_TRANSACTION_CHANGES: usize = 100;
+/// Most bytes of all items in one transaction of DynamoDB.
+pub const DYNAMO_TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
+/// Largest item of DynamoDB, in bytes: the names and values of all its attributes.
+pub const DYNAMO_ITEM_BYTES: usize = 400 * 1024;
+/// Largest record in DynamoDB, in bytes: what an item holds beside its key and index entries.
+pub const DYNAMO_RECORD_BYTES: usize = DYNAMO_ITEM_BYTES - 2 * 1024;
+/// Most items that one request to DynamoDB reads.
+pub const DYNAMO_READS_PER_CALL: usize = 100;
+/// Most reads that one caller has under way.
+pub const DYNAMO_READS_AT_ONCE: usize = 16;
+/// Most transactions of one commit that are under way.
+pub const DYNAMO_WRITES_AT_ONCE: usize = 64;
+/// How often a request is tried while DynamoDB has no capacity, or others write to the same
+/// items.
+pub const DYNAMO_TRIES: u32 = 6;
+/// Parts of a partition's timers. DynamoDB writes at most about 1,000 units a second to one
+/// part.
+pub const DYNAMO_TIMER_SHARDS: u8 = 4;
+/// Most parts of the tasks of one queue and status; there is at most one for each partition.
+/// DynamoDB writes at most about 1,000 units a second to one part.
+pub const DYNAMO_LISTING_SHARDS: u16 = 8;
+/// Names of queues that are remembered as registered in the table.
+pub const DYNAMO_QUEUES_REMEMBERED: usize = 65_536;
+/// How old the counters of DynamoDB may be, unless configured: counting costs reads.
+pub const DYNAMO_STATS_FRESH: Duration = Duration::from_secs(15);
+/// How long a table may take until it can be used.
+pub const DYNAMO_CREATE_TIMEOUT: Duration = Duration::from_secs(300);
+/// How often it is looked whether a table can be used.
+pub const DYNAMO_CREATE_POLL: Duration = Duration::from_secs(1);
+/// How long SQS may take to answer, beside the time that it was asked to wait.
+pub const SQS_TIMEOUT: Duration = Duration::from_secs(10);
+/// Most messages in one request to SQS.
+pub const SQS_BATCH: usize = 10;
+/// Most batches of one call that are under way.
+pub const SQS_BATCHES_AT_ONCE: usize = 8;
+/// How often a batch, or what failed of it, is sent.
+pub const SQS_TRIES: u32 = 5;
+/// The longest that SQS is asked to wait for a message.
+pub const SQS_LONG_POLL: Duration = Duration::from_secs(20);
+/// The longest that SQS hides a message.
+pub const SQS_HIDDEN_MOST: Duration = Duration::from_secs(12 * 3_600);
+/// Most requests for messages of one SQS queue that a node has under way.
+pub const SQS_POLLS_AT_ONCE: usize = 4;
+/// How long messages that nobody waits for any more are kept for the next one who does, before
+/// they are given back.
+pub const SQS_KEPT: Duration = Duration::from_secs(1);
+/// How long somebody must not have asked for a lane before short waits are tried first again.
+pub const SQS_PATIENCE_KEPT: Duration = Duration::from_secs(5);
+/// How often queues that other nodes created are looked for.
+pub const SQS_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Most SQS queues that are used with one prefix.
+pub const SQS_QUEUES: usize = 1_000;
+/// How long SQS keeps a message: longer than the longest watchdog of a queued task, which sends
+/// it again.
+pub const SQS_RETENTION: Duration = Duration::from_secs(24 * 3_600);
+/// Longest prefix of the names of SQS queues.
+pub const SQS_PREFIX_LEN: usize = 32;
+/// How long a message is hidden that cannot be decoded and could not be set aside.
+pub const SQS_SET_ASIDE_AGAIN: Duration = Duration::from_secs(3_600);

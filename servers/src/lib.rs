@@ -4,8 +4,10 @@
 //!
 //! A server that is missing is a panic that names the remedy, never a test that is skipped.
 
+mod aws;
 mod process;
 mod redis;
 
+pub use aws::{ACCESS_KEY, Fauxqs, Ministack};
 pub use process::{Process, free_port, installed};
 pub use redis::{RedisServer, RedisVersion};

@@ -1,0 +1,230 @@
+//! Who waits for messages, which requests for messages are under way, and what has arrived.
+
+mod shelf;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use russet_core::Timestamp;
+use russet_engine::{Delivery, Receipt};
+use tokio::sync::Notify;
+
+pub(super) use self::shelf::Held;
+use self::shelf::Shelf;
+use super::directory::Place;
+use crate::limits::{SQS_BATCH, SQS_LONG_POLL, SQS_POLLS_AT_ONCE};
+
+/// Where receivers and the requests for messages meet.
+#[derive(Debug, Default)]
+pub(super) struct Desk {
+    last: u64,
+    waiters: BTreeMap<u64, Waiter>,
+    shelves: BTreeMap<Arc<str>, Shelf>,
+    /// Which lane is served first, so that each has its turn.
+    turn: usize,
+}
+
+/// A receiver.
+#[derive(Debug)]
+struct Waiter {
+    queues: Vec<Arc<str>>,
+    max: usize,
+    wake: Arc<Notify>,
+    /// Why a request failed that it waited for.
+    failed: Option<String>,
+    /// How often it waited for more although something was there.
+    delayed: usize,
+}
+
+/// A request for messages.
+#[derive(Clone, Debug)]
+pub(super) struct Poll {
+    pub(super) number: u64,
+    pub(super) place: Arc<Place>,
+    pub(super) max: usize,
+    /// How long it waits at SQS, in seconds.
+    pub(super) wait: u64,
+    pub(super) visibility: Duration,
+}
+
+/// What a receiver finds when it looks.
+#[derive(Debug, PartialEq)]
+pub(super) enum Found {
+    /// Deliveries, at least one.
+    Some(Vec<Delivery>),
+    /// Nothing yet, and a request that ends soon is under way.
+    Soon,
+    /// Nothing.
+    Nothing,
+    /// A request for what it waits for has failed.
+    Failed(String),
+}
+
+impl Desk {
+    /// A receiver comes, and gets a number.
+    pub(super) fn enter(&mut self, max: usize, wake: Arc<Notify>) -> u64 {
+        self.last += 1;
+        let waiter = Waiter {
+            queues: Vec::new(),
+            max,
+            wake,
+            failed: None,
+            delayed: 0,
+        };
+        self.waiters.insert(self.last, waiter);
+        self.last
+    }
+
+    /// It goes.
+    pub(super) fn leave(&mut self, waiter: u64) {
+        self.waiters.remove(&waiter);
+    }
+
+    /// Gives a receiver what is there, once it is enough or no more comes soon.
+    pub(super) fn look(&mut self, waiter: u64, places: &[Arc<Place>], now: Timestamp) -> Found {
+        let Some(known) = self.waiters.get_mut(&waiter) else {
+            return Found::Nothing;
+        };
+        known.queues = places.iter().map(|place| place.name.clone()).collect();
+        let (max, failed) = (known.max, known.failed.take());
+        let (mut there, mut soon) = (0, false);
+        for place in places {
+            let shelf = self.shelves.entry(place.name.clone()).or_default();
+            shelf.asked(now);
+            there += shelf.held.iter().filter(|held| held.until > now).count();
+            soon |= shelf.short > 0;
+        }
+        if soon && there < max && self.may_wait(waiter, there) {
+            return Found::Soon;
+        }
+        match (self.take(places, max, now), failed) {
+            (taken, _) if !taken.is_empty() => Found::Some(taken),
+            (_, Some(why)) => Found::Failed(why),
+            _ => Found::Nothing,
+        }
+    }
+
+    /// Whether a receiver waits for requests that end soon, although `there` are some messages.
+    fn may_wait(&mut self, waiter: u64, there: usize) -> bool {
+        let Some(waiter) = self.waiters.get_mut(&waiter).filter(|_| there > 0) else {
+            return true;
+        };
+        waiter.delayed += 1;
+        waiter.delayed <= SQS_POLLS_AT_ONCE
+    }
+
+    /// One of each queue in turn, as long as there are some.
+    fn take(&mut self, places: &[Arc<Place>], max: usize, now: Timestamp) -> Vec<Delivery> {
+        let mut taken = Vec::new();
+        self.turn = self.turn.wrapping_add(1);
+        loop {
+            let before = taken.len();
+            for at in 0..places.len() {
+                let name = &places[(at + self.turn) % places.len()].name;
+                let shelf = self.shelves.get_mut(name);
+                let Some(held) = shelf.and_then(|shelf| shelf.next(now)) else {
+                    continue;
+                };
+                taken.push(held.delivery);
+                if taken.len() == max {
+                    return taken;
+                }
+            }
+            if taken.len() == before {
+                return taken;
+            }
+        }
+    }
+
+    /// The requests that are to be made now for a receiver which waits up to `wait`.
+    pub(super) fn plan(
+        &mut self,
+        places: &[Arc<Place>],
+        wait: Duration,
+        visibility: Duration,
+        now: Timestamp,
+    ) -> Vec<Poll> {
+        let mut polls = Vec::new();
+        for place in places {
+            let demand = self.demand(&place.name);
+            let shelf = self.shelves.entry(place.name.clone()).or_default();
+            let there = shelf.held.iter().filter(|held| held.until > now).count();
+            let demand = demand.saturating_sub(there);
+            let at_once = match shelf.deep {
+                true => demand.div_ceil(SQS_BATCH).min(SQS_POLLS_AT_ONCE),
+                false => demand.min(1),
+            };
+            while shelf.long + shelf.short < at_once {
+                let wait = match shelf.deep || wait.is_zero() {
+                    true => 0,
+                    false => shelf.patience(wait),
+                };
+                match wait {
+                    0 => shelf.short += 1,
+                    _ => shelf.long += 1,
+                }
+                self.last += 1;
+                polls.push(Poll {
+                    number: self.last,
+                    place: place.clone(),
+                    max: demand.min(SQS_BATCH),
+                    wait,
+                    visibility,
+                });
+            }
+        }
+        polls
+    }
+
+    /// How many messages of a queue are waited for.
+    fn demand(&self, queue: &Arc<str>) -> usize {
+        let waiters = self.waiters.values();
+        let waiters = waiters.filter(|waiter| waiter.queues.contains(queue));
+        waiters.fold(0, |sum, waiter| sum.saturating_add(waiter.max))
+    }
+
+    /// A request was answered, or failed. Whoever waits for it looks again.
+    pub(super) fn ended(&mut self, poll: &Poll, answer: Result<Vec<Held>, String>, now: Timestamp) {
+        let demand = self.demand(&poll.place.name);
+        let shelf = self.shelves.entry(poll.place.name.clone()).or_default();
+        match poll.wait {
+            0 => shelf.short = shelf.short.saturating_sub(1),
+            _ => shelf.long = shelf.long.saturating_sub(1),
+        }
+        let failed = match answer {
+            Ok(held) => {
+                shelf.deep = held.len() >= poll.max;
+                if demand > 0 && held.is_empty() && poll.wait > 0 {
+                    shelf.patience = (poll.wait * 2).min(SQS_LONG_POLL.as_secs());
+                    shelf.asked_at = Some(now);
+                }
+                shelf.held.extend(held);
+                None
+            }
+            Err(why) => {
+                shelf.deep = false;
+                Some(why)
+            }
+        };
+        for waiter in self.waiters.values_mut() {
+            if waiter.queues.contains(&poll.place.name) {
+                waiter.failed = failed.clone().or(waiter.failed.take());
+                waiter.wake.notify_one();
+            }
+        }
+    }
+
+    /// What a request brought and nobody took, which is to be given back.
+    pub(super) fn left(&mut self, poll: &Poll) -> Vec<Receipt> {
+        let Some(shelf) = self.shelves.get_mut(&poll.place.name) else {
+            return Vec::new();
+        };
+        let held = std::mem::take(&mut shelf.held).into_iter();
+        let (left, kept): (VecDeque<_>, _) = held.partition(|held| held.poll == poll.number);
+        shelf.held = kept;
+        left.into_iter().map(|held| held.delivery.receipt).collect()
+    }
+}

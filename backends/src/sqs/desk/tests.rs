@@ -1,0 +1,148 @@
+use russet_core::{Lane, Millis, QueueName, Resources, TaskId};
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+const HIDDEN: Duration = Duration::from_secs(10);
+
+fn place(name: &str) -> Arc<Place> {
+    Arc::new(Place {
+        name: name.into(),
+        url: String::new(),
+        lane: Lane {
+            queue: QueueName::new(name).expect("a name"),
+            resources: Resources::NONE,
+        },
+    })
+}
+
+fn held(poll: &Poll, tasks: std::ops::Range<u128>) -> Result<Vec<Held>, String> {
+    let held = tasks.map(|task| Held {
+        delivery: Delivery {
+            task: TaskId::from_u128(task),
+            lane: poll.place.lane.clone(),
+            receipt: Receipt(task.to_be_bytes().into()),
+        },
+        until: NOW + Millis::from_secs(1),
+        poll: poll.number,
+    });
+    Ok(held.collect())
+}
+
+fn tasks(found: Found) -> Vec<u128> {
+    match found {
+        Found::Some(deliveries) => deliveries.iter().map(|d| d.task.as_u128()).collect(),
+        other => panic!("expected deliveries, not {other:?}"),
+    }
+}
+
+/// A receiver that has looked once and found nothing.
+fn waiter(desk: &mut Desk, places: &[Arc<Place>], max: usize) -> u64 {
+    let waiter = desk.enter(max, Arc::new(Notify::new()));
+    assert_eq!(desk.look(waiter, places, NOW), Found::Nothing);
+    waiter
+}
+
+fn plan(desk: &mut Desk, places: &[Arc<Place>], wait_s: u64) -> Vec<Poll> {
+    desk.plan(places, Duration::from_secs(wait_s), HIDDEN, NOW)
+}
+
+#[test]
+fn receivers_share_one_request_and_what_it_brings() {
+    let (mut desk, places) = (Desk::default(), [place("a")]);
+    let one = waiter(&mut desk, &places, 1);
+    let polls = plan(&mut desk, &places, 1);
+    assert_eq!((polls.len(), polls[0].max, polls[0].wait), (1, 1, 1));
+    let other = waiter(&mut desk, &places, 3);
+    assert_eq!(plan(&mut desk, &places, 1).len(), 0, "one is under way");
+    desk.ended(&polls[0], held(&polls[0], 0..1), NOW);
+    assert_eq!(tasks(desk.look(one, &places, NOW)), [0]);
+    assert_eq!(desk.look(other, &places, NOW), Found::Nothing);
+}
+
+#[test]
+fn what_a_receiver_that_went_away_was_brought_goes_to_another_or_is_given_back() {
+    let (mut desk, places) = (Desk::default(), [place("a")]);
+    let gone = waiter(&mut desk, &places, 2);
+    let polls = plan(&mut desk, &places, 1);
+    desk.leave(gone);
+    desk.ended(&polls[0], held(&polls[0], 0..2), NOW);
+    let other = desk.enter(1, Arc::new(Notify::new()));
+    assert_eq!(tasks(desk.look(other, &places, NOW)), [0]);
+    let left = desk.left(&polls[0]);
+    assert_eq!(left, [Receipt(1u128.to_be_bytes().into())]);
+    assert_eq!(desk.left(&polls[0]), []);
+}
+
+#[test]
+fn what_was_kept_too_long_is_given_to_nobody() {
+    let (mut desk, places) = (Desk::default(), [place("a")]);
+    let waiter = waiter(&mut desk, &places, 2);
+    let polls = plan(&mut desk, &places, 1);
+    desk.ended(&polls[0], held(&polls[0], 0..2), NOW);
+    let late = NOW + Millis::from_secs(2);
+    assert_eq!(desk.look(waiter, &places, late), Found::Nothing);
+    assert_eq!(desk.left(&polls[0]).len(), 2);
+}
+
+#[test]
+fn a_full_reply_is_followed_by_several_requests_that_do_not_wait() {
+    let (mut desk, places) = (Desk::default(), [place("a")]);
+    let waiter = waiter(&mut desk, &places, 25);
+    let polls = plan(&mut desk, &places, 20);
+    assert_eq!((polls.len(), polls[0].max), (1, 10));
+    desk.ended(&polls[0], held(&polls[0], 0..10), NOW);
+    assert_eq!(tasks(desk.look(waiter, &places, NOW)).len(), 10);
+    let polls = plan(&mut desk, &places, 20);
+    assert_eq!(polls.iter().map(|p| p.wait).collect::<Vec<_>>(), [0, 0, 0]);
+    desk.ended(&polls[0], held(&polls[0], 10..20), NOW);
+    assert_eq!(desk.look(waiter, &places, NOW), Found::Soon);
+    desk.ended(&polls[1], held(&polls[1], 20..21), NOW);
+    desk.ended(&polls[2], Ok(Vec::new()), NOW);
+    assert_eq!(tasks(desk.look(waiter, &places, NOW)).len(), 11);
+    assert_eq!(
+        plan(&mut desk, &places, 20).len(),
+        1,
+        "it is no longer deep"
+    );
+}
+
+#[test]
+fn requests_wait_longer_and_longer_while_somebody_asks() {
+    let (mut desk, places) = (Desk::default(), [place("a")]);
+    waiter(&mut desk, &places, 1);
+    let mut waits = Vec::new();
+    for _ in 0..7 {
+        let polls = plan(&mut desk, &places, 1);
+        waits.push(polls[0].wait);
+        desk.ended(&polls[0], Ok(Vec::new()), NOW);
+    }
+    assert_eq!(waits, [1, 2, 4, 8, 16, 20, 20]);
+    let later = NOW + Millis::from_secs(60);
+    let late = desk.enter(1, Arc::new(Notify::new()));
+    assert_eq!(desk.look(late, &places, later), Found::Nothing);
+    assert_eq!(plan(&mut desk, &places, 1)[0].wait, 1);
+}
+
+#[test]
+fn a_failure_is_told_once_to_each_who_waits() {
+    let (mut desk, places) = (Desk::default(), [place("a"), place("b")]);
+    let one = waiter(&mut desk, &places, 1);
+    let polls = plan(&mut desk, &places, 1);
+    assert_eq!(polls.len(), 2);
+    desk.ended(&polls[1], Err("why".into()), NOW);
+    assert_eq!(desk.look(one, &places, NOW), Found::Failed("why".into()));
+    assert_eq!(desk.look(one, &places, NOW), Found::Nothing);
+}
+
+#[test]
+fn each_queue_has_its_turn() {
+    let (mut desk, places) = (Desk::default(), [place("a"), place("b")]);
+    let waiter = waiter(&mut desk, &places, 2);
+    let polls = plan(&mut desk, &places, 1);
+    desk.ended(&polls[0], held(&polls[0], 0..4), NOW);
+    desk.ended(&polls[1], held(&polls[1], 10..12), NOW);
+    let mut first = tasks(desk.look(waiter, &places, NOW));
+    first.sort_unstable();
+    assert_eq!(first, [0, 10]);
+}

@@ -1,0 +1,128 @@
+//! The SQS queues that this node knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use russet_core::{Lane, QueueName, Timestamp};
+use tokio::sync::watch;
+
+use super::name::{Band, Prefix};
+use crate::limits::{SQS_LOOK_EVERY, SQS_QUEUES};
+
+/// An SQS queue.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) name: Arc<str>,
+    pub(super) url: String,
+    pub(super) lane: Lane,
+}
+
+/// The SQS queues that this node knows, and a number that grows with the lanes.
+pub(super) struct Directory {
+    known: Mutex<Known>,
+    epoch: watch::Sender<u64>,
+}
+
+#[derive(Default)]
+struct Known {
+    /// By name.
+    places: BTreeMap<Arc<str>, Arc<Place>>,
+    lanes: BTreeMap<QueueName, BTreeSet<Lane>>,
+    /// Queues with the prefix that are none of ours.
+    strangers: BTreeSet<String>,
+    looked_at: Option<Timestamp>,
+}
+
+impl Directory {
+    pub(super) fn new() -> Self {
+        Self {
+            known: Mutex::default(),
+            epoch: watch::Sender::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn epoch(&self) -> u64 {
+        *self.epoch.borrow()
+    }
+
+    pub(super) async fn changed(&self, known: u64) {
+        let mut epoch = self.epoch.subscribe();
+        // The sender lives as long as `self`: waiting for it cannot fail.
+        let _ = epoch.wait_for(|epoch| *epoch > known).await;
+    }
+
+    pub(super) fn find(&self, name: &str) -> Option<Arc<Place>> {
+        self.lock().places.get(name).cloned()
+    }
+
+    /// The queues of these lanes, the most urgent bands first.
+    pub(super) fn of_lanes(&self, prefix: &Prefix, lanes: &[Lane]) -> Vec<Arc<Place>> {
+        let known = self.lock();
+        let names = Band::ALL.into_iter().flat_map(|band| {
+            let names = lanes.iter().map(move |lane| prefix.queue(lane, band));
+            names.collect::<Vec<_>>()
+        });
+        names
+            .filter_map(|name| known.places.get(name.as_str()).cloned())
+            .collect()
+    }
+
+    pub(super) fn lanes(&self, queue: &QueueName) -> Vec<Lane> {
+        let known = self.lock();
+        let lanes = known.lanes.get(queue).into_iter().flatten();
+        lanes.cloned().collect()
+    }
+
+    /// Whether there is room for another queue.
+    pub(super) fn has_room(&self) -> bool {
+        self.lock().places.len() < SQS_QUEUES
+    }
+
+    /// Whether nothing is known of a queue with this name.
+    pub(super) fn is_new(&self, name: &str) -> bool {
+        let known = self.lock();
+        !known.places.contains_key(name) && !known.strangers.contains(name)
+    }
+
+    pub(super) fn learn(&self, name: String, url: String, lane: Lane) -> Arc<Place> {
+        let name: Arc<str> = name.into();
+        let mut known = self.lock();
+        let lanes = known.lanes.entry(lane.queue.clone()).or_default();
+        let is_new = lanes.insert(lane.clone());
+        let place = Arc::new(Place {
+            name: name.clone(),
+            url,
+            lane,
+        });
+        known.places.insert(name, place.clone());
+        drop(known);
+        if is_new {
+            self.epoch.send_modify(|epoch| *epoch += 1);
+        }
+        place
+    }
+
+    pub(super) fn learn_stranger(&self, name: String) {
+        self.lock().strangers.insert(name);
+    }
+
+    /// Forgets a queue that is gone. Its lane stays known: its next message makes it again.
+    pub(super) fn forget(&self, name: &str) {
+        self.lock().places.remove(name);
+    }
+
+    /// Whether it is time to look for queues; whoever is told so does it.
+    pub(super) fn is_time_to_look(&self, now: Timestamp) -> bool {
+        let mut known = self.lock();
+        let looked = known.looked_at.map(|at| now.since(at));
+        let is_time = looked.is_none_or(|ago| std::time::Duration::from(ago) >= SQS_LOOK_EVERY);
+        if is_time {
+            known.looked_at = Some(now);
+        }
+        is_time
+    }
+}

@@ -1,0 +1,65 @@
+//! Finding queues that others have made.
+
+use super::name::{self, Band};
+use super::{Inner, is_gone};
+use crate::aws::{Fault, fault};
+use crate::limits::SQS_QUEUES;
+
+/// Most queues in one reply.
+const PAGE: i32 = 1_000;
+
+impl Inner {
+    /// Learns of all queues with the prefix.
+    pub(super) async fn look(&self) -> Result<(), Fault> {
+        let mut token: Option<String> = None;
+        loop {
+            self.called();
+            let request = self.client.list_queues().max_results(PAGE);
+            let request = request.queue_name_prefix(self.prefix.listed());
+            let listed = request.set_next_token(token).send().await;
+            let listed = listed.map_err(|error| fault(&error))?;
+            for url in listed.queue_urls() {
+                let name = url.rsplit('/').next().unwrap_or_default();
+                if name != self.prefix.aside() && self.directory.is_new(name) {
+                    self.meet(name, url).await?;
+                }
+            }
+            token = listed.next_token;
+            if token.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Reads which lane a queue is, if it is one of ours.
+    async fn meet(&self, name: &str, url: &str) -> Result<(), Fault> {
+        self.called();
+        let tags = self.client.list_queue_tags().queue_url(url).send().await;
+        let tags = match tags {
+            Ok(found) => found.tags.unwrap_or_default(),
+            Err(error) => match fault(&error) {
+                fault if is_gone(&fault) => return Ok(()),
+                fault => return Err(fault),
+            },
+        };
+        let lane = name::read_tags(&tags);
+        let lane = lane.filter(|lane| {
+            let mut names = Band::ALL
+                .into_iter()
+                .map(|band| self.prefix.queue(lane, band));
+            names.any(|own| own == name)
+        });
+        match lane {
+            Some(_) if !self.directory.has_room() => {
+                tracing::error!(name, most = SQS_QUEUES, "an SQS queue is one too many");
+                self.directory.learn_stranger(name.to_owned());
+            }
+            Some(lane) => drop(self.directory.learn(name.to_owned(), url.to_owned(), lane)),
+            None => {
+                tracing::warn!(name, "an SQS queue with our prefix is none of ours");
+                self.directory.learn_stranger(name.to_owned());
+            }
+        }
+        Ok(())
+    }
+}

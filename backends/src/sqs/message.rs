@@ -1,0 +1,75 @@
+//! What a message says, and what settles it.
+
+use russet_core::TaskId;
+use russet_engine::Receipt;
+
+/// With what every message begins: the format.
+const HEAD: &str = "russet1:";
+
+/// The body of the message that announces a task.
+pub(super) fn write(task: TaskId) -> String {
+    format!("{HEAD}{task}")
+}
+
+/// The task that a message announces; `None` when it is none of ours.
+pub(super) fn read(body: &str) -> Option<TaskId> {
+    body.strip_prefix(HEAD)?.parse().ok()
+}
+
+/// A delivery: the name of its queue, and what SQS calls it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Handle {
+    pub(super) queue: String,
+    pub(super) handle: String,
+}
+
+impl Handle {
+    pub(super) fn receipt(&self) -> Receipt {
+        // Names of queues hold no zero byte.
+        let parts = [self.queue.as_bytes(), &[0], self.handle.as_bytes()];
+        Receipt(parts.concat())
+    }
+
+    /// `None` when the receipt is not one of ours.
+    pub(super) fn read(receipt: Receipt) -> Option<Self> {
+        let text = String::from_utf8(receipt.0).ok()?;
+        let (queue, handle) = text.split_once('\0')?;
+        Some(Self {
+            queue: queue.to_owned(),
+            handle: handle.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn every_message_reads_back(bits: u128) {
+            let task = TaskId::from_u128(bits);
+            prop_assert_eq!(read(&write(task)), Some(task));
+        }
+
+        #[test]
+        fn bodies_of_others_are_no_task(body: String) {
+            if let Some(task) = read(&body) {
+                prop_assert_eq!(write(task).to_lowercase(), body.to_lowercase());
+            }
+        }
+
+        #[test]
+        fn every_receipt_reads_back(queue in "[a-z-]{1,80}", handle in "[ -~]{1,200}") {
+            let handle = Handle { queue, handle };
+            prop_assert_eq!(Handle::read(handle.receipt()), Some(handle));
+        }
+
+        #[test]
+        fn receipts_of_others_are_refused_without_a_panic(bytes: Vec<u8>) {
+            let _ = Handle::read(Receipt(bytes));
+        }
+    }
+}
