@@ -3,10 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use russet_engine::Clock;
+use russet_engine::{Clock, Store};
 use serde::Serialize;
 
 use super::{Config, ConfigError, DATA_DIR, QueueBackend, StoreBackend};
+use crate::dynamodb::Dynamo;
+use crate::redis;
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -37,16 +39,50 @@ impl Config {
         }
         let store = match self.store.backend {
             StoreBackend::Memory => Ok("memory: nothing survives the process".to_owned()),
-            StoreBackend::Embedded => self.examine_embedded(clock),
+            StoreBackend::Embedded => self.examine_embedded(clock.clone()),
+            StoreBackend::Redis => self.examine_redis(clock.clone()).await,
+            StoreBackend::Dynamodb => self.examine_dynamodb(clock.clone()).await,
         };
         let queue = match self.queue.backend {
-            QueueBackend::Store => "the store announces its ready tasks by itself",
-            QueueBackend::Memory => "memory: only this process hears of ready tasks at once",
+            QueueBackend::Store => Ok("the store announces its ready tasks by itself".to_owned()),
+            QueueBackend::Memory => {
+                Ok("memory: only this process hears of ready tasks at once".to_owned())
+            }
+            QueueBackend::Sqs => self.examine_sqs(clock).await,
         };
-        vec![
-            Finding::new("store", store),
-            Finding::new("queue", Ok(queue.to_owned())),
-        ]
+        vec![Finding::new("store", store), Finding::new("queue", queue)]
+    }
+
+    async fn examine_redis(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
+        let found = redis::examine(self.redis.options(self.store.partitions), clock).await?;
+        let partitions = match found.partitions {
+            Some(partitions) => format!("partitions: {partitions}"),
+            None => "the store will be made at the first start".to_owned(),
+        };
+        let address = self.redis.address();
+        Ok(format!(
+            "redis {} at {address}, {partitions}",
+            found.version
+        ))
+    }
+
+    async fn examine_dynamodb(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
+        let options = self.dynamodb.options(&self.aws, self.store.partitions);
+        let opened = Dynamo::open(options, clock).await;
+        let partitions = opened.map_err(ConfigError::Dynamo)?.partitions();
+        let table = self.dynamodb.name();
+        Ok(format!(
+            "dynamodb: the table {table:?}, partitions: {partitions}"
+        ))
+    }
+
+    async fn examine_sqs(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
+        self.open_sqs(clock).await?;
+        let prefix = self.sqs.name();
+        Ok(match self.sqs.create {
+            true => format!("sqs: queues {prefix}-*, made with their first task"),
+            false => format!("sqs: queues {prefix}-*; `russet config create` makes them"),
+        })
     }
 
     fn examine_embedded(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
@@ -54,7 +90,7 @@ impl Config {
         let directory = directory.unwrap_or(Path::new(DATA_DIR));
         if directory.exists() {
             let embedded = self.store.open_embedded(clock)?;
-            let partitions = russet_engine::Store::partitions(&*embedded);
+            let partitions = embedded.partitions();
             let data = directory.display();
             return Ok(format!(
                 "embedded: data in {data}, partitions: {partitions}"

@@ -2,31 +2,46 @@
 //!
 //! ```toml
 //! [store]
-//! backend = "embedded"       # or "memory"
+//! backend = "embedded"       # or "memory", "redis", "dynamodb"
 //! data_dir = "russet-data"   # embedded: where the file is
 //! partitions = 1             # fixed when the store is made
 //! cache_mb = 128             # embedded: memory for pages of the file
 //!
 //! [queue]
-//! backend = "store"          # the store is the queue; or "memory"
+//! backend = "store"          # the store is the queue; or "memory", "sqs"
 //! ```
+//!
+//! `[redis]`, `[aws]`, `[dynamodb]` and `[sqs]` say where these are: [`RedisTable`], [`AwsTable`],
+//! [`DynamoTable`] and [`SqsTable`].
 
+mod aws;
+mod error;
 mod examine;
+mod redis;
+mod secret;
+mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use russet_core::limits::PARTITIONS_MAX;
+use russet_core::{Lane, QueueName, Resources};
 use russet_engine::{Backend, Clock, Queue, Store};
 use serde::{Deserialize, Serialize};
 
-pub use examine::Finding;
-
-use crate::embedded::{Embedded, EmbeddedOptions, OpenError};
-use crate::limits::{CACHE_MB_MAX, PAGE_CACHE_BYTES};
+pub use self::aws::{AwsTable, DynamoTable, SqsTable};
+pub use self::error::ConfigError;
+pub use self::examine::Finding;
+pub use self::redis::{REDIS_URL, RedisTable};
+pub use self::secret::{Secret, Url};
+pub use self::tables::{QueueBackend, QueueConfig, StoreBackend, StoreConfig};
+use crate::dynamodb::Dynamo;
+use crate::limits::CACHE_MB_MAX;
 use crate::memory::{Memory, MemoryQueue};
+use crate::redis::Redis;
+use crate::sqs::Sqs;
 
 /// Where an embedded store is, unless configured: below the working directory.
 pub const DATA_DIR: &str = "russet-data";
@@ -39,87 +54,14 @@ pub struct Config {
     pub store: StoreConfig,
     /// `[queue]`
     pub queue: QueueConfig,
-}
-
-/// The store.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StoreConfig {
-    /// Which store.
-    pub backend: StoreBackend,
-    /// Embedded: the directory of its file; [`DATA_DIR`] unless given.
-    pub data_dir: Option<PathBuf>,
-    /// How many partitions; a new store has 1 unless given, and an old one has what it has.
-    pub partitions: Option<u16>,
-    /// Embedded: memory for pages of the file, in MiB.
-    pub cache_mb: Option<usize>,
-}
-
-/// The stores that there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StoreBackend {
-    /// One file on one machine; see [`crate::embedded`].
-    #[default]
-    Embedded,
-    /// Nothing survives the process; see [`crate::memory`].
-    Memory,
-}
-
-/// The queue.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct QueueConfig {
-    /// Which queue.
-    pub backend: QueueBackend,
-}
-
-/// The queues that there are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum QueueBackend {
-    /// The store is the queue.
-    #[default]
-    Store,
-    /// A queue by itself, in memory; only the tasks of this process are announced in it.
-    Memory,
-}
-
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// The text is not a configuration.
-    #[error("the configuration cannot be read: {0}")]
-    Text(#[from] toml::de::Error),
-    /// A setting is out of its range.
-    #[error("{setting} is {value}: set it to {range}")]
-    Range {
-        /// The setting.
-        setting: &'static str,
-        /// What it is.
-        value: usize,
-        /// What it can be.
-        range: String,
-    },
-    /// The embedded store's directory cannot be made.
-    #[error(
-        "[store] data_dir: {} cannot be made, {} is not writable; choose another, or allow it",
-        directory.display(), parent.display()
-    )]
-    Directory {
-        /// The directory.
-        directory: PathBuf,
-        /// What there is of its path.
-        parent: PathBuf,
-    },
-    /// The store cannot be opened.
-    #[error("{setting}: {source}")]
-    Open {
-        /// The setting that it hangs on.
-        setting: &'static str,
-        /// Why, and what to do.
-        source: OpenError,
-    },
+    /// `[redis]`
+    pub redis: RedisTable,
+    /// `[aws]`
+    pub aws: AwsTable,
+    /// `[dynamodb]`
+    pub dynamodb: DynamoTable,
+    /// `[sqs]`
+    pub sqs: SqsTable,
 }
 
 impl Config {
@@ -137,25 +79,99 @@ impl Config {
     /// Opens the store and the queue. This blocks while an embedded store reads its records.
     ///
     /// # Errors
-    /// [`ConfigError::Range`]; [`ConfigError::Open`].
+    /// [`ConfigError`], which names the setting and the remedy.
     pub async fn open(&self, clock: Arc<dyn Clock>) -> Result<Backend, ConfigError> {
         self.check()?;
-        let (store, own): (Arc<dyn Store>, Arc<dyn Queue>) = match self.store.backend {
+        let partitions = self.store.partitions;
+        let (store, own): (Arc<dyn Store>, Option<Arc<dyn Queue>>) = match self.store.backend {
             StoreBackend::Memory => {
-                let partitions = self.store.partitions.unwrap_or(1);
-                let memory = Memory::new(partitions, clock.clone());
-                (memory.clone(), memory)
+                let memory = Memory::new(partitions.unwrap_or(1), clock.clone());
+                (memory.clone(), Some(memory))
             }
             StoreBackend::Embedded => {
                 let embedded = self.store.open_embedded(clock.clone())?;
-                (embedded.clone(), embedded)
+                (embedded.clone(), Some(embedded))
+            }
+            StoreBackend::Redis => {
+                let options = self.redis.options(partitions);
+                let redis = Redis::open(options, clock.clone()).await?;
+                (redis.clone(), Some(redis))
+            }
+            StoreBackend::Dynamodb => {
+                let options = self.dynamodb.options(&self.aws, partitions);
+                let opened = Dynamo::open(options, clock.clone()).await;
+                (opened.map_err(ConfigError::Dynamo)?, None)
             }
         };
         let queue = match self.queue.backend {
-            QueueBackend::Store => own,
+            QueueBackend::Store => own.ok_or(ConfigError::NoQueue)?,
             QueueBackend::Memory => MemoryQueue::new(clock),
+            QueueBackend::Sqs => self.open_sqs(clock).await?,
         };
         Ok(Backend { store, queue })
+    }
+
+    async fn open_sqs(&self, clock: Arc<dyn Clock>) -> Result<Arc<Sqs>, ConfigError> {
+        let opened = Sqs::open(self.sqs.options(&self.aws), clock).await;
+        opened.map_err(ConfigError::Sqs)
+    }
+
+    /// Creates what is not made by using it: the DynamoDB table, and the SQS queues of these
+    /// queues, for tasks that need no resources. What is there stays. Says what is there now.
+    ///
+    /// # Errors
+    /// [`ConfigError`], which names the setting and the remedy.
+    pub async fn create(
+        &self,
+        queues: &[QueueName],
+        clock: Arc<dyn Clock>,
+    ) -> Result<Vec<String>, ConfigError> {
+        self.check()?;
+        let mut created = Vec::new();
+        if self.store.backend == StoreBackend::Dynamodb {
+            let options = self.dynamodb.options(&self.aws, self.store.partitions);
+            let table = Dynamo::create_table(&options, clock.clone()).await;
+            table.map_err(ConfigError::Dynamo)?;
+            created.push(format!("the table {:?}", self.dynamodb.name()));
+        }
+        if self.queue.backend == QueueBackend::Sqs {
+            let sqs = self.open_sqs(clock).await?;
+            let lane = |queue: &QueueName| Lane {
+                queue: queue.clone(),
+                resources: Resources::NONE,
+            };
+            let lanes: Vec<_> = queues.iter().map(lane).collect();
+            sqs.create_queues(&lanes).await?;
+            let names = queues.iter().map(|queue| format!("SQS queues of {queue}"));
+            created.extend(names);
+        }
+        match created.is_empty() {
+            true => Err(ConfigError::NothingToCreate),
+            false => Ok(created),
+        }
+    }
+
+    /// Where tasks are kept, for people to read.
+    pub fn describe(&self) -> String {
+        let store = match self.store.backend {
+            StoreBackend::Memory => "in memory: nothing survives this process".to_owned(),
+            StoreBackend::Embedded => {
+                let data_dir = self.store.data_dir.as_deref();
+                format!(
+                    "data in {}",
+                    data_dir.unwrap_or(Path::new(DATA_DIR)).display()
+                )
+            }
+            StoreBackend::Redis => format!("data in Redis at {}", self.redis.address()),
+            StoreBackend::Dynamodb => {
+                format!("data in the DynamoDB table {:?}", self.dynamodb.name())
+            }
+        };
+        match self.queue.backend {
+            QueueBackend::Store => store,
+            QueueBackend::Memory => format!("{store}, ready tasks in memory"),
+            QueueBackend::Sqs => format!("{store}, ready tasks in SQS"),
+        }
     }
 
     fn check(&self) -> Result<(), ConfigError> {
@@ -177,28 +193,10 @@ impl Config {
                 });
             }
         }
-        Ok(())
-    }
-}
-
-impl StoreConfig {
-    /// Opens the embedded store, whichever is configured.
-    ///
-    /// # Errors
-    /// [`ConfigError::Open`].
-    pub fn open_embedded(&self, clock: Arc<dyn Clock>) -> Result<Arc<Embedded>, ConfigError> {
-        let directory = self.data_dir.clone().unwrap_or_else(|| DATA_DIR.into());
-        let options = EmbeddedOptions {
-            partitions: self.partitions,
-            cache_bytes: self.cache_mb.map_or(PAGE_CACHE_BYTES, |mb| mb << 20),
-            ..EmbeddedOptions::default()
-        };
-        Embedded::open(&directory, options, clock).map_err(|source| ConfigError::Open {
-            setting: match source {
-                OpenError::Partitions { .. } => "[store] partitions",
-                _ => "[store] data_dir",
-            },
-            source,
-        })
+        let apart = self.queue.backend != QueueBackend::Store;
+        match self.store.backend {
+            StoreBackend::Dynamodb if !apart => Err(ConfigError::NoQueue),
+            _ => Ok(()),
+        }
     }
 }

@@ -42,7 +42,12 @@ fn every_setting_is_read() {
     let queue = QueueConfig {
         backend: QueueBackend::Memory,
     };
-    assert_eq!(config, Config { store, queue });
+    let expected = Config {
+        store,
+        queue,
+        ..Config::default()
+    };
+    assert_eq!(config, expected);
     let written = toml::to_string(&config).expect("it is written");
     assert_eq!(Config::from_toml(&written).expect("it is read"), config);
 }
@@ -83,6 +88,7 @@ async fn stores_and_queues_are_chosen_separately() {
                     cache_mb: Some(1),
                 },
                 queue: QueueConfig { backend: queue },
+                ..Config::default()
             };
             let backend = open(&config).await.expect("it opens");
             assert_eq!(backend.store.partitions(), 2);

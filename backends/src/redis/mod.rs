@@ -53,6 +53,7 @@ use self::groups::Groups;
 use self::keys::Names;
 use self::lanes::KnownLanes;
 use self::link::{Dialer, Link};
+pub use self::open::RedisFound;
 use self::options::Target;
 pub use self::options::{Acknowledge, Address, RedisOptions, Secret, Topology};
 use self::running::Running;
@@ -89,13 +90,7 @@ impl Redis {
         connect: Arc<dyn Connect>,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, RedisOpenError> {
-        open::check_options(&options)?;
-        let dialer = Arc::new(Dialer {
-            connect,
-            login: Target::parse(&options.url)?.login,
-            clock: clock.clone(),
-            timeout: options.timeout,
-        });
+        let dialer = dialer(&options, connect, &clock)?;
         let links = std::iter::repeat_with(|| Link::new(dialer.clone()));
         let links: Vec<Link> = links.take(options.connections).collect();
         let names = Names::new(&options.prefix);
@@ -137,6 +132,34 @@ impl Redis {
             _background: background,
         }))
     }
+}
+
+/// Looks at what there is for a store, and makes or changes nothing.
+///
+/// # Errors
+/// [`RedisOpenError`], which says what to do.
+pub async fn examine(
+    options: RedisOptions,
+    clock: Arc<dyn Clock>,
+) -> Result<RedisFound, RedisOpenError> {
+    let target = Target::parse(&options.url)?;
+    let connect = connect::connector(&options, &target)?;
+    let link = Link::new(dialer(&options, connect, &clock)?);
+    open::examine(&options, &Names::new(&options.prefix), &link).await
+}
+
+fn dialer(
+    options: &RedisOptions,
+    connect: Arc<dyn Connect>,
+    clock: &Arc<dyn Clock>,
+) -> Result<Arc<Dialer>, RedisOpenError> {
+    open::check_options(options)?;
+    Ok(Arc::new(Dialer {
+        connect,
+        login: Target::parse(&options.url)?.login,
+        clock: clock.clone(),
+        timeout: options.timeout,
+    }))
 }
 
 async fn give_back(core: Arc<Core>, mut returned: mpsc::UnboundedReceiver<Vec<Delivery>>) {

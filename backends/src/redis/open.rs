@@ -66,6 +66,50 @@ pub(crate) async fn check_server(
     opening.header(names, link, &live).await
 }
 
+/// What is there for a store, which is neither made nor changed.
+pub(crate) async fn examine(
+    options: &RedisOptions,
+    names: &Names,
+    link: &Link,
+) -> Result<RedisFound, RedisOpenError> {
+    let opening = Opening {
+        options,
+        address: link.dialer.connect.describe(),
+    };
+    let live = link.live().await;
+    let live = live.map_err(|error| opening.failed("INFO", error))?;
+    opening.check_info(&live.info)?;
+    opening.try_commands(names, link, &live).await?;
+    let mut command = redis::cmd("HGET");
+    command.arg(names.store()).arg("partitions");
+    let answer = link.command(&live, &command).await.and_then(optional);
+    let found = answer.map_err(|error| opening.failed("HGET", error))?;
+    let partitions = match found {
+        None => None,
+        Some(found) => {
+            let text = String::from_utf8_lossy(&found).into_owned();
+            Some(opening.as_asked(&text)?)
+        }
+    };
+    Ok(RedisFound {
+        version: live
+            .info
+            .field("redis_version")
+            .unwrap_or("unknown")
+            .to_owned(),
+        partitions,
+    })
+}
+
+/// What there is for a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisFound {
+    /// The version of the server, as it says it.
+    pub version: String,
+    /// How many partitions the store has; `None` when it is not made yet.
+    pub partitions: Option<u16>,
+}
+
 struct Opening<'a> {
     options: &'a RedisOptions,
     address: String,
@@ -140,15 +184,20 @@ impl Opening<'_> {
                 });
             }
         }
-        let known = u16::try_from(partitions).ok();
+        self.as_asked(&partitions.to_string())
+    }
+
+    /// The number of partitions that was found, when it is one that can be and is asked for.
+    fn as_asked(&self, found: &str) -> Result<u16, RedisOpenError> {
+        let known = found.parse().ok();
         let known = known.filter(|n| (1..=PARTITIONS_MAX).contains(n));
         match (known, self.options.partitions) {
             (Some(found), asked) if asked.is_none_or(|asked| asked == found) => Ok(found),
             (_, asked) => Err(RedisOpenError::Partitions {
-                address,
-                prefix,
-                found: partitions.to_string(),
-                asked: asked.unwrap_or(fresh),
+                address: self.address.clone(),
+                prefix: self.options.prefix.clone(),
+                found: found.to_owned(),
+                asked: asked.unwrap_or(1),
             }),
         }
     }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use redis::{IntoConnectionInfo, RedisConnectionInfo};
+use serde::{Deserialize, Serialize};
 
 use super::error::RedisOpenError;
 use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS};
@@ -48,7 +49,8 @@ pub enum Topology {
 }
 
 /// When a commit is acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Acknowledge {
     /// When the primary has done it. A failover may lose it.
     #[default]

@@ -1,12 +1,13 @@
 //! `russet config …`, and the options by which commands find their configuration.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use russet_backends::config::{Config as Backends, DATA_DIR, Finding, StoreBackend};
+use russet_backends::config::Finding;
+use russet_core::QueueName;
 use russet_engine::SystemClock;
 
 use super::{CliError, Global, report};
@@ -43,18 +44,6 @@ impl Source {
     }
 }
 
-/// Where tasks are kept, for people to read.
-pub(super) fn describe(settings: &Backends) -> String {
-    match settings.store.backend {
-        StoreBackend::Memory => "in memory: nothing survives this process".to_owned(),
-        StoreBackend::Embedded => {
-            let data_dir = settings.store.data_dir.as_deref();
-            let data_dir = data_dir.unwrap_or(Path::new(DATA_DIR));
-            format!("data in {}", data_dir.display())
-        }
-    }
-}
-
 /// `russet config …`
 #[derive(Debug, Subcommand)]
 pub enum Configure {
@@ -62,6 +51,8 @@ pub enum Configure {
     Init(Init),
     /// Connect with what is configured, and say what is wrong with it; nothing is changed.
     Check(Check),
+    /// Make what is not made by using it: the DynamoDB table and the SQS queues.
+    Create(Create),
     /// Print the settings that hold: the file, the environment and flags together.
     Show(Show),
 }
@@ -85,6 +76,17 @@ pub struct Check {
     pub source: Source,
 }
 
+/// `russet config create`
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub source: Source,
+    /// SQS: the queues whose SQS queues are made.
+    #[arg(long = "queue", value_name = "NAME", value_parser = queue_name)]
+    pub queues: Vec<QueueName>,
+}
+
 /// `russet config show`
 #[derive(Debug, Args)]
 pub struct Show {
@@ -98,6 +100,7 @@ impl Configure {
         match self {
             Self::Init(init) => init.run(global),
             Self::Check(check) => check.run(global).await,
+            Self::Create(create) => create.run(global).await,
             Self::Show(show) => show.run(global),
         }
     }
@@ -155,6 +158,20 @@ impl Check {
     }
 }
 
+impl Create {
+    async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
+        let config = self.source.load()?;
+        let backend = config.backend(self.source.data_dir.as_deref());
+        let created = backend.create(&self.queues, Arc::new(SystemClock)).await?;
+        let lines = |created: &Vec<String>| {
+            let line = |what: &String| format!("{what} is there\n");
+            created.iter().map(line).collect()
+        };
+        report::either(global, &created, lines)?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
 impl Show {
     fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let mut config = self.source.load()?;
@@ -171,4 +188,8 @@ impl Show {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+fn queue_name(text: &str) -> Result<QueueName, String> {
+    QueueName::new(text).map_err(|error| error.to_string())
 }

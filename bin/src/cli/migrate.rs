@@ -9,7 +9,7 @@ use russet_backends::config::StoreBackend;
 use russet_backends::migrate;
 use russet_engine::{SystemClock, SystemEntropy};
 
-use super::config::{Source, describe};
+use super::config::Source;
 use super::{CliError, Global, report};
 use crate::config::Config;
 
@@ -51,7 +51,7 @@ impl Migrate {
         let moved = moved.await;
         bar.finish_and_clear();
         let moved = moved?;
-        let (from, to) = (describe(&from), describe(&to));
+        let (from, to) = (from.describe(), to.describe());
         if !self.keep {
             old.retire(&to).map_err(migrate::MigrateError::Old)?;
         }

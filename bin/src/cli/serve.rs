@@ -7,7 +7,7 @@ use clap::Args;
 use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::config::{Source, describe};
+use super::config::Source;
 use super::{CliError, Global, report};
 use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
@@ -68,14 +68,14 @@ impl Serve {
     ) -> Result<ExitCode, CliError> {
         // A setting that cannot be used is told before a data directory is made.
         crate::serve::check(listen, &tokens)?;
-        let max_clock_skew = config.server.max_clock_skew()?;
+        let max_clock_skew = config.max_clock_skew()?;
         let clock = Arc::new(SystemClock);
         let settings = config.backend(self.source.data_dir.as_deref());
         let backend = settings.open(clock.clone()).await?;
-        let store = describe(&settings);
+        let store = settings.describe();
         let metrics = Arc::new(Metrics::new());
         let configuration = Configuration {
-            node: Some(ONLY_NODE),
+            node: (!settings.store.backend.is_shared()).then_some(ONLY_NODE),
             max_clock_skew,
             observers: vec![metrics.clone()],
             ..Configuration::default()

@@ -3,7 +3,9 @@
 use super::{Config, ConfigError};
 
 /// The tables of a configuration.
-const TABLES: [&str; 3] = ["server", "store", "queue"];
+const TABLES: [&str; 7] = [
+    "server", "store", "queue", "redis", "aws", "dynamodb", "sqs",
+];
 
 /// One setting that does not stand in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@
 //! max_clock_skew_ms = 0      # how far the clocks of the nodes of one store may be apart
 //! ```
 //!
-//! `[store]` and `[queue]` are described at [`russet_backends::config`]. The environment goes
+//! `[store]`, `[queue]` and what they use are described at [`russet_backends::config`]. The environment goes
 //! before the file, and flags go before both.
 
 mod layers;
@@ -18,7 +18,9 @@ mod tests;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use russet_backends::config::{QueueConfig, StoreConfig};
+use russet_backends::config::{
+    AwsTable, DynamoTable, QueueConfig, RedisTable, SqsTable, StoreConfig,
+};
 use russet_core::Millis;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -35,6 +37,8 @@ const TOKENS: usize = 1_000;
 const TOKEN_CHARS: usize = 16;
 /// Furthest apart that clocks may be allowed to be: whoever is further is not synchronised.
 const CLOCK_SKEW_MS: u64 = 60_000;
+/// How far they may be apart unless configured, when nodes can share the store.
+const SHARED_CLOCK_SKEW_MS: u64 = 500;
 
 /// What a configuration file says; what is left out has its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
@@ -46,6 +50,14 @@ pub struct Config {
     pub store: StoreConfig,
     /// How it announces those that are ready.
     pub queue: QueueConfig,
+    /// Where Redis is.
+    pub redis: RedisTable,
+    /// How AWS is reached.
+    pub aws: AwsTable,
+    /// Which table of DynamoDB it is.
+    pub dynamodb: DynamoTable,
+    /// Which queues of SQS they are.
+    pub sqs: SqsTable,
 }
 
 /// `[server]`
@@ -160,7 +172,7 @@ impl Config {
     pub fn check(&self) -> Result<(), ConfigError> {
         listen(self.listen())?;
         tokens(self.server.tokens.clone())?;
-        self.server.max_clock_skew()?;
+        self.max_clock_skew()?;
         Ok(())
     }
 
@@ -173,17 +185,25 @@ impl Config {
         russet_backends::config::Config {
             store,
             queue: self.queue.clone(),
+            redis: self.redis.clone(),
+            aws: self.aws.clone(),
+            dynamodb: self.dynamodb.clone(),
+            sqs: self.sqs.clone(),
         }
     }
 }
 
-impl ServerTable {
+impl Config {
     /// How far the clocks of two nodes may be apart.
     ///
     /// # Errors
     /// More than clocks that are synchronised ever are.
     pub fn max_clock_skew(&self) -> Result<Millis, ConfigError> {
-        let ms = self.max_clock_skew_ms.unwrap_or(0);
+        let default = match self.store.backend.is_shared() {
+            true => SHARED_CLOCK_SKEW_MS,
+            false => 0,
+        };
+        let ms = self.server.max_clock_skew_ms.unwrap_or(default);
         if ms > CLOCK_SKEW_MS {
             let problem = format!("{ms} is more than {CLOCK_SKEW_MS}");
             let remedy = "synchronise the clocks of the nodes, such as by NTP, and allow the few milliseconds that remain";

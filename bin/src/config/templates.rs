@@ -6,6 +6,10 @@ pub enum Template {
     Embedded,
     /// Nothing survives the process: for trying things out.
     Memory,
+    /// Redis or Valkey: several nodes on one server.
+    Redis,
+    /// DynamoDB and SQS: several nodes on AWS.
+    Aws,
 }
 
 impl Template {
@@ -14,6 +18,8 @@ impl Template {
         let backend = match self {
             Self::Embedded => include_str!("templates/embedded.toml"),
             Self::Memory => include_str!("templates/memory.toml"),
+            Self::Redis => include_str!("templates/redis.toml"),
+            Self::Aws => include_str!("templates/aws.toml"),
         };
         format!("{}\n{backend}", include_str!("templates/server.toml"))
     }

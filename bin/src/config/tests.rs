@@ -1,4 +1,5 @@
 use clap::ValueEnum;
+use russet_backends::config::StoreBackend;
 
 use super::*;
 
@@ -30,9 +31,11 @@ fn an_unknown_setting_is_refused_with_its_place() {
 fn clocks_may_be_apart_as_configured_up_to_a_minute() {
     let skew = |text: &str| {
         let config = Config::parse(text).expect("is a configuration");
-        config.server.max_clock_skew()
+        config.max_clock_skew()
     };
     assert_eq!(skew("").ok(), Some(Millis::ZERO));
+    let shared = skew("[store]\nbackend = 'redis'\n");
+    assert_eq!(shared.ok(), Some(Millis::new(500)));
     let configured = skew("[server]\nmax_clock_skew_ms = 250\n");
     assert_eq!(configured.ok(), Some(Millis::new(250)));
     let absurd = skew("[server]\nmax_clock_skew_ms = 60001\n").expect_err("is absurd");
@@ -128,9 +131,13 @@ fn tokens_are_never_shown() {
 fn every_template_is_a_configuration_and_names_its_backend() {
     for template in Template::value_variants() {
         let config = Config::parse(&template.text()).expect("is a configuration");
-        let backend = toml::Value::try_from(config.store.backend).expect("a name");
-        let name = template.to_possible_value().expect("a name");
-        assert_eq!(backend.as_str(), Some(name.get_name()));
+        let backend = match template {
+            Template::Embedded => StoreBackend::Embedded,
+            Template::Memory => StoreBackend::Memory,
+            Template::Redis => StoreBackend::Redis,
+            Template::Aws => StoreBackend::Dynamodb,
+        };
+        assert_eq!(config.store.backend, backend);
     }
 }
 

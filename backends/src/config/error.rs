@@ -1,0 +1,68 @@
+use std::path::PathBuf;
+
+use russet_engine::QueueError;
+
+use crate::aws::OpenError as AwsError;
+use crate::embedded::OpenError;
+use crate::redis::RedisOpenError;
+
+/// Why a configuration cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The text is not a configuration.
+    #[error("the configuration cannot be read: {0}")]
+    Text(#[from] toml::de::Error),
+    /// A setting is out of its range.
+    #[error("{setting} is {value}: set it to {range}")]
+    Range {
+        /// The setting.
+        setting: &'static str,
+        /// What it is.
+        value: usize,
+        /// What it can be.
+        range: String,
+    },
+    /// The store announces nothing, and no queue that does is configured.
+    #[error(
+        "[queue] backend: DynamoDB does not announce its ready tasks; set it to \"sqs\", or to \
+         \"memory\" when there is only one node"
+    )]
+    NoQueue,
+    /// Redis cannot be used.
+    #[error("[redis] {0}")]
+    Redis(#[from] RedisOpenError),
+    /// DynamoDB cannot be used.
+    #[error("[dynamodb] {0}")]
+    Dynamo(#[source] AwsError),
+    /// SQS cannot be used.
+    #[error("[sqs] {0}")]
+    Sqs(#[source] AwsError),
+    /// SQS did not create a queue.
+    #[error("[sqs] {0}")]
+    Queue(#[from] QueueError),
+    /// There is nothing to create.
+    #[error(
+        "nothing is to be created: only DynamoDB and SQS are, all others make what they need by \
+         themselves"
+    )]
+    NothingToCreate,
+    /// The embedded store's directory cannot be made.
+    #[error(
+        "[store] data_dir: {} cannot be made, {} is not writable; choose another, or allow it",
+        directory.display(), parent.display()
+    )]
+    Directory {
+        /// The directory.
+        directory: PathBuf,
+        /// What there is of its path.
+        parent: PathBuf,
+    },
+    /// The store cannot be opened.
+    #[error("{setting}: {source}")]
+    Open {
+        /// The setting that it hangs on.
+        setting: &'static str,
+        /// Why, and what to do.
+        source: OpenError,
+    },
+}

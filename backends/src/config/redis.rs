@@ -1,0 +1,68 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::secret::{Secret, Url};
+use crate::redis::{self, Acknowledge, RedisOptions, Topology};
+
+/// Where a Redis is expected unless configured: on this machine.
+pub const REDIS_URL: &str = "redis://127.0.0.1:6379";
+
+/// `[redis]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RedisTable {
+    /// `redis://user:password@host:port/db`, or `rediss://` for TLS; [`REDIS_URL`] unless given.
+    pub url: Option<Url>,
+    /// With what all names begin; `russet` unless given.
+    pub prefix: Option<String>,
+    /// TLS: certificates, in PEM, that the server must be vouched for by.
+    pub ca_file: Option<PathBuf>,
+    /// When a commit is acknowledged.
+    pub acknowledge: Acknowledge,
+    /// How long a call may take, in milliseconds.
+    pub timeout_ms: Option<u64>,
+    /// Connections that calls share.
+    pub connections: Option<usize>,
+    /// Sentinel: what the sentinels call the primary. The host of the url is a sentinel then.
+    pub sentinel_master: Option<String>,
+    /// Sentinel: more of them, as `host:port`.
+    pub sentinels: Vec<String>,
+    /// Sentinel: their own password.
+    pub sentinel_password: Option<Secret>,
+}
+
+impl RedisTable {
+    /// Where it is, for people to read.
+    pub fn address(&self) -> String {
+        let url = self.url.as_ref().map(Url::to_string);
+        url.unwrap_or_else(|| REDIS_URL.to_owned())
+    }
+
+    pub(super) fn options(&self, partitions: Option<u16>) -> RedisOptions {
+        let url = self.url.as_ref().map_or(REDIS_URL, |url| &url.0);
+        let mut options = RedisOptions::new(url);
+        options.partitions = partitions;
+        options.ca_file.clone_from(&self.ca_file);
+        options.acknowledge = self.acknowledge;
+        if let Some(prefix) = &self.prefix {
+            options.prefix.clone_from(prefix);
+        }
+        if let Some(ms) = self.timeout_ms {
+            options.timeout = Duration::from_millis(ms);
+        }
+        if let Some(connections) = self.connections {
+            options.connections = connections;
+        }
+        if let Some(master) = &self.sentinel_master {
+            let password = self.sentinel_password.clone();
+            options.topology = Topology::Sentinel {
+                master: master.clone(),
+                others: self.sentinels.clone(),
+                password: password.map(|Secret(password)| redis::Secret(password)),
+            };
+        }
+        options
+    }
+}
