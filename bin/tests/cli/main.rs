@@ -4,6 +4,7 @@ mod commands;
 mod config;
 mod events;
 mod migrate;
+mod nodes;
 mod process;
 mod queues;
 mod serve;

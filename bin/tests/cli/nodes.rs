@@ -1,0 +1,159 @@
+//! Several nodes on one Redis.
+
+use std::time::{Duration, Instant};
+
+use russet_servers::{RedisServer, RedisVersion};
+
+use crate::process::{Ran, Site, russet};
+
+/// Longest time until another node does what one that was killed would have done: its leases
+/// and timers are overdue for a second, and other nodes look every second.
+const TAKEN_OVER: Duration = Duration::from_secs(10);
+
+fn on(server: &RedisServer) -> Site {
+    Site::with(|command| {
+        command
+            .args([
+                "--set",
+                "store.backend=redis",
+                "--set",
+                "store.partitions=2",
+            ])
+            .env("RUSSET_REDIS_URL", server.url());
+    })
+}
+
+fn within(limit: Duration, what: &str, mut done: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !done() {
+        assert!(start.elapsed() < limit, "{what} within {limit:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn any_node_serves_any_request() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let nodes = [on(&server), on(&server), on(&server)];
+    let task = nodes[0].submit(&["--type", "a", "--payload", "1", "--key", "order-66"]);
+    let again = nodes[1].submit(&["--type", "a", "--payload", "1", "--key", "order-66"]);
+    assert_eq!(again, task, "its key names it on every node");
+    let leased = nodes[1].run(&["--quiet", "tasks", "lease", "--wait", "10s"]);
+    let (id, lease) = leased.good().split_once(' ').expect("a task and its lease");
+    assert_eq!(id, task);
+    nodes[2].run(&["tasks", "extend", id, lease]).good();
+    nodes[0].run(&["tasks", "complete", id, lease]).good();
+    assert_eq!(nodes[2].task(&task)["status"], "succeeded");
+    let stale = nodes[1].run(&["tasks", "fail", id, lease, "--message", "late"]);
+    assert!(
+        stale.error(1).contains("stale") || stale.stderr.contains("succeeded"),
+        "{stale:?}"
+    );
+}
+
+#[test]
+fn a_long_poll_on_one_node_is_woken_by_a_task_on_another() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let (here, there) = (on(&server), on(&server));
+    // The lane is known before, so that nothing but the arrival is waited for.
+    let first = here.submit(&["--type", "a"]);
+    let leased = there.run(&["--quiet", "tasks", "lease", "--wait", "10s"]);
+    assert!(leased.good().starts_with(&first), "{leased:?}");
+    let mut waiting = there.command(&["--quiet", "tasks", "lease", "--wait", "60s"]);
+    let waiting = waiting
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("starts");
+    std::thread::sleep(Duration::from_secs(1));
+    let start = Instant::now();
+    let second = here.submit(&["--type", "a"]);
+    let leased: Ran = waiting.wait_with_output().expect("ends").into();
+    assert!(leased.good().starts_with(&second), "{leased:?}");
+    assert!(start.elapsed() < Duration::from_secs(20), "it was woken");
+}
+
+#[test]
+fn no_loss_what_a_killed_node_would_have_done_another_does() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let (mut first, second) = (on(&server), on(&server));
+    let delayed = first.submit(&["--type", "a", "--delay", "2s"]);
+    let held = first.submit(&["--type", "b", "--max-retries", "0"]);
+    let leased = first.run(&["--quiet", "tasks", "lease", "--for", "2s", "--wait", "10s"]);
+    assert!(leased.good().starts_with(&held), "{leased:?}");
+    first.process.signal("KILL");
+    first.process.wait();
+    let status = |id: &str| second.task(id)["status"].clone();
+    within(TAKEN_OVER, "the delayed task is ready", || {
+        status(&delayed) == "queued"
+    });
+    within(TAKEN_OVER, "the lease has expired", || {
+        status(&held) == "dead"
+    });
+}
+
+#[test]
+fn an_embedded_store_moves_to_redis() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let mut site = Site::start();
+    let task = site.submit(&["--type", "a", "--key", "once"]);
+    site.stop();
+    let text = format!(
+        "[store]\nbackend = 'redis'\n[redis]\nurl = '{}'\n",
+        server.url()
+    );
+    let to = site.file("redis.toml", &text);
+    let mut command = russet();
+    command
+        .args(["migrate", "--data-dir", "data", "--to"])
+        .arg(to);
+    let moved: Ran = command
+        .current_dir(site.folder.path())
+        .output()
+        .expect("runs")
+        .into();
+    assert!(
+        moved
+            .good()
+            .contains("moved from data in data to data in Redis"),
+        "{moved:?}"
+    );
+    let node = Site::with(|command| {
+        command
+            .args(["--set", "store.backend=redis"])
+            .env("RUSSET_REDIS_URL", server.url());
+    });
+    assert_eq!(node.submit(&["--type", "a", "--key", "once"]), task);
+    let leased = node.run(&["--quiet", "tasks", "lease", "--wait", "10s"]);
+    assert!(leased.good().starts_with(&task), "{leased:?}");
+}
+
+#[test]
+fn a_redis_that_cannot_be_used_is_named_and_its_password_is_not() {
+    let server = RedisServer::start_with(RedisVersion::Redis7, &["--requirepass", "right"]);
+    let evicting = ["--maxmemory-policy", "allkeys-lru"];
+    let evicting = RedisServer::start_with(RedisVersion::Redis7, &evicting);
+    let wrong = server.url().replace("redis://", "redis://:sesame@");
+    for (url, said) in [
+        (wrong, "password is wrong"),
+        (
+            "redis://:sesame@127.0.0.1:1".to_owned(),
+            "cannot be reached",
+        ),
+        (evicting.url(), "noeviction"),
+        ("sesame".to_owned(), "url of Redis cannot be used"),
+    ] {
+        let mut command = russet();
+        command.args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--set",
+            "store.backend=redis",
+        ]);
+        command.env("RUSSET_REDIS_URL", &url);
+        let refused: Ran = command.output().expect("runs").into();
+        let error = refused.error(2);
+        assert!(error.contains("[redis]") && error.contains(said), "{error}");
+        assert!(!error.contains("sesame"), "{error}");
+    }
+}
