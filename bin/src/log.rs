@@ -39,19 +39,27 @@ pub enum LogError {
 }
 
 /// What [`FILTER`] asks for. Below `info` the HTTP library tells of every byte: it does so only
-/// where the filter names it.
+/// where the filter names it. What the AWS library would tell of credentials is never logged.
 fn filter(value: &str) -> Result<EnvFilter, LogError> {
     let wrong = |error: ParseError| LogError::Filter {
         value: value.to_owned(),
         why: error.to_string(),
     };
+    // Checked as it was written, so that an error is about that.
     let asked: EnvFilter = value.parse().map_err(wrong)?;
+    let secretive = match value.to_ascii_lowercase().contains("trace") {
+        true => format!(",{}", russet_backends::aws::QUIET),
+        false => String::new(),
+    };
     let mut directives = value.split(',').map(str::trim);
     let is_deep = |level: &str| ["debug", "trace"].contains(&level.to_ascii_lowercase().as_str());
     if !directives.any(is_deep) {
         return Ok(asked);
     }
-    format!("{QUIET},{value}").parse().map_err(wrong)
+    let secretive = russet_backends::aws::QUIET;
+    format!("{QUIET},{value},{secretive}")
+        .parse()
+        .map_err(wrong)
 }
 
 /// Starts logging: what [`FILTER`] says, or `otherwise`, when it says nothing.
