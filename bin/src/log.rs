@@ -53,13 +53,11 @@ fn filter(value: &str) -> Result<EnvFilter, LogError> {
     };
     let mut directives = value.split(',').map(str::trim);
     let is_deep = |level: &str| ["debug", "trace"].contains(&level.to_ascii_lowercase().as_str());
-    if !directives.any(is_deep) {
-        return Ok(asked);
+    match directives.any(is_deep) {
+        true => format!("{QUIET},{value}{secretive}").parse().map_err(wrong),
+        false if secretive.is_empty() => Ok(asked),
+        false => format!("{value}{secretive}").parse().map_err(wrong),
     }
-    let secretive = russet_backends::aws::QUIET;
-    format!("{QUIET},{value},{secretive}")
-        .parse()
-        .map_err(wrong)
 }
 
 /// Starts logging: what [`FILTER`] says, or `otherwise`, when it says nothing.
@@ -99,5 +97,16 @@ mod tests {
         }
         assert!(!filter("debug,hyper=trace").contains("hyper=info"));
         assert!(!filter("warn").contains("hyper"));
+    }
+
+    #[test]
+    fn credentials_are_not_logged_whatever_is_asked_for() {
+        for value in ["trace", "warn,aws_sigv4=trace", "aws_smithy_runtime=TRACE"] {
+            let filter = filter(value).expect("is a filter").to_string();
+            for part in russet_backends::aws::QUIET.split(',') {
+                assert!(filter.contains(part), "{value}: {filter}");
+            }
+            assert!(!filter.contains("aws_sigv4=trace"), "{filter}");
+        }
     }
 }
