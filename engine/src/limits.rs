@@ -53,8 +53,9 @@ pub const WORKER_LIVE: Duration = Duration::from_secs(600);
 pub const LEASE_QUEUES: usize = 100;
 /// Most resources that a worker's capacity names.
 pub const LEASE_RESOURCES: usize = 64;
-/// How long a wait goes on before lanes made by other nodes are looked for.
-pub const LANES_REFRESH: Duration = Duration::from_secs(1);
+/// How long a wait goes on before the lanes and the settings of its queues are looked at again:
+/// a queue tells of new lanes at once, and each look is a read of the store.
+pub const LANES_REFRESH: Duration = Duration::from_secs(15);
 /// Most timers that are fired together.
 pub const TIMER_BATCH: usize = 1_000;
 /// How far ahead a partition's leader looks for timers, and how often at least.

@@ -46,7 +46,31 @@ impl RedriveWorkflow {
                 result => tasks.push(result),
             }
         }
+        while self.redrive_refused(draft, &mut tasks)? {}
         Ok(Reply::Redriven { tasks })
+    }
+
+    /// Tries again what was refused before its parents were redriven, when children stand first:
+    /// then the reply does not depend on how often the command is decided. Whether any of them
+    /// came back.
+    fn redrive_refused(
+        &self,
+        draft: &mut Draft<'_>,
+        tasks: &mut [Result<Status, Rejection>],
+    ) -> Step<bool> {
+        if tasks.iter().all(Result::is_err) {
+            return Ok(false);
+        }
+        let mut any = false;
+        for (task, result) in self.tasks.iter().zip(tasks) {
+            if result.is_err()
+                && let Ok(status) = draft.attempt(|draft| self.redrive(draft, *task))?
+            {
+                *result = Ok(status);
+                any = true;
+            }
+        }
+        Ok(any)
     }
 
     fn redrive(&self, draft: &mut Draft<'_>, task: TaskId) -> Step<Status> {
