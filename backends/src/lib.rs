@@ -13,6 +13,7 @@ pub mod limits;
 pub mod memory;
 pub mod migrate;
 pub mod redis;
+pub mod secret;
 pub mod sqs;
 mod tasks;
 mod value;

@@ -18,7 +18,6 @@ mod aws;
 mod error;
 mod examine;
 mod redis;
-mod secret;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -35,7 +34,6 @@ pub use self::aws::{AwsTable, DynamoTable, SqsTable};
 pub use self::error::ConfigError;
 pub use self::examine::Finding;
 pub use self::redis::{REDIS_URL, RedisTable};
-pub use self::secret::{Secret, Url};
 pub use self::tables::{QueueBackend, QueueConfig, StoreBackend, StoreConfig};
 use crate::dynamodb::Dynamo;
 use crate::limits::CACHE_MB_MAX;

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::secret::{Secret, Url};
-use crate::redis::{self, Acknowledge, RedisOptions, Topology};
+use crate::redis::{Acknowledge, RedisOptions, Topology};
+use crate::secret::{Secret, Url};
 
 /// Where a Redis is expected unless configured: on this machine.
 pub const REDIS_URL: &str = "redis://127.0.0.1:6379";
@@ -56,11 +56,10 @@ impl RedisTable {
             options.connections = connections;
         }
         if let Some(master) = &self.sentinel_master {
-            let password = self.sentinel_password.clone();
             options.topology = Topology::Sentinel {
                 master: master.clone(),
                 others: self.sentinels.clone(),
-                password: password.map(|Secret(password)| redis::Secret(password)),
+                password: self.sentinel_password.clone(),
             };
         }
         options

@@ -55,7 +55,7 @@ use self::lanes::KnownLanes;
 use self::link::{Dialer, Link};
 pub use self::open::RedisFound;
 use self::options::Target;
-pub use self::options::{Acknowledge, Address, RedisOptions, Secret, Topology};
+pub use self::options::{Acknowledge, Address, RedisOptions, Topology};
 use self::running::Running;
 
 /// A store in Redis that is its own queue.

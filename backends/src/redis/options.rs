@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RedisOpenError;
 use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS};
+use crate::secret::Secret;
 
 /// Where a Redis is, and how it is used.
 #[derive(Clone)]
@@ -57,16 +58,6 @@ pub enum Acknowledge {
     Primary,
     /// When one replica has it, too. A failover to another replica may lose it.
     Replica,
-}
-
-/// A text that is never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("(hidden)")
-    }
 }
 
 impl RedisOptions {

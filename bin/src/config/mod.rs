@@ -191,9 +191,7 @@ impl Config {
             sqs: self.sqs.clone(),
         }
     }
-}
 
-impl Config {
     /// How far the clocks of two nodes may be apart.
     ///
     /// # Errors

@@ -8,8 +8,9 @@ use redis::{AsyncConnectionConfig, RedisConnectionInfo};
 use super::direct::Dial;
 use super::{Connect, Stream};
 use crate::redis::call::strings;
-use crate::redis::options::{Address, Secret};
+use crate::redis::options::Address;
 use crate::redis::running::Running;
+use crate::secret::Secret;
 
 /// Sentinels, one of which knows the primary.
 pub(crate) struct Sentinels {

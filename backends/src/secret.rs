@@ -1,3 +1,5 @@
+//! Texts that are never shown, whole or in part.
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
