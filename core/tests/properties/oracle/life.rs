@@ -142,6 +142,7 @@ impl Oracle {
             status => {
                 if cancel.reason.is_some() {
                     job.error = Some(ErrorKind::Cancelled);
+                    job.explained = Some(job.attempts);
                 }
                 if status == Status::Running {
                     job.cancelling = true;

@@ -70,6 +70,8 @@ pub struct Job {
     pub lease: Option<Lease>,
     pub cancelling: bool,
     pub error: Option<ErrorKind>,
+    /// The attempt that somebody cancelled with a reason.
+    pub explained: Option<u64>,
     pub result: Option<bytes::Bytes>,
     pub progress: Option<Progress>,
     pub completed: Option<Timestamp>,

@@ -160,6 +160,7 @@ impl Oracle {
             lease: None,
             cancelling: false,
             error: None,
+            explained: None,
             result: None,
             progress: None,
             completed: None,

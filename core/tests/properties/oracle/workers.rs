@@ -161,7 +161,7 @@ impl Oracle {
         peek: Peek<'_>,
     ) {
         let id = job.asked.id;
-        if !(job.cancelling && job.error == Some(ErrorKind::Cancelled)) {
+        if !(job.cancelling && job.explained == Some(job.attempts)) {
             job.error = Some(kind);
         }
         let ends = if job.cancelling {
