@@ -128,6 +128,7 @@ impl Core {
             )),
             ("PUBLISH", [channel, message]) => Ok(self.publish(channel, message)),
             ("INFO", _) => Ok(Reply::text(self.info())),
+            ("ROLE", []) => Ok(self.role()),
             ("WAIT", [_, _]) => Ok(Reply::Int(0)),
             _ => return None,
         })
@@ -141,6 +142,23 @@ impl Core {
             self.told.push((*listener, Reply::Push(parts.into())));
         }
         Reply::Int(listeners.len() as i64)
+    }
+
+    fn role(&self) -> Reply {
+        match self.condition.replica {
+            true => Reply::Array(vec![
+                Reply::text("slave"),
+                Reply::text("127.0.0.1"),
+                Reply::Int(6379),
+                Reply::text("connected"),
+                Reply::Int(0),
+            ]),
+            false => Reply::Array(vec![
+                Reply::text("master"),
+                Reply::Int(0),
+                Reply::Array(Vec::new()),
+            ]),
+        }
     }
 
     fn info(&self) -> String {

@@ -25,6 +25,13 @@ pub struct Session {
     pub protocol: Protocol,
 }
 
+impl Session {
+    /// Which client it is of.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+}
+
 /// What a server cannot do for now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
