@@ -44,6 +44,9 @@ pub const MIGRATE_TRIES: u32 = 20;
 pub const MIGRATE_PAUSE: Duration = Duration::from_millis(500);
 /// How long a call to Redis may take before its connection is given up, unless configured.
 pub const REDIS_CALL: Duration = Duration::from_secs(5);
+/// How far apart the epochs are that one server process may begin: each process has its own
+/// ones, but for one in so many, so that an epoch that was forgotten itself is not begun again.
+pub const REDIS_EPOCHS_APART: u32 = 1_000;
 /// Connections to Redis that calls share, unless configured; one more waits for arrivals.
 pub const REDIS_CONNECTIONS: usize = 2;
 /// Most connections to Redis that calls share.
@@ -136,6 +139,9 @@ pub const SQS_TRIES: u32 = 5;
 pub const SQS_LONG_POLL: Duration = Duration::from_secs(20);
 /// The longest that SQS hides a message.
 pub const SQS_HIDDEN_MOST: Duration = Duration::from_secs(12 * 3_600);
+/// The longest that SQS goes on hiding a message that is given back: it counts from when the
+/// message was received, and refuses what goes beyond [`SQS_HIDDEN_MOST`].
+pub const SQS_RELEASE_MOST: Duration = Duration::from_secs(11 * 3_600);
 /// Most requests for messages of one SQS queue that a node has under way.
 pub const SQS_POLLS_AT_ONCE: usize = 4;
 /// How long messages that nobody waits for any more are kept for the next one who does, before

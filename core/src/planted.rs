@@ -96,6 +96,22 @@ bugs! {
     NotSynced = "not-synced",
     /// A delivery that is not settled never comes back.
     DeliveryForgotten = "delivery-forgotten",
+    /// A commit of which Redis says that it conflicts is taken for done.
+    RedisConflictsForgotten = "redis-conflicts-forgotten",
+    /// A Redis server that was replaced begins no new epoch.
+    RedisEpochStands = "redis-epoch-stands",
+    /// A Redis server that was replaced is still read from.
+    RedisStaleRead = "redis-stale-read",
+    /// A timer that is no longer due stays in its index in Redis.
+    RedisTimerStays = "redis-timer-stays",
+    /// An item of DynamoDB is written over, whatever version it has.
+    DynamoUnconditional = "dynamo-unconditional",
+    /// Items that DynamoDB had no capacity to read are taken for absent.
+    DynamoUnprocessedAbsent = "dynamo-unprocessed-absent",
+    /// Only the first page of an index in DynamoDB is read.
+    DynamoFirstPageOnly = "dynamo-first-page-only",
+    /// A message for a lane that has no queue in SQS yet is dropped.
+    SqsQueueForgotten = "sqs-queue-forgotten",
 }
 
 #[cfg(madsim)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check::Run;
 use crate::history::{Actor, FaultKind, What};
+use crate::plan::WorldKind;
 use seen::Seen;
 
 /// A state that some run of a batch must reach.
@@ -75,11 +76,23 @@ pub enum Mark {
     PartOfBatch,
     /// A client's call was refused because the store was away, and done when sent again.
     RefusedThenDone,
+    /// A connection broke in the middle of what was sent.
+    ConnectionBroken,
+    /// The store forgot the scripts that it was given.
+    ScriptsForgotten,
+    /// The store had no memory left.
+    OutOfMemory,
+    /// A task was granted in a later epoch than the first, by a store that may have gone back.
+    LaterEpoch,
+    /// A store went back to an earlier state of its own.
+    WentBack,
+    /// A service failed, and may have done what was asked.
+    ServiceFailed,
 }
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 36] = [
         Self::StaleCompletionRefused,
         Self::StaleHeartbeatRefused,
         Self::LeaseTakenOver,
@@ -110,7 +123,29 @@ impl Mark {
         Self::PowerFailed,
         Self::PartOfBatch,
         Self::RefusedThenDone,
+        Self::ConnectionBroken,
+        Self::ScriptsForgotten,
+        Self::OutOfMemory,
+        Self::LaterEpoch,
+        Self::WentBack,
+        Self::ServiceFailed,
     ];
+
+    /// Whether a run in `world` can reach it.
+    pub fn exists_in(self, world: WorldKind) -> bool {
+        let redis = world == WorldKind::Redis;
+        match self {
+            Self::PowerFailed => world == WorldKind::Embedded,
+            Self::ConnectionBroken
+            | Self::ScriptsForgotten
+            | Self::OutOfMemory
+            | Self::LaterEpoch
+            | Self::WentBack => redis,
+            Self::SentAgain | Self::PartOfBatch => !redis,
+            Self::ServiceFailed => world == WorldKind::Sqs,
+            _ => true,
+        }
+    }
 }
 
 /// The marks of a run.
@@ -128,6 +163,11 @@ pub fn of(run: &Run<'_>) -> BTreeSet<Mark> {
                 FaultKind::CrashAfterCommit => seen.mark(Mark::DiedAfterCommit),
                 FaultKind::PowerFailure => seen.mark(Mark::PowerFailed),
                 FaultKind::PartialBatch => seen.mark(Mark::PartOfBatch),
+                FaultKind::Reset => seen.mark(Mark::ConnectionBroken),
+                FaultKind::ScriptsForgotten => seen.mark(Mark::ScriptsForgotten),
+                FaultKind::Full => seen.mark(Mark::OutOfMemory),
+                FaultKind::ServiceError => seen.mark(Mark::ServiceFailed),
+                FaultKind::FailoverBehind => seen.mark(Mark::WentBack),
                 FaultKind::ReplyLost if fault.whom == Actor::Store => {
                     seen.mark(Mark::CommitReplyLost);
                 }

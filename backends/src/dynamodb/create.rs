@@ -8,7 +8,7 @@ use super::item::{self, KEY};
 use super::open::{Reached, check, describe};
 use super::{DynamoOptions, shape};
 use crate::aws::{OpenError, fault};
-use crate::limits::{DYNAMO_CREATE_POLL, DYNAMO_CREATE_TIMEOUT};
+use crate::limits::{DYNAMO_CREATE_POLL, DYNAMO_CREATE_TIMEOUT, DYNAMO_TRIES};
 
 pub(super) async fn create(reached: &Reached, options: &DynamoOptions) -> Result<(), OpenError> {
     const ACTION: &str = "dynamodb:CreateTable";
@@ -67,19 +67,18 @@ async fn wait(reached: &Reached, table: &str) -> Result<(), OpenError> {
 async fn write_meta(reached: &Reached, options: &DynamoOptions) -> Result<(), OpenError> {
     const ACTION: &str = "dynamodb:PutItem";
     let partitions = options.partitions.unwrap_or(1);
-    let request = reached.client.put_item().table_name(&options.table);
-    let written = request
-        .item(KEY, item::bytes(item::meta_key()))
-        .item(item::FORMAT, item::number(shape::FORMAT))
-        .item(item::PARTITIONS, item::number(partitions.into()))
-        .condition_expression("attribute_not_exists(k)")
-        .send()
-        .await;
-    match written {
+    let ask = || {
+        let request = reached.client.put_item().table_name(&options.table);
+        request
+            .item(KEY, item::bytes(item::meta_key()))
+            .item(item::FORMAT, item::number(shape::FORMAT))
+            .item(item::PARTITIONS, item::number(partitions.into()))
+            .condition_expression("attribute_not_exists(k)")
+            .send()
+    };
+    match reached.pauses.again(DYNAMO_TRIES, ask).await {
         Ok(_) => Ok(()),
-        Err(error) => match fault(&error) {
-            fault if fault.is("ConditionalCheckFailedException") => Ok(()),
-            fault => Err(OpenError::of(fault, ACTION, &reached.endpoint)),
-        },
+        Err(fault) if fault.is("ConditionalCheckFailedException") => Ok(()),
+        Err(fault) => Err(OpenError::of(fault, ACTION, &reached.endpoint)),
     }
 }

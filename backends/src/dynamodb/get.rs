@@ -8,7 +8,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures::stream::{self, StreamExt, TryStreamExt};
-use russet_core::{PartitionId, RecordKey};
+use russet_core::{PartitionId, RecordKey, planted};
 use russet_engine::{StoreError, Versioned};
 
 use super::item::{self, Item, KEY};
@@ -108,6 +108,9 @@ impl Dynamo {
             let rest = reply.unprocessed_keys.into_iter();
             let rest = rest.flat_map(HashMap::into_values);
             keys = rest.flat_map(|rest| rest.keys).collect();
+            if planted!(DynamoUnprocessedAbsent) {
+                return Ok(found);
+            }
             if keys.len() < asked {
                 tries = 0;
             }

@@ -56,6 +56,7 @@ mod list;
 mod open;
 mod query;
 mod queues;
+mod seen;
 mod shape;
 mod stats;
 mod store;
@@ -69,6 +70,7 @@ use aws_sdk_dynamodb::Client;
 use russet_engine::Clock;
 
 use self::queues::Queues;
+pub use self::seen::{KEY_ATTRIBUTE, RECORD_ATTRIBUTE, read_item};
 use self::stats::Counted;
 use self::usage::Meter;
 pub use self::usage::Usage;

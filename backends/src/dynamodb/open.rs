@@ -9,8 +9,8 @@ use russet_engine::Clock;
 
 use super::item::{self, Item, KEY};
 use super::{DynamoOptions, shape};
-use crate::aws::{OpenError, Pauses, connect, fault};
-use crate::limits::DYNAMO_TIMEOUT;
+use crate::aws::{OpenError, Pauses, connect};
+use crate::limits::{DYNAMO_TIMEOUT, DYNAMO_TRIES};
 
 /// How a table is created.
 const CREATE: &str = "Dynamo::create_table";
@@ -94,29 +94,25 @@ pub(super) async fn describe(
     table: &str,
 ) -> Result<Option<TableDescription>, OpenError> {
     const ACTION: &str = "dynamodb:DescribeTable";
-    let described = reached
-        .client
-        .describe_table()
-        .table_name(table)
-        .send()
-        .await;
-    match described {
+    let ask = || reached.client.describe_table().table_name(table).send();
+    match reached.pauses.again(DYNAMO_TRIES, ask).await {
         Ok(described) => Ok(described.table),
-        Err(error) => match fault(&error) {
-            fault if fault.is("ResourceNotFoundException") => Ok(None),
-            fault => Err(OpenError::of(fault, ACTION, &reached.endpoint)),
-        },
+        Err(fault) if fault.is("ResourceNotFoundException") => Ok(None),
+        Err(fault) => Err(OpenError::of(fault, ACTION, &reached.endpoint)),
     }
 }
 
 /// The item that says how the table was made.
 async fn read_meta(reached: &Reached, table: &str) -> Result<Option<Item>, OpenError> {
     const ACTION: &str = "dynamodb:GetItem";
-    let request = reached.client.get_item().table_name(table);
-    let request = request.key(KEY, item::bytes(item::meta_key()));
-    match request.consistent_read(true).send().await {
+    let ask = || {
+        let request = reached.client.get_item().table_name(table);
+        let request = request.key(KEY, item::bytes(item::meta_key()));
+        request.consistent_read(true).send()
+    };
+    match reached.pauses.again(DYNAMO_TRIES, ask).await {
         Ok(found) => Ok(found.item),
-        Err(error) => Err(OpenError::of(fault(&error), ACTION, &reached.endpoint)),
+        Err(fault) => Err(OpenError::of(fault, ACTION, &reached.endpoint)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! One page of an index.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnConsumedCapacity, Select};
+use russet_core::planted;
 use russet_engine::{Order, StoreError};
 
 use super::item::{DUE, ID, Item, LISTED, TIMERS, WORKFLOW};
@@ -133,7 +134,9 @@ impl Query<'_> {
         Ok(Entries {
             count: u64::try_from(found.count).unwrap_or(0),
             entries: found.items.unwrap_or_default(),
-            next: found.last_evaluated_key.filter(|key| !key.is_empty()),
+            next: found
+                .last_evaluated_key
+                .filter(|key| !key.is_empty() && !planted!(DynamoFirstPageOnly)),
         })
     }
 }

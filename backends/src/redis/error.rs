@@ -59,7 +59,7 @@ pub enum RedisOpenError {
     #[error(
         "Redis at {address} refuses {command} to the user of the url: {why}; allow it, for \
          example with ACL SETUSER <user> +@read +@write +@scripting +@connection +@pubsub \
-         +info +time +wait resetchannels ~{{{prefix}* &{{{prefix}*"
+         +info +role +time +wait resetchannels ~{{{prefix}* &{{{prefix}*"
     )]
     Forbidden {
         /// Where.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use russet_core::{
     Entries, Lane, PartitionId, QueueName, Record, RecordKey, TaskId, TimerKey, WorkflowId, entries,
 };
+use russet_core::planted;
 use russet_engine::Change;
 
 use super::keys::Keys;
@@ -98,6 +99,7 @@ impl<'a> Index<'a> {
         let member = member::timer(self.partition, timer);
         match after.timer {
             Some(at) => self.timers.added.push((member::timer_score(at), member)),
+            None if planted!(RedisTimerStays) => {}
             None => self.timers.removed.push(member),
         }
     }

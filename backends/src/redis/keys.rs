@@ -101,6 +101,16 @@ impl Keys {
     }
 }
 
+/// The partition of a name of the store, and what the name says beside.
+pub(crate) fn read<'a>(prefix: &str, name: &'a [u8]) -> Option<(PartitionId, &'a [u8])> {
+    let rest = name.strip_prefix(b"{")?.strip_prefix(prefix.as_bytes())?;
+    let rest = rest.strip_prefix(b":")?;
+    let end = rest.iter().position(|byte| *byte == b'}')?;
+    let number = std::str::from_utf8(&rest[..end]).ok()?;
+    let kind = rest[end..].strip_prefix(b"}:")?;
+    Some((PartitionId(number.parse().ok()?), kind))
+}
+
 /// How an arrival in a lane is told of.
 pub(crate) fn write_arrival(partition: PartitionId, lane: &Lane) -> Vec<u8> {
     format!("{} {lane}", partition.0).into_bytes()

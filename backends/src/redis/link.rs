@@ -5,10 +5,10 @@ use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Cmd, Pipeline, PushInfo, RedisConnectionInfo, RedisError, Value,
 };
-use russet_core::{Millis, Timestamp};
+use russet_core::{Millis, Timestamp, planted};
 use russet_engine::Clock;
 
-use super::call::{Args, CallError, Reason, Refusal, bytes};
+use super::call::{Args, CallError, Reason, Refusal, array, bytes};
 use super::connect::Connect;
 use super::info::Info;
 use super::running::Running;
@@ -140,16 +140,33 @@ impl Link {
         }
     }
 
-    /// Runs a command that changes nothing; a connection that was lost meanwhile is made anew.
+    /// Runs a command that changes nothing; a connection that was lost meanwhile, or on which
+    /// there is no primary any more, is made anew.
     pub(crate) async fn read(&self, command: &Cmd) -> Result<Value, CallError> {
         let live = self.live().await?;
-        match self.command(&live, command).await {
-            Err(CallError::Lost(_)) => {
+        match self.read_on(&live, command).await {
+            Err(error)
+                if matches!(error, CallError::Lost(_))
+                    || error.reason() == Some(Reason::NotPrimary) =>
+            {
                 let live = self.live().await?;
-                self.command(&live, command).await
+                self.read_on(&live, command).await
             }
             answer => answer,
         }
+    }
+
+    /// Runs a command that changes nothing. A server that was replaced refuses to write, and
+    /// goes on answering from what it last knew: so it is asked what it is.
+    async fn read_on(&self, live: &Live, command: &Cmd) -> Result<Value, CallError> {
+        let mut both = redis::pipe();
+        both.ignore_errors();
+        both.add_command(command.clone()).cmd("ROLE");
+        let mut answers = self.pipeline(live, &both).await?;
+        let role = answers.pop().unwrap_or_default();
+        let answer = answers.pop().unwrap_or_default();
+        let checked = primary(role).and_then(|()| answered(answer));
+        self.judge(live, checked)
     }
 
     /// Runs a script whose effects may happen twice.
@@ -260,6 +277,16 @@ fn answered(value: Value) -> Result<Value, CallError> {
     match value {
         Value::ServerError(error) => Err(CallError::Refused(Refusal::of(&error))),
         value => Ok(value),
+    }
+}
+
+/// Refuses what a server says that is no primary.
+fn primary(role: Value) -> Result<(), CallError> {
+    let parts = array(answered(role)?)?;
+    match parts.into_iter().next().map(bytes).transpose()?.as_deref() {
+        Some(b"master") => Ok(()),
+        _ if planted!(RedisStaleRead) => Ok(()),
+        _ => Err(CallError::Refused(Refusal::new("READONLY the server is a replica"))),
     }
 }
 

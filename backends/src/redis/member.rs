@@ -76,6 +76,19 @@ pub(crate) fn field(partition: PartitionId, record: &RecordKey) -> Vec<u8> {
     bytes
 }
 
+/// The record whose field this is.
+pub(crate) fn read_field(partition: PartitionId, field: &[u8]) -> Option<RecordKey> {
+    if field.len() == SHORT {
+        return read_task(partition, field).map(RecordKey::Task);
+    }
+    let end = match field.len() == SHORT + 1 {
+        true => field.iter().rposition(|byte| *byte != 0)? + 1,
+        false => field.len(),
+    };
+    let place = [&partition.0.to_be_bytes(), &field[..end]].concat();
+    key::read(&place).map(|(_, record)| record)
+}
+
 /// A place among the ready tasks of a lane: the score as a float, which may be rounded, then
 /// as bytes, then the id. So rounding makes ties, and the bytes decide them exactly.
 pub(crate) fn place(partition: PartitionId, place: Place) -> Member {
@@ -234,12 +247,14 @@ mod tests {
         #[test]
         fn fields_of_different_records_differ(a in records(), b in records()) {
             prop_assert_eq!(a == b, field(OWN, &a) == field(OWN, &b));
+            prop_assert_eq!(read_field(OWN, &field(OWN, &a)), Some(a));
         }
 
         #[test]
         fn other_bytes_are_refused_without_a_panic(bytes: Vec<u8>) {
             let _ = (read_place(OWN, &bytes), read_timer(OWN, &bytes));
             let _ = (read_of_workflow(OWN, &bytes), read_task(OWN, &bytes));
+            let _ = read_field(OWN, &bytes);
         }
     }
 

@@ -35,6 +35,7 @@ mod queue;
 mod receipt;
 mod running;
 mod script;
+mod seen;
 mod stats;
 mod store;
 mod take;
@@ -57,6 +58,7 @@ pub use self::open::RedisFound;
 use self::options::Target;
 pub use self::options::{Acknowledge, Address, RedisOptions, Topology};
 use self::running::Running;
+pub use self::seen::Seen;
 
 /// A store in Redis that is its own queue.
 pub struct Redis {

@@ -148,6 +148,8 @@ impl Opening<'_> {
     ) -> Result<(), RedisOpenError> {
         let mut args = Args::default();
         args.push(names.channel());
+        let role = link.command(live, &redis::cmd("ROLE")).await;
+        role.map_err(|error| self.failed("ROLE", error))?;
         let tried = link
             .script(live, &script::PROBE, &names.probes(), &args)
             .await;

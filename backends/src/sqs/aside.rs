@@ -5,8 +5,8 @@ use russet_engine::QueueError;
 use super::directory::Place;
 use super::message::Handle;
 use super::{Inner, unavailable};
-use crate::aws::{Fault, fault};
-use crate::limits::{AWS_MESSAGE_BYTES, SQS_SET_ASIDE_AGAIN};
+use crate::aws::Fault;
+use crate::limits::{AWS_MESSAGE_BYTES, SQS_SET_ASIDE_AGAIN, SQS_TRIES};
 
 impl Inner {
     /// Makes the queue for messages that cannot be decoded.
@@ -58,9 +58,11 @@ impl Inner {
                 return Err(Fault::Unsent(why.to_owned()));
             }
         };
-        self.called();
-        let request = self.client.send_message().queue_url(url).message_body(body);
-        let sent = request.send().await;
-        sent.map(drop).map_err(|error| fault(&error))
+        let ask = || {
+            self.called();
+            let request = self.client.send_message().queue_url(&url);
+            request.message_body(body).send()
+        };
+        self.pauses.again(SQS_TRIES, ask).await.map(drop)
     }
 }

@@ -2,8 +2,8 @@
 
 use super::name::{self, Band};
 use super::{Inner, is_gone};
-use crate::aws::{Fault, fault};
-use crate::limits::SQS_QUEUES;
+use crate::aws::Fault;
+use crate::limits::{SQS_QUEUES, SQS_TRIES};
 
 /// Most queues in one reply.
 const PAGE: i32 = 1_000;
@@ -13,11 +13,13 @@ impl Inner {
     pub(super) async fn look(&self) -> Result<(), Fault> {
         let mut token: Option<String> = None;
         loop {
-            self.called();
-            let request = self.client.list_queues().max_results(PAGE);
-            let request = request.queue_name_prefix(self.prefix.listed());
-            let listed = request.set_next_token(token).send().await;
-            let listed = listed.map_err(|error| fault(&error))?;
+            let ask = || {
+                self.called();
+                let request = self.client.list_queues().max_results(PAGE);
+                let request = request.queue_name_prefix(self.prefix.listed());
+                request.set_next_token(token.clone()).send()
+            };
+            let listed = self.pauses.again(SQS_TRIES, ask).await?;
             for url in listed.queue_urls() {
                 let name = url.rsplit('/').next().unwrap_or_default();
                 if name != self.prefix.aside() && self.directory.is_new(name) {
@@ -33,14 +35,14 @@ impl Inner {
 
     /// Reads which lane a queue is, if it is one of ours.
     async fn meet(&self, name: &str, url: &str) -> Result<(), Fault> {
-        self.called();
-        let tags = self.client.list_queue_tags().queue_url(url).send().await;
-        let tags = match tags {
+        let ask = || {
+            self.called();
+            self.client.list_queue_tags().queue_url(url).send()
+        };
+        let tags = match self.pauses.again(SQS_TRIES, ask).await {
             Ok(found) => found.tags.unwrap_or_default(),
-            Err(error) => match fault(&error) {
-                fault if is_gone(&fault) => return Ok(()),
-                fault => return Err(fault),
-            },
+            Err(fault) if is_gone(&fault) => return Ok(()),
+            Err(fault) => return Err(fault),
         };
         let lane = name::read_tags(&tags);
         let lane = lane.filter(|lane| {

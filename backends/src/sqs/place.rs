@@ -9,7 +9,7 @@ use russet_engine::QueueError;
 use super::directory::Place;
 use super::name::{Band, tags};
 use super::{Inner, is_gone, unavailable};
-use crate::aws::{Fault, fault};
+use crate::aws::Fault;
 use crate::limits::{SQS_QUEUES, SQS_RETENTION, SQS_TRIES};
 
 impl Inner {
@@ -56,14 +56,14 @@ impl Inner {
 
     /// Where a queue is, if it exists.
     pub(super) async fn url_of(&self, name: &str) -> Result<Option<String>, Fault> {
-        self.called();
-        let found = self.client.get_queue_url().queue_name(name).send().await;
-        match found {
+        let ask = || {
+            self.called();
+            self.client.get_queue_url().queue_name(name).send()
+        };
+        match self.pauses.again(SQS_TRIES, ask).await {
             Ok(found) => Ok(found.queue_url),
-            Err(error) => match fault(&error) {
-                fault if is_gone(&fault) => Ok(None),
-                fault => Err(fault),
-            },
+            Err(fault) if is_gone(&fault) => Ok(None),
+            Err(fault) => Err(fault),
         }
     }
 

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 use futures::stream::{self, StreamExt};
-use russet_core::{Lane, TaskId};
+use russet_core::{Lane, TaskId, planted};
 use russet_engine::{Message, QueueError};
 
 use super::directory::Place;
@@ -24,6 +24,10 @@ impl Inner {
         let mut batches: Vec<(Arc<Place>, Band, Vec<TaskId>)> = Vec::new();
         let mut result = Ok(());
         for ((lane, band), tasks) in queues {
+            let name = self.prefix.queue(&lane, band);
+            if planted!(SqsQueueForgotten) && self.directory.is_new(&name) {
+                continue;
+            }
             match self.place(&lane, band, self.create).await {
                 Ok(place) => {
                     let chunks = tasks.chunks(SQS_BATCH).map(<[_]>::to_vec);

@@ -12,7 +12,7 @@ use russet_engine::{QueueError, Receipt};
 use super::message::Handle;
 use super::{Inner, is_gone, unavailable};
 use crate::aws::Fault;
-use crate::limits::{SQS_BATCH, SQS_BATCHES_AT_ONCE, SQS_HIDDEN_MOST, SQS_TRIES};
+use crate::limits::{SQS_BATCH, SQS_BATCHES_AT_ONCE, SQS_HIDDEN_MOST, SQS_RELEASE_MOST, SQS_TRIES};
 
 /// How deliveries end.
 #[derive(Clone, Copy)]
@@ -32,7 +32,8 @@ impl Inner {
         receipts: Vec<Receipt>,
         delay: Duration,
     ) -> Result<(), QueueError> {
-        self.settle(receipts, End::Visible(seconds(delay))).await
+        let delay = seconds(delay.min(SQS_RELEASE_MOST));
+        self.settle(receipts, End::Visible(delay)).await
     }
 
     /// Settles what can be settled; the error is that of the first batch that could not.

@@ -85,6 +85,7 @@ async fn a_command_that_is_not_allowed_is_named() {
             ("+@all -zadd", "ZADD"),
             ("+@all -publish", "PUBLISH"),
             ("+@all -info", "INFO"),
+            ("+@all -role", "ROLE"),
             ("+@all -evalsha -eval", "EVAL"),
         ] {
             let line = format!("ACL SETUSER me reset on >sesame ~* &* {rules}");
@@ -107,7 +108,7 @@ async fn the_advised_rules_are_enough() {
     for version in ALL {
         let server = RedisServer::start(version);
         let line = "ACL SETUSER me reset on >sesame +@read +@write +@scripting +@connection \
-                    +@pubsub +info +time +wait resetchannels ~{russet* &{russet*";
+                    +@pubsub +info +role +time +wait resetchannels ~{russet* &{russet*";
         let answer = server.ask(line).expect("it answers");
         assert!(answer.starts_with("+OK"), "{answer}");
         open(RedisOptions::new(with_login(&server, "me:sesame"))).await;

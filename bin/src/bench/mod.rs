@@ -10,6 +10,7 @@ mod latency;
 mod lives;
 mod memory;
 mod processes;
+mod redis;
 mod size;
 mod wire;
 mod workflow;
@@ -33,6 +34,8 @@ pub struct Options {
     pub tasks: u64,
     /// Where temporary data goes; it decides which disk is measured.
     pub folder: PathBuf,
+    /// The server of the suite `redis`.
+    pub redis: Option<String>,
 }
 
 /// A group of figures.
@@ -52,10 +55,13 @@ pub enum Suite {
     Http,
     /// Submit to start, and timers, at idle.
     Latency,
+    /// Task lives on a Redis server, beside empty scripts; what they cost it.
+    Redis,
 }
 
 impl Suite {
-    const ALL: [Self; 7] = [
+    /// Those that need nothing but this machine.
+    const OWN: [Self; 7] = [
         Self::Core,
         Self::Memory,
         Self::Embedded,
@@ -115,7 +121,8 @@ type Measured<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 /// # Errors
 /// The first suite that could not be measured.
 pub fn run(options: &Options, mut each: impl FnMut(Suite, &[Figure])) -> Result<(), BenchError> {
-    let all = Suite::ALL.to_vec();
+    let redis = options.redis.as_ref().map(|_| Suite::Redis);
+    let all: Vec<Suite> = Suite::OWN.into_iter().chain(redis).collect();
     let suites = if options.suites.is_empty() {
         &all
     } else {
@@ -145,6 +152,7 @@ fn measure(suite: Suite, options: &Options) -> Measured<Vec<Figure>> {
         Suite::Size => size::measure(options),
         Suite::Http => http::measure(options),
         Suite::Latency => latency::measure(options),
+        Suite::Redis => redis::measure(options),
     }
 }
 

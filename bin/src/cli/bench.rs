@@ -10,7 +10,7 @@ use crate::bench::{self, BenchError, Figure, Options, Role, Suite, Target};
 /// `russet bench`
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// What to measure; everything when absent.
+    /// What to measure; everything when absent, `redis` only with --redis.
     #[arg(value_enum)]
     pub suites: Vec<Suite>,
     /// How long each timed part runs.
@@ -25,6 +25,9 @@ pub struct Bench {
     /// Where temporary data goes: this decides which disk is measured.
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub folder: PathBuf,
+    /// A Redis server for the suite `redis`. It is filled, and emptied of that again.
+    #[arg(long, value_name = "URL")]
+    pub redis: Option<String>,
     /// What this process does for another benchmark process.
     #[arg(long, hide = true, value_enum)]
     pub role: Option<Role>,
@@ -38,6 +41,7 @@ impl Bench {
             repeats: self.repeats,
             tasks: self.tasks.max(1),
             folder: self.folder.clone(),
+            redis: self.redis.clone(),
         };
         if let Some(role) = self.role {
             let failed = |why: Box<dyn std::error::Error + Send + Sync>| BenchError {

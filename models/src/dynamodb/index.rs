@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::value::{Item, Value, weight};
 
 /// A global index of a table: its entries are those items that have what it goes by.
+#[derive(Clone)]
 pub(super) struct Index {
     /// The attribute that entries are grouped by.
     pub(super) hash: String,

@@ -69,6 +69,18 @@ impl Dynamo {
         std::mem::take(&mut self.written)
     }
 
+    /// A service of its own with the same tables, whose indexes show every item as it is.
+    pub fn settled(&self) -> Self {
+        let mut tables = self.tables.clone();
+        for table in tables.values_mut() {
+            table.settle(u64::MAX);
+        }
+        Self {
+            tables,
+            ..Self::default()
+        }
+    }
+
     /// Carries out a request: `target` is what `X-Amz-Target` says, such as
     /// `DynamoDB_20120810.GetItem`, `body` its parameters in JSON. `random` says how far indexes
     /// are behind, where they are.

@@ -9,6 +9,7 @@ use crate::aws::Error;
 /// Most bytes of an item.
 const ITEM_BYTES: usize = 400 * 1024;
 
+#[derive(Clone)]
 pub(super) struct Table {
     pub(super) name: String,
     /// The attribute that is its key.

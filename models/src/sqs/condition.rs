@@ -13,6 +13,8 @@ pub struct Condition {
     pub reordered: bool,
     /// Nothing is found by whoever asks for messages, who is told so at once.
     pub blind: bool,
+    /// What is sent is lost, although the reply says otherwise.
+    pub losing: bool,
     /// What is deleted is there again once it is visible, although the reply says otherwise.
     pub undeleted: bool,
 }

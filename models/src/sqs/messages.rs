@@ -38,10 +38,11 @@ struct Wanted {
 
 impl Sqs {
     pub(super) fn send_message(&mut self, moment: &mut Moment<'_>, fields: &mut Fields) -> Done {
+        let losing = self.condition.losing;
         let queue = self.queue(fields)?;
         let sent = Sent::read(fields)?;
         end(fields)?;
-        let (reply, event) = sent.send(queue, moment)?;
+        let (reply, event) = sent.send(queue, moment, losing)?;
         self.events.push(event);
         Ok(reply)
     }
@@ -51,7 +52,9 @@ impl Sqs {
         moment: &mut Moment<'_>,
         fields: &mut Fields,
     ) -> Done {
-        let failing = self.condition.failing;
+        let Condition {
+            failing, losing, ..
+        } = self.condition;
         let queue = self.queue(fields)?;
         let entries = batch::entries(fields, Sent::read)?;
         let bytes: usize = entries.iter().map(|entry| entry.what().body.len()).sum();
@@ -63,7 +66,7 @@ impl Sqs {
         }
         let mut events = Vec::new();
         let reply = batch::carry_out(entries, failing, |sent| {
-            let (reply, event) = sent.send(queue, moment)?;
+            let (reply, event) = sent.send(queue, moment, losing)?;
             events.push(event);
             Ok(reply)
         });
@@ -158,7 +161,12 @@ impl Sent {
         })
     }
 
-    fn send(self, queue: &mut Queue, moment: &mut Moment<'_>) -> Result<(Json, Event), Error> {
+    fn send(
+        self,
+        queue: &mut Queue,
+        moment: &mut Moment<'_>,
+        losing: bool,
+    ) -> Result<(Json, Event), Error> {
         let delay = within("DelaySeconds", self.delay, DELAY, 0)?;
         if self.body.len() > BYTES {
             let message = format!(
@@ -174,7 +182,10 @@ impl Sent {
         }
         let id = id((moment.random)(), (moment.random)());
         let reply = json!({ "MessageId": id, "MD5OfMessageBody": md5_of(&self.body) });
-        let event = queue.send(moment.now, delay * 1_000, id, self.body);
+        let event = match losing {
+            true => queue.lose_one(&id, &self.body),
+            false => queue.send(moment.now, delay * 1_000, id, self.body),
+        };
         Ok((reply, event))
     }
 }

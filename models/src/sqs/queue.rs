@@ -74,6 +74,11 @@ impl Queue {
         self.last
     }
 
+    /// Loses a message that was to be sent.
+    pub(super) fn lose_one(&self, id: &str, body: &str) -> Event {
+        self.event(id, body, What::Lost)
+    }
+
     pub(super) fn send(&mut self, now: u64, delay: u64, id: String, body: String) -> Event {
         let number = self.next();
         let place = (now + delay, number);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use russet_core::{LeaseEnd, LeaseId, Status, Task, TaskId};
+use russet_core::{Epoch, LeaseEnd, LeaseId, Status, Task, TaskId};
 
 use super::Violation;
 use super::facts::Facts;
@@ -73,11 +73,14 @@ fn one(
     }
 }
 
-/// The token grows by one with every grant and never otherwise.
+/// The token grows by one with every grant, or to the first one of a later epoch, and never
+/// otherwise.
 fn token(id: TaskId, moment: &Moment<'_>, after: &Task, findings: &mut Findings) {
     let before = moment.before.map_or(0, |task| task.attempt);
     let grants = u64::from(moment.granted().is_some());
-    if after.attempt != before + grants {
+    let first_of_epoch = after.attempt % Epoch::ATTEMPTS == 1 && after.attempt > before;
+    let right = after.attempt == before + grants || (grants == 1 && first_of_epoch);
+    if !right {
         let what = format!(
             "the fencing token of task {id} went from {before} to {} with {grants} grants",
             after.attempt

@@ -30,16 +30,18 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
                 findings.add(what, &item.shown_by());
             }
         }
-        revived(timeline, &mut findings);
+        revived(facts, timeline, &mut findings);
     }
     findings.done()
 }
 
-/// How far apart the decisions of one commit may be: a heartbeat may stand on one just before.
+/// How far apart heartbeats of one commit may be: one may stand on another just before.
 const TOGETHER_MS: u64 = 200;
 
 /// A heartbeat prolongs no lease that had run out when it was decided, by its node's own clock.
-fn revived(timeline: &Timeline<'_>, findings: &mut Findings) {
+fn revived(facts: &Facts<'_>, timeline: &Timeline<'_>, findings: &mut Findings) {
+    let workers = facts.run.plan.workers.iter();
+    let wished: Vec<u64> = workers.filter_map(|worker| worker.lease_ms).collect();
     for moment in &timeline.moments {
         let (Some(before), Some(after)) = (moment.before, moment.after) else {
             continue;
@@ -47,7 +49,11 @@ fn revived(timeline: &Timeline<'_>, findings: &mut Findings) {
         let (Some(old), Some(new)) = (held(before), held(after)) else {
             continue;
         };
-        let ran_out = old.expires_at.as_millis() + TOGETHER_MS <= after.updated_at.as_millis();
+        // The commit may hold later decisions than the heartbeat's, which ends with the lease.
+        let lasts = wished.iter().copied().chain([after.lease_duration.as_millis()]);
+        let heard = lasts.map(|ms| new.expires_at.as_millis().saturating_sub(ms));
+        let heard = heard.min().unwrap_or_default().min(after.updated_at.as_millis());
+        let ran_out = old.expires_at.as_millis() + TOGETHER_MS <= heard;
         if old.id == new.id && new.expires_at > old.expires_at && ran_out {
             let what = format!("the lease of task {} was prolonged after its end", after.id);
             findings.add(what, &[moment.entry]);

@@ -35,7 +35,7 @@ impl Batch {
     pub fn run(self) -> Result<bool, CliError> {
         let worlds = match self.world {
             Some(world) => vec![world],
-            None => vec![WorldKind::Memory, WorldKind::Embedded],
+            None => WorldKind::ALL.to_vec(),
         };
         let mut kept = true;
         for world in worlds {
@@ -86,6 +86,5 @@ impl Batch {
 /// The marks that a world can reach.
 fn expected(world: WorldKind) -> BTreeSet<Mark> {
     let all = Mark::ALL.into_iter();
-    all.filter(|mark| *mark != Mark::PowerFailed || world == WorldKind::Embedded)
-        .collect()
+    all.filter(|mark| mark.exists_in(world)).collect()
 }

@@ -84,8 +84,8 @@ impl Bugs {
 
     /// The first seed that catches a bug, in the world where that is easiest first.
     fn hunt(&self, bug: Bug) -> Result<Option<(WorldKind, Catch)>, CliError> {
-        for world in [WorldKind::Memory, WorldKind::Embedded] {
-            let jobs: Vec<_> = (0..WITHIN).map(|seed| Job::Seed(world, seed)).collect();
+        for world in worlds(bug) {
+            let jobs: Vec<_> = (0..WITHIN).map(|seed| Job::Seed(*world, seed)).collect();
             let mut caught: Option<Catch> = None;
             run_all(
                 &jobs,
@@ -106,9 +106,18 @@ impl Bugs {
                 },
             )?;
             if let Some(caught) = caught {
-                return Ok(Some((world, caught)));
+                return Ok(Some((*world, caught)));
             }
         }
         Ok(None)
+    }
+}
+
+/// Where a bug can show. Those of an adapter are named after it.
+fn worlds(bug: Bug) -> &'static [WorldKind] {
+    match bug.as_str().split('-').next() {
+        Some("redis") => &[WorldKind::Redis],
+        Some("dynamo" | "sqs") => &[WorldKind::Sqs],
+        _ => &[WorldKind::Memory, WorldKind::Embedded],
     }
 }

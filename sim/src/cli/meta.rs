@@ -18,7 +18,7 @@ impl Meta {
     pub fn run(self) -> Result<bool, CliError> {
         let mut same = true;
         let mut bytes = 0;
-        for world in [WorldKind::Memory, WorldKind::Embedded] {
+        for world in WorldKind::ALL {
             for seed in self.seeds.0.clone() {
                 let job = Job::Seed(world, seed);
                 let (one, other) = std::thread::scope(|scope| {

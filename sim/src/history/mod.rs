@@ -215,11 +215,27 @@ pub enum FaultKind {
     MessageLost,
     /// A message of the split queue is delivered twice.
     MessageDuplicated,
+    /// A connection breaks in the middle of what is sent.
+    Reset,
+    /// The store forgets the scripts that it was given.
+    ScriptsForgotten,
+    /// The store has no memory left for a while.
+    Full,
+    /// A replica of the store takes over, which has everything.
+    Failover,
+    /// A replica of the store takes over without its newest writes.
+    FailoverBehind,
+    /// A transaction of the store meets another one on the same items, and is refused.
+    TransactionConflict,
+    /// A service fails, and may have done what was asked.
+    ServiceError,
+    /// Indexes of the store follow its records late.
+    IndexLag,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 26] = [
         Self::Crash,
         Self::CrashAfterCommit,
         Self::RequestLost,
@@ -238,7 +254,22 @@ impl FaultKind {
         Self::PowerFailure,
         Self::MessageLost,
         Self::MessageDuplicated,
+        Self::Reset,
+        Self::ScriptsForgotten,
+        Self::Full,
+        Self::Failover,
+        Self::FailoverBehind,
+        Self::TransactionConflict,
+        Self::ServiceError,
+        Self::IndexLag,
     ];
+}
+
+/// A place in the account. Whoever holds one writes before another is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    at: At,
+    position: usize,
 }
 
 /// The account while it is written. Clones write into the same one.
@@ -255,6 +286,17 @@ impl Journal {
     /// Writes down what happened.
     pub fn write(&self, at: At, what: What) {
         self.lock().entries.push(Entry { at, what });
+    }
+
+    /// A place in the account: after everything that was written until now.
+    pub fn moment(&self, at: At) -> Moment {
+        let position = self.lock().entries.len();
+        Moment { at, position }
+    }
+
+    /// Writes down what was seen at a moment, where it belongs.
+    pub fn write_at(&self, Moment { at, position }: Moment, what: What) {
+        self.lock().entries.insert(position, Entry { at, what });
     }
 
     /// The identity of a new call.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use russet_core::{ErrorKind, GateState, LeaseEnd, LeaseId, Record, RecordKey, Status, Task};
+use russet_core::{Epoch, ErrorKind, GateState, LeaseEnd, LeaseId, Record, RecordKey, Status, Task};
 
 use super::Mark;
 use crate::history::{Actor, Answer, Ask, CallId, Changed, Stored, redrive_number};
@@ -74,6 +74,9 @@ impl Seen {
         });
         if was_late {
             self.mark(Mark::TimerFoundLate);
+        }
+        if now.attempt > Epoch::ATTEMPTS {
+            self.mark(Mark::LaterEpoch);
         }
         if now.attempt > before.attempt
             && let Some(lease) = &before.lease

@@ -15,7 +15,11 @@ const DRAIN_SPLIT_MS: u64 = 2_400_000;
 pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
     let random = Random::new(seed, 1);
     let faults = faults(world, &random);
-    let split = random.percent(25);
+    let split = match (random.percent(25), world) {
+        (_, WorldKind::Redis) => false,
+        (_, WorldKind::Sqs) => true,
+        (split, _) => split,
+    };
     let max_clock_skew_ms = *random.one_of(&[0, 50, 500, 2_000]);
     let nodes = random.within(NODES);
     let queues = random.within(1..4) as u8;
@@ -99,14 +103,35 @@ fn rates(kind: FaultKind) -> (u64, u64) {
         FaultKind::ClockJump => (1_000, 8_000),
         FaultKind::ClockDrift | FaultKind::ClockBeyond => (1, 1),
         FaultKind::Unavailable | FaultKind::Slow => (3_000, 15_000),
+        FaultKind::Reset => (1_000, 40_000),
+        FaultKind::ScriptsForgotten => (500, 10_000),
+        FaultKind::TransactionConflict | FaultKind::ServiceError => (1_000, 40_000),
+        FaultKind::IndexLag => (100, 4_000),
+        FaultKind::Full | FaultKind::Failover | FaultKind::FailoverBehind => (4_000, 15_000),
+    }
+}
+
+/// Whether a fault can happen in a world.
+fn exists(kind: FaultKind, world: WorldKind) -> bool {
+    match kind {
+        FaultKind::PowerFailure => world == WorldKind::Embedded,
+        FaultKind::Reset
+        | FaultKind::ScriptsForgotten
+        | FaultKind::Full
+        | FaultKind::Failover
+        | FaultKind::FailoverBehind => world == WorldKind::Redis,
+        FaultKind::TransactionConflict | FaultKind::ServiceError | FaultKind::IndexLag => {
+            world == WorldKind::Sqs
+        }
+        FaultKind::PartialBatch | FaultKind::MessageLost | FaultKind::MessageDuplicated => {
+            world != WorldKind::Redis
+        }
+        _ => true,
     }
 }
 
 fn faults(world: WorldKind, random: &Random) -> BTreeMap<FaultKind, u64> {
-    let possible = FaultKind::ALL.into_iter().filter(|kind| match kind {
-        FaultKind::PowerFailure => world == WorldKind::Embedded,
-        _ => true,
-    });
+    let possible = FaultKind::ALL.into_iter().filter(|kind| exists(*kind, world));
     let possible: Vec<_> = possible.collect();
     let on: Vec<_> = match random.within(0..20) {
         0 => Vec::new(),
@@ -115,7 +140,7 @@ fn faults(world: WorldKind, random: &Random) -> BTreeMap<FaultKind, u64> {
             let percent = random.within(10..70);
             let mut on = possible;
             on.retain(|kind| match kind {
-                FaultKind::ClockBeyond => random.percent(percent / 4),
+                FaultKind::ClockBeyond | FaultKind::FailoverBehind => random.percent(percent / 4),
                 _ => random.percent(percent),
             });
             on

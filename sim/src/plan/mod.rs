@@ -29,14 +29,23 @@ pub enum WorldKind {
     Memory,
     /// The embedded store on a simulated disk that tears and forgets what is not synced.
     Embedded,
+    /// The adapter for Redis, over connections to a model of a server.
+    Redis,
+    /// The adapters for SQS and DynamoDB, over requests to models of the services.
+    Sqs,
 }
 
 impl WorldKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Memory, Self::Embedded, Self::Redis, Self::Sqs];
+
     /// The name that `--world` takes.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Memory => "memory",
             Self::Embedded => "embedded",
+            Self::Redis => "redis",
+            Self::Sqs => "sqs",
         }
     }
 }
@@ -257,6 +266,11 @@ impl Plan {
     /// How often a fault happens; 0: never.
     pub fn rate(&self, kind: FaultKind) -> u64 {
         self.faults.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// Whether the store may forget what it has acknowledged.
+    pub fn may_forget(&self) -> bool {
+        self.rate(FaultKind::FailoverBehind) > 0
     }
 
     /// Whether every clock stays within `max_clock_skew` of every other.

@@ -12,7 +12,7 @@ use crate::plan::{Random, WorldKind};
 
 /// Starts all that the plan wants.
 pub fn start(stage: &Stage) {
-    const TIMED: [FaultKind; 7] = [
+    const TIMED: [FaultKind; 11] = [
         FaultKind::Crash,
         FaultKind::PowerFailure,
         FaultKind::Partition,
@@ -20,6 +20,10 @@ pub fn start(stage: &Stage) {
         FaultKind::ClockJump,
         FaultKind::Unavailable,
         FaultKind::Slow,
+        FaultKind::ScriptsForgotten,
+        FaultKind::Full,
+        FaultKind::Failover,
+        FaultKind::FailoverBehind,
     ];
     for (n, kind) in TIMED.into_iter().enumerate() {
         let mean = stage.plan.rate(kind);
@@ -93,6 +97,17 @@ impl Chaos {
                 self.while_healthy(self.random.within(500..6_000)).await;
                 stage.mood.slow.store(false, Ordering::Relaxed);
             }
+            FaultKind::ScriptsForgotten => stage.redis.forget_scripts(),
+            FaultKind::Full => {
+                stage.redis.fill(true);
+                self.while_healthy(self.random.within(50..4_000)).await;
+                stage.redis.fill(false);
+            }
+            FaultKind::Failover => stage.redis.fail_over(),
+            FaultKind::FailoverBehind => {
+                let behind = Duration::from_millis(self.random.within(10..2_000));
+                stage.redis.fail_over_behind(behind).await;
+            }
             _ => {}
         }
     }
@@ -107,7 +122,7 @@ impl Chaos {
 
     fn victim(&self, kind: FaultKind) -> Actor {
         let nodes_only = kind == FaultKind::ClockJump;
-        let store_survives = self.stage.plan.world == WorldKind::Memory;
+        let store_survives = matches!(self.stage.plan.world, WorldKind::Memory | WorldKind::Sqs);
         let cast: Vec<Actor> = self
             .stage
             .cast()
@@ -122,7 +137,13 @@ impl Chaos {
             })
             .collect();
         match kind {
-            FaultKind::Unavailable | FaultKind::Slow | FaultKind::PowerFailure => Actor::Store,
+            FaultKind::Unavailable
+            | FaultKind::Slow
+            | FaultKind::PowerFailure
+            | FaultKind::ScriptsForgotten
+            | FaultKind::Full
+            | FaultKind::Failover
+            | FaultKind::FailoverBehind => Actor::Store,
             _ => *self.random.one_of(&cast),
         }
     }

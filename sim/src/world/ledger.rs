@@ -10,7 +10,7 @@ use russet_core::{
 use russet_engine::{Listing, Order, Queue, Store, StoreError, Transaction, Versioned};
 
 use super::time::now;
-use crate::history::{Actor, Changed, Journal, Look, Stored, What};
+use crate::history::{Actor, At, Changed, Journal, Look, Moment, Stored, What};
 
 /// The ledger. Clones are the same one.
 #[derive(Clone)]
@@ -19,9 +19,20 @@ pub struct Ledger {
     journal: Journal,
 }
 
+/// Records, and those that are gone.
+pub type Records = BTreeMap<(PartitionId, RecordKey), Option<Record>>;
+
+/// What is to be looked at, and from when on.
+pub struct Sights {
+    moment: Moment,
+    places: BTreeMap<PartitionId, Vec<RecordKey>>,
+    queues: Vec<QueueName>,
+    workflows: Vec<WorkflowId>,
+}
+
 #[derive(Default)]
 struct Books {
-    records: BTreeMap<(PartitionId, RecordKey), Option<Record>>,
+    records: Records,
     /// Transactions whose commit failed in a way that leaves both possible.
     doubts: Vec<(Actor, PartitionId, Transaction)>,
 }
@@ -37,15 +48,22 @@ impl Ledger {
 
     /// Writes down a commit.
     pub fn committed(&self, by: Actor, partition: PartitionId, transaction: Transaction) {
+        let changes = transaction.changes.into_iter();
+        self.stored(by, partition, changes.map(|change| (change.key, change.after)));
+    }
+
+    /// Writes down what became of records in one atomic step.
+    pub fn stored(
+        &self,
+        by: Actor,
+        partition: PartitionId,
+        changes: impl IntoIterator<Item = (RecordKey, Option<Record>)>,
+    ) {
         let mut books = self.lock();
-        let changes = transaction.changes.into_iter().map(|change| {
-            let place = (partition, change.key.clone());
-            let before = books.records.insert(place, change.after.clone()).flatten();
-            Changed {
-                key: change.key,
-                before,
-                after: change.after,
-            }
+        let changes = changes.into_iter().map(|(key, after)| {
+            let place = (partition, key.clone());
+            let before = books.records.insert(place, after.clone()).flatten();
+            Changed { key, before, after }
         });
         let changes = changes.collect();
         let stored = Stored {
@@ -54,6 +72,36 @@ impl Ledger {
             changes,
         };
         self.journal.write(now(), What::Stored(stored));
+    }
+
+    /// Writes down that a queue hides tasks.
+    pub fn hidden(&self, tasks: Vec<TaskId>, until: At, delivered: bool) {
+        let hidden = What::Hidden {
+            tasks,
+            until,
+            delivered,
+        };
+        self.journal.write(now(), hidden);
+    }
+
+    /// Every record that there is or was.
+    pub fn records(&self) -> Records {
+        self.lock().records.clone()
+    }
+
+    /// Writes down that the store has forgotten what came after these records.
+    pub fn go_back(&self, records: Records) {
+        let now_known = self.records();
+        let gone = now_known.iter().filter(|(place, known)| records.get(*place) != Some(known));
+        let mut changes: BTreeMap<PartitionId, Vec<_>> = BTreeMap::new();
+        for ((partition, key), _) in gone {
+            let before = records.get(&(*partition, key.clone())).cloned().flatten();
+            let own = changes.entry(*partition).or_default();
+            own.push((key.clone(), before));
+        }
+        for (partition, changes) in changes {
+            self.stored(Actor::Store, partition, changes);
+        }
     }
 
     /// Notes that a call was refused.
@@ -103,12 +151,14 @@ impl Ledger {
         live.count()
     }
 
-    /// The ids of the tasks that there are.
-    fn tasks(&self) -> (Vec<QueueName>, Vec<WorkflowId>) {
+    /// What there is to be looked at now.
+    pub fn sights(&self) -> Sights {
         let books = self.lock();
         let (mut queues, mut workflows) = (Vec::new(), Vec::new());
-        for record in books.records.values().flatten() {
-            if let Record::Task(task) = record {
+        let mut places: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for ((partition, key), record) in &books.records {
+            places.entry(*partition).or_default().push(key.clone());
+            if let Some(Record::Task(task)) = record {
                 queues.push(task.queue.clone());
                 workflows.extend(task.workflow);
             }
@@ -117,27 +167,38 @@ impl Ledger {
         queues.dedup();
         workflows.sort();
         workflows.dedup();
-        (queues, workflows)
+        Sights {
+            moment: self.journal.moment(now()),
+            places,
+            queues,
+            workflows,
+        }
     }
 
-    /// Looks at everything that the store says of itself. No commit comes between: nothing here
-    /// waits.
+    /// Looks at everything that the store says of itself. It is as it was when the sights were
+    /// chosen, since nothing here waits or since it is a copy.
     ///
     /// # Errors
     /// A store that cannot be read.
     pub async fn look(
         &self,
+        sights: Sights,
         store: &dyn Store,
         queue: Option<&dyn Queue>,
     ) -> Result<(), StoreError> {
+        let Sights {
+            moment,
+            places,
+            queues,
+            workflows,
+        } = sights;
         let mut look = Look::default();
-        let places: Vec<_> = self.lock().records.keys().cloned().collect();
-        for (partition, key) in places {
-            let found = store.get(partition, std::slice::from_ref(&key)).await?;
-            let record = found.into_iter().next().flatten().map(|known| known.record);
-            look.records.insert((partition, key), record);
+        for (partition, keys) in places {
+            let found = store.get(partition, &keys).await?.into_iter();
+            let records = found.map(|known| known.map(|known| known.record));
+            let places = keys.into_iter().map(|key| (partition, key));
+            look.records.extend(places.zip(records));
         }
-        let (queues, workflows) = self.tasks();
         look.stats = store.stats().await?;
         look.all = pages(store, Listing::default()).await?;
         for name in &queues {
@@ -170,7 +231,8 @@ impl Ledger {
         if let Some(queue) = queue {
             look.ready = Some(ready(queue, &queues).await?);
         }
-        self.journal.write(now(), What::Looked(Box::new(look)));
+        let looked = What::Looked(Box::new(look));
+        self.journal.write_at(moment, looked);
         Ok(())
     }
 

@@ -12,8 +12,10 @@ use madsim::runtime::NodeHandle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::aws::AwsRequest;
 use super::protocol::{StoreReply, StoreRequest};
 use super::time::now;
+use super::wire::Incoming;
 use crate::history::{Actor, Fault, FaultKind, Journal, What};
 use crate::plan::{Plan, Random};
 
@@ -24,6 +26,8 @@ pub enum Parcel {
     Http(Request<Bytes>),
     /// To the store.
     Store(StoreRequest),
+    /// To a service of AWS.
+    Aws(AwsRequest),
 }
 
 /// What is carried back.
@@ -32,6 +36,8 @@ pub enum Reply {
     Http(Response<Bytes>),
     /// From the store.
     Store(StoreReply),
+    /// From a service of AWS.
+    Aws(russet_models::sqs::Reply),
 }
 
 /// Why no reply came.
@@ -66,16 +72,18 @@ struct Inner {
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     inboxes: BTreeMap<Actor, mpsc::UnboundedSender<Arrived>>,
+    pub(super) doors: BTreeMap<Actor, mpsc::UnboundedSender<Incoming>>,
     cuts: BTreeSet<(Actor, Actor)>,
     healed: bool,
 }
 
-struct Rates {
+pub(super) struct Rates {
     latency_us: (u64, u64),
-    request_lost: u64,
-    reply_lost: u64,
+    pub(super) request_lost: u64,
+    pub(super) reply_lost: u64,
+    pub(super) reset: u64,
     duplicated: u64,
     delayed: u64,
 }
@@ -89,6 +97,7 @@ impl Net {
                 latency_us: plan.latency_us,
                 request_lost: plan.rate(FaultKind::RequestLost),
                 reply_lost: plan.rate(FaultKind::ReplyLost),
+                reset: plan.rate(FaultKind::Reset),
                 duplicated: plan.rate(FaultKind::Duplicated),
                 delayed: plan.rate(FaultKind::Delayed),
             },
@@ -178,7 +187,7 @@ impl Net {
         Some(reply)
     }
 
-    async fn travel(&self, to: Actor) {
+    pub(super) async fn travel(&self, to: Actor) {
         sleep(self.latency()).await;
         if self.happens(FaultKind::Delayed, self.0.rates.delayed, to) {
             sleep(Duration::from_millis(self.0.random.within(5..4_000))).await;
@@ -190,7 +199,7 @@ impl Net {
         Duration::from_micros(self.0.random.within(least..most + 1))
     }
 
-    fn happens(&self, kind: FaultKind, rate: u64, whom: Actor) -> bool {
+    pub(super) fn happens(&self, kind: FaultKind, rate: u64, whom: Actor) -> bool {
         let happens = self.0.random.in_a_million(rate) && !self.state().healed;
         if happens {
             self.0
@@ -200,7 +209,7 @@ impl Net {
         happens
     }
 
-    fn reaches(&self, from: Actor, to: Actor) -> bool {
+    pub(super) fn reaches(&self, from: Actor, to: Actor) -> bool {
         !self.state().cuts.contains(&(from, to))
     }
 
@@ -210,7 +219,20 @@ impl Net {
         inbox.is_some_and(|inbox| !inbox.is_closed())
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn rates(&self) -> &Rates {
+        &self.0.rates
+    }
+
+    pub(super) fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    /// Carries what is under way, whoever crashes.
+    pub(super) fn carrier(&self) -> &NodeHandle {
+        &self.0.carrier
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

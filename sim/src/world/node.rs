@@ -8,12 +8,11 @@ use hyper::{Method, Request, Response, StatusCode};
 use russet::Api;
 use russet::wire::{self, Problem};
 use russet_core::{Event, Millis, QueueConfig};
-use russet_engine::{Backend, Configuration, Entropy, Limits, Observer, Scheduler};
+use russet_engine::{Backend, Configuration, Entropy, Observer, Scheduler};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::net::{Arrived, Net, Parcel, Reply};
-use super::remote::Remote;
 use super::time::{NodeClock, now};
 use crate::history::{Actor, Journal, What};
 use crate::plan::{AGING, Plan, Random};
@@ -26,8 +25,8 @@ pub struct NodeSetting {
     pub clock: Arc<NodeClock>,
     /// What chance gives it, from this start on.
     pub random: Random,
-    /// The store's limits.
-    pub limits: Limits,
+    /// Its store and its queue.
+    pub backend: Backend,
 }
 
 /// Tells the journal of every event.
@@ -51,13 +50,8 @@ pub async fn run(setting: NodeSetting, plan: &Plan, net: Net, journal: Journal) 
         actor,
         clock,
         random,
-        limits,
+        backend,
     } = setting;
-    let remote = Remote::new(net.clone(), actor, plan.partitions, limits, plan.split);
-    let backend = Backend {
-        store: remote.clone(),
-        queue: remote,
-    };
     let configuration = Configuration {
         max_clock_skew: Millis::new(plan.max_clock_skew_ms),
         queue_defaults: queue_defaults(),

@@ -59,7 +59,8 @@ impl Mood {
         self.slow.store(false, Ordering::Relaxed);
     }
 
-    fn happens(&self, kind: FaultKind, rate: u64, whom: Actor) -> bool {
+    /// Whether a fault is to happen now that happens so many times in a million.
+    pub fn happens(&self, kind: FaultKind, rate: u64, whom: Actor) -> bool {
         let happens = self.random.in_a_million(rate) && !self.healed.load(Ordering::Relaxed);
         if happens {
             self.journal.write(now(), What::Fault(Fault { kind, whom }));
@@ -67,12 +68,30 @@ impl Mood {
         happens
     }
 
-    fn refuses(&self) -> bool {
+    /// Whether it refuses everything now.
+    pub fn is_unavailable(&self) -> bool {
+        self.unavailable.load(Ordering::Relaxed)
+    }
+
+    /// Whether it behaves for good.
+    pub fn is_healed(&self) -> bool {
+        self.healed.load(Ordering::Relaxed)
+    }
+
+    /// Whether a node is to crash now that its commit is done.
+    pub fn crashes_after_commit(&self, node: Actor) -> bool {
+        matches!(node, Actor::Node(_))
+            && self.happens(FaultKind::CrashAfterCommit, self.crash_after, node)
+    }
+
+    /// Whether it refuses a call now.
+    pub fn refuses(&self) -> bool {
         self.unavailable.load(Ordering::Relaxed)
             || self.happens(FaultKind::Throttled, self.throttled, Actor::Store)
     }
 
-    async fn delay(&self) {
+    /// Takes its time, when it is slow.
+    pub async fn delay(&self) {
         if self.slow.load(Ordering::Relaxed) {
             sleep(Duration::from_millis(self.random.within(10..1_500))).await;
         }
@@ -214,12 +233,7 @@ impl Server {
             Err(StoreError::Indeterminate { .. }) => self.ledger.doubt(from, partition, batch),
             Err(_) => {}
         }
-        if committed.is_ok()
-            && matches!(from, Actor::Node(_))
-            && self
-                .mood
-                .happens(FaultKind::CrashAfterCommit, self.mood.crash_after, from)
-        {
+        if committed.is_ok() && self.mood.crashes_after_commit(from) {
             (self.mood.kill)(from);
         }
         match partial {

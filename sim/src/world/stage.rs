@@ -10,21 +10,25 @@ use std::time::Duration;
 use madsim::runtime::{Handle, NodeHandle};
 use russet::Client;
 use russet_backends::memory::{Memory, MemoryQueue};
-use russet_engine::{Clock, Entropy, Limits, Store};
+use russet_engine::{Backend, Clock, Entropy, Limits, Store};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::aws::{self, Services};
 use super::deliveries::Deliveries;
 use super::disk::Disk;
 use super::ledger::Ledger;
+use super::narrow::Narrow;
 use super::net::Net;
 use super::node::{self, NodeSetting};
+use super::redis::{self, RedisServer};
+use super::remote::Remote;
 use super::server::{Mood, Server};
 use super::time::NodeClock;
 use super::transport::ToNodes;
 use super::worker;
 use crate::history::{Actor, Journal};
-use crate::plan::{Plan, Random};
+use crate::plan::{Plan, Random, WorldKind};
 use bodies::Bodies;
 
 /// Everybody. Clones are the same.
@@ -47,6 +51,10 @@ pub struct Everybody {
     pub mood: Arc<Mood>,
     /// The store's disk, in the `embedded` world.
     pub disk: Disk,
+    /// The server, in the `redis` world.
+    pub redis: RedisServer,
+    /// The services, in the `sqs` world.
+    pub services: Services,
     /// The nodes' clocks.
     pub clocks: Vec<Arc<NodeClock>>,
     /// No more faults.
@@ -55,6 +63,8 @@ pub struct Everybody {
     memory: Arc<Memory>,
     apart: Arc<MemoryQueue>,
     serving: Mutex<Option<Server>>,
+    /// Held by whoever looks.
+    looking: tokio::sync::Mutex<()>,
     starts: Mutex<u64>,
 }
 
@@ -87,16 +97,21 @@ impl Stage {
         let healed = Arc::new(AtomicBool::new(false));
         let killer = bodies.clone();
         let kill = Box::new(move |actor| killer.kill(actor));
+        let mood = Arc::new(Mood::new(&plan, journal.clone(), kill));
+        let ledger = Ledger::new(journal.clone());
         let stage = Self(Arc::new(Everybody {
             net: Net::new(&plan, journal.clone(), process("network")),
-            ledger: Ledger::new(journal.clone()),
+            services: Services::new(plan.clone(), ledger.clone(), mood.clone()),
+            redis: RedisServer::new(plan.seed, ledger.clone(), mood.clone()),
             deliveries: Deliveries::new(journal.clone()),
-            mood: Arc::new(Mood::new(&plan, journal.clone(), kill)),
+            ledger,
+            mood,
             disk: Disk::new(Random::new(plan.seed, 5)),
             clocks: clocks(&plan),
             memory: Memory::new(plan.partitions, right.clone()),
             apart: store::queue_apart(&plan, right, journal.clone(), healed.clone()),
             serving: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
             starts: Mutex::default(),
             healed,
             bodies,
@@ -176,6 +191,9 @@ impl Stage {
     async fn act(&self, actor: Actor) {
         match actor {
             Actor::Store => self.act_store().await,
+            Actor::Queue if self.plan.world == WorldKind::Sqs => {
+                self.services.clone().run(self.net.clone(), actor).await;
+            }
             Actor::Queue => {
                 let server = self.server(self.memory.clone(), self.apart.clone());
                 server.run(self.net.clone(), actor).await;
@@ -185,7 +203,7 @@ impl Stage {
                     actor,
                     clock: self.clocks[usize::from(n)].clone(),
                     random: self.fresh(10_000),
-                    limits: self.limits(),
+                    backend: self.backend(actor, &self.clocks[usize::from(n)]).await,
                 };
                 let (net, journal) = (self.net.clone(), self.journal.clone());
                 node::run(setting, &self.plan, net, journal).await;
@@ -199,6 +217,35 @@ impl Stage {
                 worker::run(client, actor, plan, journal, healed, kill).await;
             }
             Actor::Client(_) => {}
+        }
+    }
+
+    /// What a node reaches the store with.
+    async fn backend(&self, node: Actor, clock: &Arc<NodeClock>) -> Backend {
+        let (net, partitions) = (self.net.clone(), self.plan.partitions);
+        let narrow = |backend: Backend| Backend {
+            store: Narrow::of(backend.store, self.plan.transaction_changes),
+            queue: backend.queue,
+        };
+        match self.plan.world {
+            WorldKind::Redis => {
+                let redis = redis::open(&net, node, partitions, clock.clone()).await;
+                return narrow(Backend {
+                    store: redis.clone(),
+                    queue: redis,
+                });
+            }
+            WorldKind::Sqs => {
+                let random = self.fresh(30_000);
+                let opened = aws::open(&net, node, partitions, clock.clone(), random);
+                return narrow(opened.await);
+            }
+            WorldKind::Memory | WorldKind::Embedded => {}
+        }
+        let remote = Remote::new(net, node, partitions, self.limits(), self.plan.split);
+        Backend {
+            store: remote.clone(),
+            queue: remote,
         }
     }
 

@@ -107,7 +107,7 @@ impl Transport for ToNodes {
                 };
                 (Err(error), vec![Answer::NotSent; asks.len()])
             }
-            Ok(Reply::Store(_)) | Err(CallError::Reset) => {
+            Ok(Reply::Store(_) | Reply::Aws(_)) | Err(CallError::Reset) => {
                 let error = TransportError::Lost {
                     why: why("connection reset"),
                 };

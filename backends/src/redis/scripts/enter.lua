@@ -1,12 +1,17 @@
 -- Begins a new epoch of a partition unless the server is the one that the last began on and
 -- has not gone back since.
--- KEYS: meta. ARGV: the server's run id, the highest epoch that the caller has seen (-1: none).
+-- KEYS: meta. ARGV: the server's run id, the highest epoch that the caller has seen (-1: none),
+-- what the server's epochs leave when they are divided, and by what.
 -- Returns the epoch.
 local known = redis.call('HMGET', KEYS[1], 'run_id', 'epoch')
 local epoch, seen = tonumber(known[2] or '-1'), tonumber(ARGV[2])
 if known[1] == ARGV[1] and epoch >= seen then
   return known[2]
 end
-epoch = string.format('%.0f', math.max(epoch, seen) + 1)
+epoch = math.max(epoch, seen) + 1
+if epoch > 0 then
+  epoch = epoch + (ARGV[3] - epoch) % ARGV[4]
+end
+epoch = string.format('%.0f', epoch)
 redis.call('HSET', KEYS[1], 'run_id', ARGV[1], 'epoch', epoch)
 return epoch

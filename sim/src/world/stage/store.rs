@@ -24,6 +24,17 @@ impl Stage {
                 Some(embedded) => (embedded.clone(), embedded),
                 None => return self.kill(Actor::Store),
             },
+            WorldKind::Redis => {
+                let server = self.redis.clone();
+                return server.run(self.net.clone(), Actor::Store).await;
+            }
+            WorldKind::Sqs => {
+                if let Err(error) = self.services.prepare(self.plan.partitions).await {
+                    panic!("the table cannot be made: {error}");
+                }
+                let services = self.services.clone();
+                return services.run(self.net.clone(), Actor::Store).await;
+            }
         };
         if self.ledger.settle(store.as_ref()).await.is_err() {
             return self.kill(Actor::Store);
@@ -67,6 +78,19 @@ impl Stage {
 
     /// Looks at everything that the store says of itself, when it is up.
     pub async fn look(&self) {
+        let _looking = self.looking.lock().await;
+        let partitions = self.plan.partitions;
+        let looked = match self.plan.world {
+            WorldKind::Memory | WorldKind::Embedded => Ok(self.look_at_server().await),
+            WorldKind::Redis => self.redis.look(partitions).await.map_err(|e| e.to_string()),
+            WorldKind::Sqs => self.services.look(partitions).await.map_err(|e| e.to_string()),
+        };
+        if let Err(error) = looked {
+            panic!("a copy of the store does not open: {error}");
+        }
+    }
+
+    async fn look_at_server(&self) {
         let serving = self
             .serving
             .lock()
@@ -75,7 +99,8 @@ impl Stage {
         if let Some(server) = serving {
             let queue = (!self.plan.split).then_some(server.queue.as_ref());
             // A store whose disk has failed is looked at when it is up again.
-            let _ = self.ledger.look(server.store.as_ref(), queue).await;
+            let sights = self.ledger.sights();
+            let _ = self.ledger.look(sights, server.store.as_ref(), queue).await;
         }
     }
 }

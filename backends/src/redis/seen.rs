@@ -1,0 +1,78 @@
+//! What stands under a store's names, for whoever looks at a server from outside.
+
+use russet_core::{PartitionId, RecordKey, TaskId};
+use russet_engine::Versioned;
+
+use super::keys;
+use super::member;
+use crate::{key, value};
+
+/// A field of a hash, or a member of a sorted set.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Seen {
+    /// A record; `None` when it is gone.
+    Record(PartitionId, RecordKey, Option<Versioned>),
+    /// A task that waits to be delivered.
+    Ready(TaskId),
+    /// A task that was delivered, or given back for later.
+    Hidden(TaskId),
+}
+
+impl Seen {
+    /// Reads the field or the member `name` under the name `at` of a store whose names begin
+    /// with `prefix`. `value` is that of a field, which may be gone. `None` when it is something
+    /// else, or cannot be read.
+    pub fn read(prefix: &str, at: &[u8], name: &[u8], value: Option<&[u8]>) -> Option<Self> {
+        let (partition, kind) = keys::read(prefix, at)?;
+        let task = || Some(member::read_place(partition, name)?.task);
+        if kind == b"records" {
+            let key = member::read_field(partition, name)?;
+            let place = key::place(partition, &key);
+            let record = value.map(|value| value::read(&place, value));
+            return Some(Self::Record(partition, key, record.transpose().ok()?));
+        }
+        if kind.starts_with(b"ready:") {
+            return task().map(Self::Ready);
+        }
+        match kind.starts_with(b"hidden:") {
+            true => task().map(Self::Hidden),
+            false => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use russet_core::{Leader, NodeId, Record, Timestamp};
+    use russet_engine::Version;
+
+    use super::super::keys::Names;
+    use super::*;
+
+    const OWN: PartitionId = PartitionId(7);
+
+    #[test]
+    fn a_record_is_read_from_its_field() {
+        let record = Record::Leader(Leader {
+            holder: NodeId::from_u128(7),
+            epoch: 3,
+            expires_at: Timestamp::from_millis(1_000),
+        });
+        let version = Version(5);
+        let place = key::place(OWN, &RecordKey::Leader);
+        let bytes = value::append(0, version, &record, place.clone());
+        let at = Names::new("app").partition(OWN).records();
+        let field = member::field(OWN, &RecordKey::Leader);
+        let known = Versioned { version, record };
+        assert_eq!(
+            Seen::read("app", &at, &field, Some(&bytes[place.len()..])),
+            Some(Seen::Record(OWN, RecordKey::Leader, Some(known)))
+        );
+        assert_eq!(
+            Seen::read("app", &at, &field, None),
+            Some(Seen::Record(OWN, RecordKey::Leader, None))
+        );
+        assert_eq!(Seen::read("other", &at, &field, None), None);
+        assert_eq!(Seen::read("app", &at, &field, Some(b"altered")), None);
+    }
+}

@@ -1,0 +1,122 @@
+use std::collections::BTreeMap;
+
+use russet_backends::redis::Seen;
+use russet_core::{PartitionId, Record, RecordKey, TaskId};
+use russet_engine::{Version, Versioned};
+use russet_models::redis::{Reply, Write, Written};
+
+use super::PREFIX;
+use crate::history::{Actor, At};
+use crate::world::ledger::Ledger;
+use crate::world::time::now;
+use crate::world_time::EPOCH_MS;
+
+type Changes = Vec<(RecordKey, Option<Record>)>;
+
+/// Writes down what commands have written.
+pub(super) struct Account {
+    ledger: Ledger,
+}
+
+/// What one command has written.
+#[derive(Default)]
+struct Sum {
+    changes: Vec<(PartitionId, Version, Changes)>,
+    removed: BTreeMap<PartitionId, Changes>,
+    /// Until when these were hidden that were not before.
+    delivered: BTreeMap<At, Vec<TaskId>>,
+    /// Until when these are hidden from now on.
+    given_back: BTreeMap<At, Vec<TaskId>>,
+}
+
+impl Account {
+    pub fn new(ledger: Ledger) -> Self {
+        Self { ledger }
+    }
+
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    pub fn turned_away(&self, from: Actor) {
+        self.ledger.turned_away(from);
+    }
+
+    /// Notes that a client was refused because of what the server cannot do now.
+    pub fn refused(&self, from: Actor, reply: &Reply) {
+        const NOW: [&str; 3] = ["OOM", "LOADING", "READONLY"];
+        if let Reply::Error(why) = reply
+            && NOW.iter().any(|code| why.starts_with(code))
+        {
+            self.turned_away(from);
+        }
+    }
+
+    /// Writes down what a command of `from` has written; whether there are records among it.
+    pub fn write(&self, from: Actor, writes: Vec<Write>) -> bool {
+        let mut sum = Sum::default();
+        for write in &writes {
+            sum.add(write);
+        }
+        let transactions = sum.transactions();
+        let committed = !transactions.is_empty();
+        for (partition, changes) in transactions {
+            self.ledger.stored(from, partition, changes);
+        }
+        // What a commit makes ready was not hidden before. What comes back may be delivered
+        // again at once.
+        for (until, tasks) in sum.given_back.into_iter().filter(|_| !committed) {
+            self.ledger.hidden(tasks, until, false);
+        }
+        for (until, tasks) in sum.delivered {
+            self.ledger.hidden(tasks, until, true);
+        }
+        committed
+    }
+}
+
+impl Sum {
+    /// The transactions that the command committed: what is written has the version of its
+    /// transaction. What is removed has none, and stands by itself when there are several.
+    fn transactions(&mut self) -> Vec<(PartitionId, Changes)> {
+        let mut removed = std::mem::take(&mut self.removed);
+        if let [(partition, _, changes)] = self.changes.as_mut_slice() {
+            changes.extend(removed.remove(partition).unwrap_or_default());
+        }
+        let written = self.changes.drain(..);
+        let written = written.map(|(partition, _, changes)| (partition, changes));
+        removed.into_iter().chain(written).collect()
+    }
+
+    fn add(&mut self, write: &Write) {
+        let value = match &write.what {
+            Written::Field(value) => Some(value.as_slice()),
+            Written::NoField | Written::Member { .. } => None,
+        };
+        match (Seen::read(PREFIX, &write.key, &write.name, value), &write.what) {
+            (Some(Seen::Record(partition, key, known)), _) => {
+                let Some(Versioned { version, record }) = known else {
+                    self.removed.entry(partition).or_default().push((key, None));
+                    return;
+                };
+                let change = (key, Some(record));
+                match self.changes.last_mut() {
+                    Some((p, v, own)) if (*p, *v) == (partition, version) => own.push(change),
+                    _ => self.changes.push((partition, version, vec![change])),
+                }
+            }
+            (Some(Seen::Ready(task)), Written::Member { .. }) => {
+                self.given_back.entry(now()).or_default().push(task);
+            }
+            (Some(Seen::Hidden(task)), Written::Member { score, new }) => {
+                let until = At((*score as u64).saturating_sub(EPOCH_MS * 1_000));
+                let tasks = match new {
+                    true => &mut self.delivered,
+                    false => &mut self.given_back,
+                };
+                tasks.entry(until).or_default().push(task);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,119 @@
+use std::io;
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use russet_models::redis::resp::read_command;
+use russet_models::redis::{Reply, Session};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::select;
+
+use super::server::{Instance, RedisServer};
+use crate::history::Actor;
+use crate::world::wire::Incoming;
+
+/// What a server says that is busy with something else.
+const BUSY: &str = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or \
+                    SHUTDOWN NOSAVE.";
+
+/// A client of an instance.
+struct Visit {
+    instance: Arc<Instance>,
+    session: Session,
+    /// Who it is, and the server that misbehaves towards it; nobody for a look from outside.
+    guest: Option<(RedisServer, Actor)>,
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.instance.redis().close(&self.session);
+        self.instance.forget(self.session.id());
+    }
+}
+
+/// Answers a client until it goes, or the instance is closed.
+pub(super) async fn serve(
+    server: RedisServer,
+    instance: Arc<Instance>,
+    Incoming { from, stream }: Incoming,
+) -> io::Result<()> {
+    let guest = Some((server, from));
+    select! {
+        biased;
+        () = instance.closed() => Ok(()),
+        ended = Visit::new(instance.clone(), guest).answer(stream) => ended,
+    }
+}
+
+/// Answers a client with nothing between.
+pub(super) async fn serve_directly(
+    instance: Arc<Instance>,
+    stream: DuplexStream,
+) -> io::Result<()> {
+    Visit::new(instance, None).answer(stream).await
+}
+
+impl Visit {
+    fn new(instance: Arc<Instance>, guest: Option<(RedisServer, Actor)>) -> Self {
+        let session = instance.redis().open();
+        Self {
+            instance,
+            session,
+            guest,
+        }
+    }
+
+    async fn answer(mut self, mut stream: DuplexStream) -> io::Result<()> {
+        let mut heard = self.instance.listen(self.session.id());
+        let mut arrived = BytesMut::new();
+        loop {
+            let mut replies = Vec::new();
+            select! {
+                biased;
+                Some(message) = heard.recv() => {
+                    message.write(self.session.protocol, &mut replies);
+                }
+                length = stream.read_buf(&mut arrived) => {
+                    if length? == 0 {
+                        return Ok(());
+                    }
+                    if let Some((server, _)) = &self.guest {
+                        server.mood().delay().await;
+                    }
+                    while let Some(command) = read_command(&mut arrived).map_err(io::Error::other)? {
+                        self.run(&command).write(self.session.protocol, &mut replies);
+                    }
+                }
+            }
+            stream.write_all(&replies).await?;
+        }
+    }
+
+    /// Runs a command, and misbehaves as the plan says.
+    fn run(&mut self, command: &[Vec<u8>]) -> Reply {
+        let Some((server, from)) = self.guest.clone() else {
+            return self.obey(command);
+        };
+        let (mood, account) = (server.mood(), server.account());
+        if mood.refuses() {
+            account.turned_away(from);
+            return Reply::Error(BUSY.to_owned());
+        }
+        let reply = self.obey(command);
+        account.refused(from, &reply);
+        let written = self.instance.redis().written();
+        if account.write(from, written) && mood.crashes_after_commit(from) {
+            (mood.kill)(from);
+        }
+        reply
+    }
+
+    fn obey(&mut self, command: &[Vec<u8>]) -> Reply {
+        let (reply, told) = {
+            let mut redis = self.instance.redis();
+            let reply = redis.run(&mut self.session, command);
+            (reply, redis.told())
+        };
+        self.instance.tell(told);
+        reply
+    }
+}
