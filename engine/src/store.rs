@@ -162,6 +162,13 @@ pub trait Store: Send + Sync + 'static {
         batch: Vec<Transaction>,
     ) -> Result<Vec<Outcome>, StoreError>;
 
+    /// Waits until what was loaded of the partition in this epoch is kept as safely as what is
+    /// committed: an answer may rest on it then although nothing is committed for it. A conflict
+    /// says that another epoch has begun. Most stores show nothing before it is safe.
+    async fn confirm(&self, _: PartitionId, _: Epoch) -> Result<Outcome, StoreError> {
+        Ok(Outcome::Committed)
+    }
+
     /// Timers that are due before or at `before`, earliest first, at most `limit`.
     async fn due(
         &self,

@@ -131,6 +131,11 @@ impl Mark {
         Self::ServiceFailed,
     ];
 
+    /// Whether only one run in hundreds reaches it.
+    pub fn is_rare(self) -> bool {
+        self == Self::GateGivenUp
+    }
+
     /// Whether a run in `world` can reach it.
     pub fn exists_in(self, world: WorldKind) -> bool {
         let redis = world == WorldKind::Redis;

@@ -166,6 +166,24 @@ pub(crate) fn call(
     }
 }
 
+/// A call that changes no record, and yet writes. It is done also when memory is used up.
+pub(crate) fn confirmation(keys: &Keys, channel: &[u8], epoch: Epoch) -> Call {
+    const META: usize = 1;
+    let mut args = Args::default();
+    args.number(epoch.0).push(b"1").push(channel).number(0);
+    let mut writer = Writer {
+        names: vec![keys.meta(), keys.records(), keys.lanes(), keys.queues()],
+        args,
+    };
+    writer.instruction("set", META, b"", ["confirmed", "1"]);
+    Call {
+        keys: writer.names,
+        args: writer.args,
+        lanes: Vec::new(),
+        owners: Vec::new(),
+    }
+}
+
 fn write_records(changes: &[(&Change, &Written)], writer: &mut Writer) {
     const RECORDS: usize = 2;
     let removed = changes.iter().filter(|(change, _)| change.after.is_none());

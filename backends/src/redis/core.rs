@@ -148,11 +148,30 @@ impl Core {
                 Ok(rejected)
             }
             Answer::Epoch => {
-                partition.entered.store(0, Ordering::Release);
-                // Whoever decides again does so in the new epoch; if it is not known yet, it
-                // will be at the next commit.
-                let _ = self.enter(partition, link, &live).await;
+                self.enter_anew(partition, link, &live).await;
                 Ok(open.to_vec())
+            }
+        }
+    }
+
+    /// Waits until a replica has what this node has read of the partition in this epoch. A server
+    /// waits for a caller's own writes only: so something is written.
+    pub(crate) async fn confirm(
+        &self,
+        partition: &Partition,
+        epoch: Epoch,
+    ) -> Result<Outcome, CallError> {
+        let link = self.link(partition);
+        let live = link.live().await?;
+        if self.enter(partition, link, &live).await? != epoch {
+            return Ok(Outcome::Conflict);
+        }
+        let call = batch::confirmation(&partition.keys, &self.names.channel(), epoch);
+        match self.send(link, &live, &call).await? {
+            Answer::Committed => Ok(Outcome::Committed),
+            Answer::Conflicts(_) | Answer::Epoch => {
+                self.enter_anew(partition, link, &live).await;
+                Ok(Outcome::Conflict)
             }
         }
     }
@@ -219,12 +238,12 @@ impl Core {
         }
         let seen = partition.epoch.load(Ordering::Acquire);
         let mut args = Args::default();
-        let run_id = match planted!(RedisEpochStands) {
-            true => "the only one",
-            false => live.info.run_id(),
+        let reign = match planted!(RedisEpochStands) {
+            true => "the only one".to_owned(),
+            false => live.info.reign(),
         };
-        let own = crc32fast::hash(run_id.as_bytes()) % REDIS_EPOCHS_APART;
-        args.push(run_id).number(seen);
+        let own = crc32fast::hash(reign.as_bytes()) % REDIS_EPOCHS_APART;
+        args.push(reign).number(seen);
         args.number(own).number(REDIS_EPOCHS_APART);
         let keys = [partition.keys.meta()];
         let answer = link.script(live, &script::ENTER, &keys, &args).await;
@@ -236,6 +255,17 @@ impl Core {
         partition.epoch.fetch_max(integer(epoch)?, Ordering::AcqRel);
         partition.entered.store(live.number, Ordering::Release);
         Ok(partition.epoch())
+    }
+
+    /// Another node has begun an epoch: what is known of the server is no longer so, and it is
+    /// asked again. Whoever decides again does so in the new epoch; if it is not learned now, it
+    /// will be at the next commit.
+    async fn enter_anew(&self, partition: &Partition, link: &Link, live: &Live) {
+        partition.entered.store(0, Ordering::Release);
+        link.give_up(live);
+        if let Ok(live) = link.live().await {
+            let _ = self.enter(partition, link, &live).await;
+        }
     }
 
     /// Reads the lanes that hold a task, of all partitions.
@@ -263,10 +293,12 @@ fn read(answer: Value) -> Result<Answer, CallError> {
             let numbers = array(other)?.into_iter().map(integer);
             let numbers = numbers.map(|n| Ok(n? as usize));
             let numbers: Vec<usize> = numbers.collect::<Result<_, CallError>>()?;
-            Ok(match numbers.is_empty() || planted!(RedisConflictsForgotten) {
-                true => Answer::Committed,
-                false => Answer::Conflicts(numbers),
-            })
+            Ok(
+                match numbers.is_empty() || planted!(RedisConflictsForgotten) {
+                    true => Answer::Committed,
+                    false => Answer::Conflicts(numbers),
+                },
+            )
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use russet_core::planted;
 use russet_core::{
     Entries, Lane, PartitionId, QueueName, Record, RecordKey, TaskId, TimerKey, WorkflowId, entries,
 };
-use russet_core::planted;
 use russet_engine::Change;
 
 use super::keys::Keys;

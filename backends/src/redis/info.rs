@@ -11,9 +11,11 @@ impl Info {
         }
     }
 
-    /// Which process it is: another one after each start.
-    pub(crate) fn run_id(&self) -> &str {
-        self.field("run_id").unwrap_or_default()
+    /// Which process it is, and whose history it goes on with: another one after each start, and
+    /// when it was a replica meanwhile. It may also be another one for no such reason.
+    pub(crate) fn reign(&self) -> String {
+        let field = |name| self.field(name).unwrap_or_default();
+        format!("{} {}", field("run_id"), field("master_replid"))
     }
 
     pub(crate) fn is_replica(&self) -> bool {
@@ -32,12 +34,12 @@ mod tests {
 
     #[test]
     fn fields_are_found_by_their_whole_name() {
-        let text = "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\n\r\nrole:slave\r\n";
+        let text = "# Server\r\nredis_version:7.0.15\r\nrun_id:abc\r\n\r\nrole:slave\r\nmaster_replid:def\r\n";
         let info = Info::read(text.as_bytes());
         assert_eq!(info.field("redis_version"), Some("7.0.15"));
         assert_eq!(info.field("version"), None);
-        assert_eq!(info.run_id(), "abc");
+        assert_eq!(info.reign(), "abc def");
         assert!(info.is_replica());
-        assert_eq!(Info::default().run_id(), "");
+        assert_eq!(Info::default().reign(), " ");
     }
 }

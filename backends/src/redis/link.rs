@@ -286,7 +286,9 @@ fn primary(role: Value) -> Result<(), CallError> {
     match parts.into_iter().next().map(bytes).transpose()?.as_deref() {
         Some(b"master") => Ok(()),
         _ if planted!(RedisStaleRead) => Ok(()),
-        _ => Err(CallError::Refused(Refusal::new("READONLY the server is a replica"))),
+        _ => Err(CallError::Refused(Refusal::new(
+            "READONLY the server is a replica",
+        ))),
     }
 }
 

@@ -7,6 +7,7 @@ use russet_engine::{
 
 use super::call::{CallError, array, integer, optional};
 use super::core::{Core, Partition};
+use super::options::Acknowledge;
 use super::{Redis, list, member, stats};
 use crate::key;
 use crate::limits::{REDIS_LOADS, REDIS_RECORD_BYTES, REDIS_TRANSACTION_CHANGES};
@@ -50,6 +51,18 @@ impl Store for Redis {
         match self.core.partition(partition) {
             Some(partition) => self.core.commit(partition, &batch).await,
             None => Err(crate::no_partition(partition, self.partitions())),
+        }
+    }
+
+    /// The primary shows what its replicas do not have yet.
+    async fn confirm(&self, partition: PartitionId, epoch: Epoch) -> Result<Outcome, StoreError> {
+        match (self.core.acknowledge, self.core.partition(partition)) {
+            (Acknowledge::Replica, Some(partition)) => self
+                .core
+                .confirm(partition, epoch)
+                .await
+                .map_err(CallError::of_read),
+            _ => Ok(Outcome::Committed),
         }
     }
 

@@ -3,29 +3,29 @@
 use std::time::Duration;
 
 use russet_backends::redis::{Acknowledge, Redis, RedisOptions};
-use russet_core::RecordKey;
+use russet_core::{Epoch, RecordKey};
 use russet_engine::{Outcome, Queue, Store, StoreError};
 use russet_servers::{RedisServer, RedisVersion};
 
 use super::nodes::{FIRST, receive, submission, submit};
 use super::open;
 
-const ALL: [RedisVersion; 3] = [
+pub(super) const ALL: [RedisVersion; 3] = [
     RedisVersion::Redis6,
     RedisVersion::Redis7,
     RedisVersion::Valkey9,
 ];
 /// How long a server may take until it works again.
-const SOON: Duration = Duration::from_secs(20);
+pub(super) const SOON: Duration = Duration::from_secs(20);
 
-async fn is_there(redis: &Redis, n: u64) -> bool {
+pub(super) async fn is_there(redis: &Redis, n: u64) -> bool {
     let (id, _) = submission(n);
     let loaded = redis.get(FIRST, &[RecordKey::Task(id)]).await;
     loaded.expect("it is loaded")[0].is_some()
 }
 
 /// Submits until it works.
-async fn submit_soon(redis: &Redis, n: u64) {
+pub(super) async fn submit_soon(redis: &Redis, n: u64) {
     let tries = async {
         while submit(redis, n).await.is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -175,8 +175,15 @@ async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {
         .expect_err("the replica does not answer");
     assert!(matches!(error, StoreError::Indeterminate { .. }), "{error}");
     assert!(error.to_string().contains("replica"), "{error}");
+    let confirm = || redis.confirm(FIRST, redis.epoch(FIRST));
+    let error = confirm().await.expect_err("the replica does not answer");
+    assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    assert!(error.to_string().contains("replica"), "{error}");
     replica.process().signal("CONT");
     submit_soon(&redis, 3).await;
+    assert_eq!(confirm().await, Ok(Outcome::Committed));
+    let earlier = redis.confirm(FIRST, Epoch(7)).await;
+    assert_eq!(earlier, Ok(Outcome::Conflict), "it is not of this epoch");
 }
 
 /// A server that becomes a replica is left, and used again when it is the primary.
@@ -225,7 +232,7 @@ async fn errors_show_no_credentials() {
 }
 
 /// Of an epoch, as it is recorded.
-fn epoch(server: &RedisServer) -> u64 {
+pub(super) fn epoch(server: &RedisServer) -> u64 {
     let answer = server.ask("HGET {russet:0}:meta epoch");
     let answer = answer.expect("it answers");
     let number = answer.lines().nth(1).and_then(|line| line.parse().ok());
@@ -269,7 +276,10 @@ async fn an_epoch_begins_with_another_process_of_the_server() {
     for n in 1..4 {
         submit_soon(&redis, n).await;
         let begun = epoch(&server);
-        assert!(last.is_none_or(|last| begun > last), "{begun} after {last:?}");
+        assert!(
+            last.is_none_or(|last| begun > last),
+            "{begun} after {last:?}"
+        );
         submit_soon(&other, n + 10).await;
         assert_eq!(epoch(&server), begun, "the same process");
         last = Some(begun);

@@ -3,6 +3,7 @@
 mod failing;
 mod nodes;
 mod opening;
+mod replicas;
 mod sentinel;
 
 use std::sync::{Arc, Mutex};

@@ -150,7 +150,10 @@ async fn pending(server: &Server) -> Measured<Figure> {
 
 /// From before each submit on one node until a worker of another has the task.
 async fn starts(server: &Server) -> Measured<Vec<Figure>> {
-    let (here, there) = (node(server, "starts", 1).await?, node(server, "starts", 1).await?);
+    let (here, there) = (
+        node(server, "starts", 1).await?,
+        node(server, "starts", 1).await?,
+    );
     let maker = Maker::new()?;
     let mut millis = Vec::with_capacity(STARTS);
     for _ in 0..STARTS {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::submit::add_dependent;
 use crate::draft::{Draft, Step};
 use crate::rules::{accepted_status, parent_ended};
-use crate::{Dependency, Message, MessageId, Record, RecordKey, Reply, Status, TaskId};
+use crate::{Dependency, Epoch, Message, MessageId, Record, RecordKey, Reply, Status, TaskId};
 
 /// Applies a message from another partition. Applying it again changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,19 +70,62 @@ fn tell(draft: &mut Draft<'_>, parent: TaskId, child: TaskId, status: Option<Sta
     Ok(())
 }
 
-/// Forgets a message that its target has applied.
+/// Forgets a message that its target has applied. In a later epoch it is kept: the store may have
+/// gone back, and the target may not have applied it any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledge {
     /// The message.
     pub message: MessageId,
+    /// The epoch of its partition before it was delivered.
+    pub epoch: Epoch,
 }
 
 impl Acknowledge {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         let key = RecordKey::Outbox(self.message);
-        if draft.get(&key)?.is_some() {
+        let known = self.epoch == draft.view.epoch;
+        if draft.get(&key)?.is_some() && known {
             draft.remove(key);
         }
         Ok(Reply::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::sync::Arc;
+
+    use super::*;
+    use crate::{Command, Outbox, Timestamp, View, decide};
+
+    #[test]
+    fn a_message_is_kept_when_the_store_may_have_gone_back_since_it_was_delivered() {
+        let message = Message::Settled {
+            parent: TaskId::from_u128(1),
+            child: TaskId::from_u128(2),
+            status: Some(Status::Succeeded),
+        };
+        let due_at = Timestamp::from_millis(1_000);
+        let outbox = Outbox {
+            message,
+            tries: 0,
+            due_at,
+        };
+        let removed = |epoch: u64| {
+            let mut view = View {
+                epoch: Epoch(epoch),
+                ..View::default()
+            };
+            let record = Record::Outbox(Arc::new(outbox));
+            view.records
+                .insert(RecordKey::Outbox(message.id()), Some(record));
+            let command = Command::Acknowledge(Acknowledge {
+                message: message.id(),
+                epoch: Epoch(1),
+            });
+            let decision = decide(&view, &command, due_at).expect("it is decided");
+            decision.writes.len()
+        };
+        assert_eq!((removed(1), removed(2)), (1, 0));
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use russet_core::command::{Acknowledge, Deliver, Stage};
 use russet_core::{
-    Command, Decision, Event, GateState, LeaseId, Message, PartitionId, Record, RecordKey,
+    Command, Decision, Epoch, Event, GateState, LeaseId, Message, PartitionId, Record, RecordKey,
     Rejection, Reply, TaskId, TimerKey, Timestamp, View,
 };
 
@@ -233,6 +233,7 @@ impl World {
             };
             let acknowledge = Acknowledge {
                 message: message.id(),
+                epoch: Epoch::default(),
             };
             let _ = self.run(usize::from(source.0), &Command::Acknowledge(acknowledge));
         }

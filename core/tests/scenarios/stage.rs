@@ -25,7 +25,7 @@ use russet_core::command::{
     Purge, Redrive, RedriveWorkflow, Release, Submit,
 };
 use russet_core::{
-    Command, Decision, Label, LeaseId, Message, Millis, PartitionId, Progress, QueueName,
+    Command, Decision, Epoch, Label, LeaseId, Message, Millis, PartitionId, Progress, QueueName,
     QueuePatch, Rejection, Reply, TaskId, TimerKey, Timestamp, View, WorkerId, WorkflowId, entries,
 };
 
@@ -312,6 +312,7 @@ impl Stage {
             };
             let acknowledge = Acknowledge {
                 message: message.id(),
+                epoch: Epoch::default(),
             };
             self.run(source, &Command::Acknowledge(acknowledge))?;
         }

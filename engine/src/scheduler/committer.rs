@@ -166,19 +166,25 @@ impl<'a> Work<'a> {
         let (silent, writing): (Vec<_>, Vec<_>) = groups
             .into_iter()
             .partition(|group| group.transaction.changes.is_empty());
-        let mut done: Vec<_> = silent.into_iter().flat_map(|g| g.members).collect();
         let (members, transactions): (Vec<_>, Vec<_>) = writing
             .into_iter()
             .map(|g| (g.members, g.transaction))
             .unzip();
         let outcomes = self.commit(&batch, &members, transactions).await?;
+        let mut done: Vec<_> = silent.into_iter().flat_map(|g| g.members).collect();
+        // What is committed vouches for what was loaded before it.
+        let vouched = done.is_empty() || outcomes.contains(&Outcome::Committed);
+        let stands = vouched || self.is_confirmed(&batch).await?;
+        if !stands {
+            done.clear();
+        }
         let conflicts = || outcomes.iter().filter(|o| **o == Outcome::Conflict).count();
         tracing::debug!(
             transactions = outcomes.len(),
             conflicts = conflicts(),
             "committed"
         );
-        let committed = outcomes.iter().all(|o| *o == Outcome::Committed);
+        let committed = stands && outcomes.iter().all(|o| *o == Outcome::Committed);
         for (members, outcome) in members.into_iter().zip(outcomes) {
             if outcome == Outcome::Committed {
                 done.extend(members);
@@ -292,14 +298,22 @@ impl<'a> Work<'a> {
             Err(StoreError::Indeterminate { .. }) => {
                 let keys: Vec<_> = groups.iter().map(|group| batch.mark(group)).collect();
                 let found = store.get(self.partition, &keys).await?;
+                let stands = self.is_confirmed(batch).await?;
                 let outcome = |(record, version): (Option<Versioned>, Version)| match record {
-                    Some(record) if record.version == version => Outcome::Committed,
+                    Some(record) if stands && record.version == version => Outcome::Committed,
                     _ => Outcome::Conflict,
                 };
                 Ok(found.into_iter().zip(versions).map(outcome).collect())
             }
             other => other,
         }
+    }
+
+    /// Whether what was loaded can be relied on as on what is committed.
+    async fn is_confirmed(&self, batch: &Batch) -> Result<bool, StoreError> {
+        let store = &self.node.backend.store;
+        let confirmed = store.confirm(self.partition, batch.view.epoch).await?;
+        Ok(confirmed == Outcome::Committed)
     }
 
     /// Answers what is settled, and tells everybody who has to know. `done` are positions in

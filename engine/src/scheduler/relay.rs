@@ -102,25 +102,19 @@ async fn deliver(node: &Node, effects: Vec<(PartitionId, Effect)>) {
             continue;
         };
         let command = Command::Deliver(Deliver { message: effect });
+        let acknowledge = Acknowledge {
+            message: effect.id(),
+            epoch: node.backend.store.epoch(from),
+        };
+        let acknowledge = [(from, Command::Acknowledge(acknowledge))];
         if russet_core::planted!(ForgottenMessage) {
-            acknowledge(node, from, &effect).await;
+            send(node, acknowledge.clone().into_iter()).await;
         }
         match target.intake.call_one(command).await {
-            Ok(_) => acknowledge(node, from, &effect).await,
+            Ok(_) => send(node, acknowledge.into_iter()).await,
             Err(error) => tracing::debug!(%error, "a message was not delivered; its timer will"),
         }
     }
-}
-
-async fn acknowledge(node: &Node, from: PartitionId, effect: &Effect) {
-    let acknowledge = Acknowledge {
-        message: effect.id(),
-    };
-    send(
-        node,
-        [(from, Command::Acknowledge(acknowledge))].into_iter(),
-    )
-    .await;
 }
 
 /// Sends commands whose loss is made good by timers.

@@ -27,6 +27,7 @@ async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fail
             reply_lost: 100,
             request_lost: 50,
             unavailable: 50,
+            unconfirmed: 50,
             delay: Duration::from_micros(300),
             load_delay: Duration::ZERO,
             transaction_changes: (seed % 2 == 0).then_some(12),
@@ -51,6 +52,32 @@ async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fail
             world.store.injected.load(Ordering::Relaxed) > 20,
             "seed {seed}: too calm"
         );
+    }
+}
+
+/// A store that shows what it may still lose: what it shows is no acknowledgement.
+#[tokio::test(start_paused = true)]
+async fn no_loss_an_answer_that_rests_on_what_is_not_safe_yet_is_not_given() {
+    for reply_lost in [0, 1_000] {
+        let faults = Faults {
+            reply_lost,
+            unconfirmed: 1_000,
+            ..Faults::default()
+        };
+        let world = World::new(Plan {
+            faults,
+            ..Plan::default()
+        });
+        let task = world.task();
+        let submit = || world.node(0).submit(one(task.clone()));
+        let first = submit().await;
+        assert_eq!(
+            first.is_ok(),
+            reply_lost == 0,
+            "its own commit vouches for it"
+        );
+        let again = submit().await.expect_err("nothing vouches for it");
+        assert!(again.to_string().contains("not safe"), "{again}");
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Faults {
     pub request_lost: u64,
     /// Calls that fail at once.
     pub unavailable: u64,
+    /// Loads of which nobody can say that they are safe.
+    pub unconfirmed: u64,
     /// How long every commit takes.
     pub delay: Duration,
     /// How long a load takes at most.
@@ -137,6 +139,15 @@ impl Store for Faulty {
             });
         }
         Ok(outcomes)
+    }
+
+    async fn confirm(&self, partition: PartitionId, epoch: Epoch) -> Result<Outcome, StoreError> {
+        if self.happens(self.faults.unconfirmed) {
+            return Err(StoreError::Unavailable {
+                why: "injected: it is not safe".into(),
+            });
+        }
+        self.inner.confirm(partition, epoch).await
     }
 
     async fn due(

@@ -144,6 +144,7 @@ const TROUBLE: Faults = Faults {
     reply_lost: 100,
     request_lost: 100,
     unavailable: 100,
+    unconfirmed: 100,
     delay: Duration::from_micros(300),
     load_delay: Duration::ZERO,
     transaction_changes: None,
@@ -266,6 +267,7 @@ async fn dead_once_what_fails_for_good_is_dead_lettered_once_a_life_with_its_err
     // With a store that can be read, every node learns what it did.
     let faults = Faults {
         unavailable: 0,
+        unconfirmed: 0,
         ..TROUBLE
     };
     let world = World::new(Plan {

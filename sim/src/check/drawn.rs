@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use russet::wire::SubmitTask;
 use russet_core::{
-    Acknowledge, Command, Configure, Deliver, Fire, LeaseId, Message, PartitionId, QueueName,
-    QueuePatch, Record, RecordKey, Rejection, Reply, Task, TaskId, TimerKey, Undecided, View,
-    decide, timer,
+    Acknowledge, Command, Configure, Deliver, Epoch, Fire, LeaseId, Message, PartitionId,
+    QueueName, QueuePatch, Record, RecordKey, Rejection, Reply, Task, TaskId, TimerKey, Undecided,
+    View, decide, timer,
 };
 use russet_engine::Entropy;
 
@@ -161,8 +161,11 @@ impl Drawn {
                 Message::Settled { parent, .. } => parent.partition(),
             };
             self.decide_alone(message.target(), Command::Deliver(Deliver { message }));
-            let message = message.id();
-            self.decide_alone(source, Command::Acknowledge(Acknowledge { message }));
+            let acknowledge = Acknowledge {
+                message: message.id(),
+                epoch: Epoch::default(),
+            };
+            self.decide_alone(source, Command::Acknowledge(acknowledge));
         }
     }
 

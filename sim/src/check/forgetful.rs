@@ -31,7 +31,13 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
                 continue;
             };
             for grant in grants {
-                tokens.granted(grant.task, grant.attempt, grant.lease, position, &mut findings);
+                tokens.granted(
+                    grant.task,
+                    grant.attempt,
+                    grant.lease,
+                    position,
+                    &mut findings,
+                );
             }
         }
     }
@@ -83,7 +89,10 @@ mod tests {
         sample.submitted(1);
         let before = sample.task(1);
         sample.granted(1, 1);
-        sample.change(1, |task| *task = before).granted(1, 2).completed(1, 2);
+        sample
+            .change(1, |task| *task = before)
+            .granted(1, 2)
+            .completed(1, 2);
         assert!(sample.finds(check, "was granted twice"));
     }
 

@@ -50,9 +50,15 @@ fn revived(facts: &Facts<'_>, timeline: &Timeline<'_>, findings: &mut Findings) 
             continue;
         };
         // The commit may hold later decisions than the heartbeat's, which ends with the lease.
-        let lasts = wished.iter().copied().chain([after.lease_duration.as_millis()]);
+        let lasts = wished
+            .iter()
+            .copied()
+            .chain([after.lease_duration.as_millis()]);
         let heard = lasts.map(|ms| new.expires_at.as_millis().saturating_sub(ms));
-        let heard = heard.min().unwrap_or_default().min(after.updated_at.as_millis());
+        let heard = heard
+            .min()
+            .unwrap_or_default()
+            .min(after.updated_at.as_millis());
         let ran_out = old.expires_at.as_millis() + TOGETHER_MS <= heard;
         if old.id == new.id && new.expires_at > old.expires_at && ran_out {
             let what = format!("the lease of task {} was prolonged after its end", after.id);

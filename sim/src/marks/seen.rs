@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use russet_core::{Epoch, ErrorKind, GateState, LeaseEnd, LeaseId, Record, RecordKey, Status, Task};
+use russet_core::{
+    Epoch, ErrorKind, GateState, LeaseEnd, LeaseId, Record, RecordKey, Status, Task,
+};
 
 use super::Mark;
 use crate::history::{Actor, Answer, Ask, CallId, Changed, Stored, redrive_number};

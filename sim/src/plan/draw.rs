@@ -131,7 +131,9 @@ fn exists(kind: FaultKind, world: WorldKind) -> bool {
 }
 
 fn faults(world: WorldKind, random: &Random) -> BTreeMap<FaultKind, u64> {
-    let possible = FaultKind::ALL.into_iter().filter(|kind| exists(*kind, world));
+    let possible = FaultKind::ALL
+        .into_iter()
+        .filter(|kind| exists(*kind, world));
     let possible: Vec<_> = possible.collect();
     let on: Vec<_> = match random.within(0..20) {
         0 => Vec::new(),

@@ -49,7 +49,11 @@ impl Ledger {
     /// Writes down a commit.
     pub fn committed(&self, by: Actor, partition: PartitionId, transaction: Transaction) {
         let changes = transaction.changes.into_iter();
-        self.stored(by, partition, changes.map(|change| (change.key, change.after)));
+        self.stored(
+            by,
+            partition,
+            changes.map(|change| (change.key, change.after)),
+        );
     }
 
     /// Writes down what became of records in one atomic step.
@@ -92,7 +96,9 @@ impl Ledger {
     /// Writes down that the store has forgotten what came after these records.
     pub fn go_back(&self, records: Records) {
         let now_known = self.records();
-        let gone = now_known.iter().filter(|(place, known)| records.get(*place) != Some(known));
+        let gone = now_known
+            .iter()
+            .filter(|(place, known)| records.get(*place) != Some(known));
         let mut changes: BTreeMap<PartitionId, Vec<_>> = BTreeMap::new();
         for ((partition, key), _) in gone {
             let before = records.get(&(*partition, key.clone())).cloned().flatten();

@@ -57,6 +57,10 @@ impl Store for Narrow {
         self.store.commit(partition, batch).await
     }
 
+    async fn confirm(&self, partition: PartitionId, epoch: Epoch) -> Result<Outcome, StoreError> {
+        self.store.confirm(partition, epoch).await
+    }
+
     async fn due(
         &self,
         partition: PartitionId,

@@ -59,7 +59,9 @@ impl Remote {
         let call = self.net.call(self.node, to, Parcel::Store(request));
         match timeout(PATIENCE + wait, call).await {
             Ok(Ok(Reply::Store(reply))) => Ok(reply),
-            Ok(Ok(Reply::Http(_) | Reply::Aws(_))) => Err(failed(true, "answered in another language")),
+            Ok(Ok(Reply::Http(_) | Reply::Aws(_))) => {
+                Err(failed(true, "answered in another language"))
+            }
             Ok(Err(CallError::Refused)) => Err(failed(false, "connection refused")),
             Ok(Err(CallError::Reset)) => Err(failed(true, "connection reset")),
             Err(_) => Err(failed(true, "no reply in time")),

@@ -1,7 +1,7 @@
 -- Begins a new epoch of a partition unless the server is the one that the last began on and
 -- has not gone back since.
--- KEYS: meta. ARGV: the server's run id, the highest epoch that the caller has seen (-1: none),
--- what the server's epochs leave when they are divided, and by what.
+-- KEYS: meta. ARGV: the server's run id and replication id, the highest epoch that the caller has
+-- seen (-1: none), what the server's epochs leave when they are divided, and by what.
 -- Returns the epoch.
 local known = redis.call('HMGET', KEYS[1], 'run_id', 'epoch')
 local epoch, seen = tonumber(known[2] or '-1'), tonumber(ARGV[2])

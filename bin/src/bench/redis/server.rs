@@ -61,7 +61,9 @@ impl Server {
         let all: String = cmd("INFO").query_async(&mut connection).await?;
         let mut lines = all.lines();
         let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
-        Ok(value.ok_or_else(|| format!("no {field} in INFO"))?.parse()?)
+        Ok(value
+            .ok_or_else(|| format!("no {field} in INFO"))?
+            .parse()?)
     }
 
     /// How many scripts that do nothing it runs a second.
@@ -71,7 +73,11 @@ impl Server {
         let _: i64 = script.invoke_async(&mut connection).await?;
         let mut pipeline = redis::pipe();
         for _ in 0..PIPELINE {
-            pipeline.cmd("EVALSHA").arg(script.get_hash()).arg(0).ignore();
+            pipeline
+                .cmd("EVALSHA")
+                .arg(script.get_hash())
+                .arg(0)
+                .ignore();
         }
         let (start, mut done) = (Instant::now(), 0);
         while start.elapsed() < time {
@@ -95,7 +101,10 @@ impl Server {
                 .query_async(&mut connection)
                 .await?;
             if !names.is_empty() {
-                let () = cmd("UNLINK").arg(names).query_async(&mut connection).await?;
+                let () = cmd("UNLINK")
+                    .arg(names)
+                    .query_async(&mut connection)
+                    .await?;
             }
             match next {
                 0 => return Ok(()),

@@ -49,7 +49,10 @@ fn record(
     russet_core::RecordKey,
     Option<russet_engine::Versioned>,
 )> {
-    let value = write.item.as_ref().map(|item| bytes(item, RECORD_ATTRIBUTE));
+    let value = write
+        .item
+        .as_ref()
+        .map(|item| bytes(item, RECORD_ATTRIBUTE));
     read_item(bytes(&write.key, KEY_ATTRIBUTE), value)
 }
 

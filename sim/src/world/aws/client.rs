@@ -49,13 +49,7 @@ pub async fn open(
     random: Random,
 ) -> Backend {
     let entropy: Arc<dyn Entropy> = Arc::new(random);
-    let reach = |name, service| {
-        reached(
-            name,
-            carrier::over(net, node, service),
-            entropy.clone(),
-        )
-    };
+    let reach = |name, service| reached(name, carrier::over(net, node, service), entropy.clone());
     let opened = async || -> Result<Backend, OpenError> {
         let options = table(partitions, reach("store", Actor::Store));
         let store = Dynamo::open(options, clock.clone()).await?;

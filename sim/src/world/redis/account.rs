@@ -77,15 +77,12 @@ impl Account {
 
 impl Sum {
     /// The transactions that the command committed: what is written has the version of its
-    /// transaction. What is removed has none, and stands by itself when there are several.
+    /// transaction. What is removed has none, and stands by itself.
     fn transactions(&mut self) -> Vec<(PartitionId, Changes)> {
-        let mut removed = std::mem::take(&mut self.removed);
-        if let [(partition, _, changes)] = self.changes.as_mut_slice() {
-            changes.extend(removed.remove(partition).unwrap_or_default());
-        }
+        let removed = std::mem::take(&mut self.removed).into_iter();
         let written = self.changes.drain(..);
         let written = written.map(|(partition, _, changes)| (partition, changes));
-        removed.into_iter().chain(written).collect()
+        removed.chain(written).collect()
     }
 
     fn add(&mut self, write: &Write) {
@@ -93,7 +90,10 @@ impl Sum {
             Written::Field(value) => Some(value.as_slice()),
             Written::NoField | Written::Member { .. } => None,
         };
-        match (Seen::read(PREFIX, &write.key, &write.name, value), &write.what) {
+        match (
+            Seen::read(PREFIX, &write.key, &write.name, value),
+            &write.what,
+        ) {
             (Some(Seen::Record(partition, key, known)), _) => {
                 let Some(Versioned { version, record }) = known else {
                     self.removed.entry(partition).or_default().push((key, None));

@@ -99,7 +99,10 @@ impl RedisServer {
         let redis = Redis::open_with(options(partitions), Arc::new(Directly(copy)), clock).await?;
         sleep(SETTLED).await;
         let ledger = self.account().ledger();
-        if let Err(error) = ledger.look(sights, redis.as_ref(), Some(redis.as_ref())).await {
+        if let Err(error) = ledger
+            .look(sights, redis.as_ref(), Some(redis.as_ref()))
+            .await
+        {
             panic!("a copy of the store cannot be read: {error}");
         }
         Ok(())

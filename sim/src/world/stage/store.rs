@@ -83,7 +83,11 @@ impl Stage {
         let looked = match self.plan.world {
             WorldKind::Memory | WorldKind::Embedded => Ok(self.look_at_server().await),
             WorldKind::Redis => self.redis.look(partitions).await.map_err(|e| e.to_string()),
-            WorldKind::Sqs => self.services.look(partitions).await.map_err(|e| e.to_string()),
+            WorldKind::Sqs => self
+                .services
+                .look(partitions)
+                .await
+                .map_err(|e| e.to_string()),
         };
         if let Err(error) = looked {
             panic!("a copy of the store does not open: {error}");
