@@ -55,6 +55,17 @@ pub const REDIS_CONNECTIONS_MAX: usize = 64;
 pub const REDIS_BACKOFF: Duration = Duration::from_millis(10);
 /// Longest wait after a connection to Redis could not be made.
 pub const REDIS_BACKOFF_MAX: Duration = Duration::from_millis(500);
+/// How often a call is sent on to another node of a Redis Cluster.
+pub const REDIS_REDIRECTS: u32 = 5;
+/// The pause after the nodes of a Redis Cluster were found to have other slots than before;
+/// while they have not, or none of them says so, it is [`REDIS_BACKOFF_MAX`].
+pub const REDIS_TOPOLOGY: Duration = Duration::from_millis(100);
+/// How many nodes of a Redis Cluster are asked at the same time which one has which slot.
+pub const REDIS_ASKED_AT_ONCE: usize = 3;
+/// Partitions of a server in which it is tried whether commands work, when some are being moved.
+pub const REDIS_PROBES: usize = 3;
+/// Nodes of a Redis Cluster that are remembered before those without slots are forgotten.
+pub const REDIS_CLUSTER_NODES: usize = 1_024;
 /// Largest record of the Redis backend, in bytes; larger than any that core allows.
 pub const REDIS_RECORD_BYTES: usize = 16 * 1024 * 1024;
 /// Most changes in one transaction of the Redis backend: the server does nothing else meanwhile.

@@ -5,9 +5,13 @@
 //! A server that is missing is a panic that names the remedy, never a test that is skipped.
 
 mod aws;
+mod cluster;
+mod moving;
 mod process;
 mod redis;
 
 pub use aws::{ACCESS_KEY, Fauxqs, Ministack};
+pub use cluster::RedisCluster;
+pub use moving::MovingSlot;
 pub use process::{Process, free_port, installed};
 pub use redis::{RedisServer, RedisVersion};

@@ -25,16 +25,23 @@ impl Process {
     /// # Panics
     /// When it does not listen within a minute; what it said is in the message.
     pub fn start(command: impl Fn(&Path, u16) -> Command) -> Self {
+        Self::start_on(free_port(), command).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The same on this port, which somebody else may have taken meanwhile.
+    pub(crate) fn start_on(
+        port: u16,
+        command: impl Fn(&Path, u16) -> Command,
+    ) -> Result<Self, String> {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let port = free_port();
         let child = spawn(&mut command(folder.path(), port), folder.path());
         let mut process = Self {
             child,
             port,
             folder,
         };
-        process.wait_until_it_listens();
-        process
+        process.wait_until_it_listens()?;
+        Ok(process)
     }
 
     /// Starts a server that was stopped, in its folder and on its port, as `command` says.
@@ -45,7 +52,8 @@ impl Process {
         self.kill();
         let mut command = command(self.folder.path(), self.port);
         self.child = spawn(&mut command, self.folder.path());
-        self.wait_until_it_listens();
+        let listens = self.wait_until_it_listens();
+        listens.unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// The port that it listens on, of 127.0.0.1.
@@ -79,20 +87,21 @@ impl Process {
         assert!(sent.is_ok_and(|status| status.success()), "kill -s {name}");
     }
 
-    fn wait_until_it_listens(&mut self) {
+    fn wait_until_it_listens(&mut self) -> Result<(), String> {
         let until = Instant::now() + START;
         while TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
             let ended = self.child.try_wait().ok().flatten();
             if ended.is_some() || Instant::now() > until {
                 let said = std::fs::read_to_string(self.folder.path().join("log"));
-                panic!(
+                return Err(format!(
                     "a server does not listen on port {}: {ended:?}\n{}",
                     self.port,
                     said.unwrap_or_default()
-                );
+                ));
             }
             std::thread::sleep(POLL);
         }
+        Ok(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{Process, installed};
+use crate::{Process, free_port, installed};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -53,15 +53,26 @@ impl RedisServer {
     /// # Panics
     /// When it does not listen within a minute.
     pub fn start_with(version: RedisVersion, arguments: &[&str]) -> Self {
+        let started = Self::start_on(free_port(), version, arguments);
+        started.unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    pub(crate) fn start_on(
+        port: u16,
+        version: RedisVersion,
+        arguments: &[&str],
+    ) -> Result<Self, String> {
         let arguments: Vec<String> = arguments.iter().map(|&a| a.to_owned()).collect();
-        let process = Process::start(|folder, port| command(version, &arguments, folder, port));
+        let process = Process::start_on(port, |folder, port| {
+            command(version, &arguments, folder, port)
+        })?;
         let server = Self {
             process,
             version,
             arguments,
         };
         server.wait_until_it_has_loaded();
-        server
+        Ok(server)
     }
 
     /// Starts it again after it was stopped, on the same port and with what it kept on disk.

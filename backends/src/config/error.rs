@@ -28,6 +28,12 @@ pub enum ConfigError {
          \"memory\" when there is only one node"
     )]
     NoQueue,
+    /// A cluster has no sentinels.
+    #[error(
+        "[redis] cluster is true and sentinel_master is set: keep one of them, a cluster has no \
+         sentinels"
+    )]
+    ClusterAndSentinel,
     /// Redis cannot be used.
     #[error("[redis] {0}")]
     Redis(#[from] RedisOpenError),

@@ -60,10 +60,13 @@ impl Config {
             None => "the store will be made at the first start".to_owned(),
         };
         let address = self.redis.address();
-        Ok(format!(
-            "redis {} at {address}, {partitions}",
-            found.version
-        ))
+        let version = found.version;
+        Ok(match found.primaries {
+            1 => format!("redis {version} at {address}, {partitions}"),
+            primaries => {
+                format!("redis {version}, a cluster of {primaries} at {address}, {partitions}")
+            }
+        })
     }
 
     async fn examine_dynamodb(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {

@@ -194,6 +194,7 @@ impl Config {
         let apart = self.queue.backend != QueueBackend::Store;
         match self.store.backend {
             StoreBackend::Dynamodb if !apart => Err(ConfigError::NoQueue),
+            StoreBackend::Redis => self.redis.check(),
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::ConfigError;
 use crate::redis::{Acknowledge, RedisOptions, Topology};
 use crate::secret::{Secret, Url};
 
@@ -23,7 +24,7 @@ pub struct RedisTable {
     pub acknowledge: Acknowledge,
     /// How long a call may take, in milliseconds.
     pub timeout_ms: Option<u64>,
-    /// Connections that calls share.
+    /// Connections that calls share; in a cluster so many to each node.
     pub connections: Option<usize>,
     /// Sentinel: what the sentinels call the primary. The host of the url is a sentinel then.
     pub sentinel_master: Option<String>,
@@ -31,6 +32,10 @@ pub struct RedisTable {
     pub sentinels: Vec<String>,
     /// Sentinel: their own password.
     pub sentinel_password: Option<Secret>,
+    /// Cluster: whether it is one. The host of the url is any node then.
+    pub cluster: bool,
+    /// Cluster: more nodes, as `host:port`, in case that the one of the url does not answer.
+    pub cluster_nodes: Vec<String>,
 }
 
 impl RedisTable {
@@ -38,6 +43,14 @@ impl RedisTable {
     pub fn address(&self) -> String {
         let url = self.url.as_ref().map(Url::to_string);
         url.unwrap_or_else(|| REDIS_URL.to_owned())
+    }
+
+    /// Sentinels and a cluster cannot both say which server is the primary.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        match self.cluster && self.sentinel_master.is_some() {
+            true => Err(ConfigError::ClusterAndSentinel),
+            false => Ok(()),
+        }
     }
 
     pub(super) fn options(&self, partitions: Option<u16>) -> RedisOptions {
@@ -60,6 +73,11 @@ impl RedisTable {
                 master: master.clone(),
                 others: self.sentinels.clone(),
                 password: self.sentinel_password.clone(),
+            };
+        }
+        if self.cluster {
+            options.topology = Topology::Cluster {
+                others: self.cluster_nodes.clone(),
             };
         }
         options

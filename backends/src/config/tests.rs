@@ -75,6 +75,20 @@ fn what_is_out_of_range_is_refused_with_its_range() {
     assert!(error.starts_with("[store] cache_mb is 0"), "{error}");
 }
 
+#[test]
+fn sentinels_and_a_cluster_exclude_one_another() {
+    let cluster = "[store]\nbackend = 'redis'\n[redis]\ncluster = true\n";
+    let nodes = format!("{cluster}cluster_nodes = ['10.0.0.2:6379']\n");
+    let config = Config::from_toml(&nodes).expect("it is read");
+    let others = vec!["10.0.0.2:6379".to_owned()];
+    let topology = config.redis.options(None).topology;
+    assert_eq!(topology, crate::redis::Topology::Cluster { others });
+    let error = refused(&format!("{cluster}sentinel_master = 'main'\n"));
+    for named in ["[redis] cluster", "sentinel_master", "keep one"] {
+        assert!(error.contains(named), "{named} is not named in: {error}");
+    }
+}
+
 #[tokio::test]
 async fn stores_and_queues_are_chosen_separately() {
     let directory = tempfile::tempdir().expect("a temporary directory");

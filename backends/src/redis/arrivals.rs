@@ -7,19 +7,23 @@ use tokio::sync::{mpsc, watch};
 
 use super::call::CallError;
 use super::core::Core;
+use super::dialer::Dialer;
 use super::keys::read_arrival;
-use super::link::Dialer;
 use crate::limits::{REDIS_BACKOFF, REDIS_BACKOFF_MAX, REDIS_LANES, REDIS_SILENCE};
 
-/// Listens until the backend is closed. `heard` is set when it listens for the first time.
-pub(crate) async fn listen(core: Arc<Core>, dialer: Arc<Dialer>, heard: watch::Sender<bool>) {
+/// Listens until the backend is closed. `heard` is set when it listens for the first time. In a
+/// cluster any node tells of all arrivals.
+pub(crate) async fn listen(core: Arc<Core>, heard: watch::Sender<bool>) {
     let mut pause = REDIS_BACKOFF;
     loop {
-        match subscribed(&core, &dialer, &heard).await {
-            Ok(()) => pause = REDIS_BACKOFF,
-            Err(error) => tracing::debug!(%error, "arrivals are not heard"),
+        if let Some(node) = core.links.servers().first() {
+            match subscribed(&core, &node.dialer, &heard).await {
+                Ok(()) => pause = REDIS_BACKOFF,
+                Err(error) => tracing::debug!(%error, "arrivals are not heard"),
+            }
         }
-        dialer.clock.sleep(pause).await;
+        core.links.doubt();
+        core.clock.sleep(pause).await;
         pause = REDIS_BACKOFF_MAX.min(pause * 2);
     }
 }
@@ -47,7 +51,9 @@ async fn subscribed(
             push = pushes.recv() => push,
             () = dialer.clock.sleep(REDIS_SILENCE) => {
                 let ping = redis::cmd("PING");
-                if dialer.bounded(connection.send_packed_command(&ping)).await.is_err() {
+                let answer = dialer.bounded(connection.send_packed_command(&ping)).await;
+                // A node that was taken out of its cluster hears nothing any more.
+                if answer.is_err() || !core.links.uses(dialer) {
                     return Ok(());
                 }
                 continue;

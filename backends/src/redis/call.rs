@@ -67,6 +67,14 @@ pub(crate) enum Reason {
     NoScript,
     /// It is not the primary any more; nothing ran.
     NotPrimary,
+    /// Another node has the slot; nothing ran.
+    Moved,
+    /// Another node has it already, for this call; nothing ran.
+    Ask,
+    /// Its cluster cannot work now; nothing ran.
+    Down,
+    /// It is no node of a cluster; nothing ran.
+    NoCluster,
     /// It cannot work now; nothing ran.
     Busy,
     /// It has no memory left; nothing ran.
@@ -82,13 +90,14 @@ pub(crate) enum Reason {
 impl Refusal {
     /// Codes are looked for anywhere: servers put more before the errors of a script.
     pub(crate) fn new(said: &str) -> Self {
-        const CODES: [(&str, Reason); 19] = [
+        const CODES: [(&str, Reason); 20] = [
             ("NOSCRIPT", Reason::NoScript),
             ("READONLY", Reason::NotPrimary),
             ("UNBLOCKED", Reason::NotPrimary),
             ("LOADING", Reason::Busy),
             ("MASTERDOWN", Reason::Busy),
-            ("CLUSTERDOWN", Reason::Busy),
+            ("CLUSTERDOWN", Reason::Down),
+            ("cluster support disabled", Reason::NoCluster),
             ("MISCONF", Reason::Busy),
             ("NOREPLICAS", Reason::Busy),
             ("TRYAGAIN", Reason::Busy),
@@ -103,7 +112,9 @@ impl Refusal {
             ("NOAUTH", Reason::Login),
             ("invalid password", Reason::Login),
         ];
-        let known = CODES.iter().find(|(code, _)| said.contains(code));
+        let redirects = [("MOVED ", Reason::Moved), ("ASK ", Reason::Ask)];
+        let redirect = redirects.iter().find(|(code, _)| said.starts_with(code));
+        let known = redirect.or_else(|| CODES.iter().find(|(code, _)| said.contains(code)));
         Self {
             reason: known.map_or(Reason::Other, |(_, reason)| *reason),
             why: said.to_owned(),
@@ -168,6 +179,7 @@ impl CallError {
         match self.reason() {
             Some(Reason::Login) => format!("{self}; check the user and the password of the url"),
             Some(Reason::Forbidden) => format!("{self}; allow it to the user of the url"),
+            Some(Reason::Moved | Reason::Ask) => format!("{self}; its slot is being moved"),
             _ => self.to_string(),
         }
     }
@@ -247,6 +259,14 @@ mod tests {
             (
                 "NOPERM this user has no permissions to run the 'info' command",
                 Reason::Forbidden,
+            ),
+            ("MOVED 3999 busy-BUSY.example:6381", Reason::Moved),
+            ("ASK 3999 10.0.0.2:6381", Reason::Ask),
+            ("ERR unknown command 'TASK x'", Reason::Other),
+            ("CLUSTERDOWN Hash slot not served", Reason::Down),
+            (
+                "ERR This instance has cluster support disabled",
+                Reason::NoCluster,
             ),
             ("ERR something else", Reason::Other),
         ] {

@@ -3,26 +3,26 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::join_all;
-use redis::Value;
 use russet_core::{Epoch, PartitionId, QueueName, planted};
-use russet_engine::{Clock, Outcome, StoreError, Transaction};
+use russet_engine::Clock;
 
-use super::batch::{self, Prepared};
-use super::call::{Args, CallError, array, integer, strings};
+use super::call::{Args, CallError, Refusal, integer, strings};
 use super::groups::Groups;
 use super::keys::{Keys, Names};
 use super::lanes::KnownLanes;
-use super::link::{Link, Live};
+use super::link::Live;
+use super::links::{Links, Route};
 use super::options::Acknowledge;
 use super::script;
-use crate::limits::{REDIS_EPOCHS_APART, REDIS_REPLICA};
+use super::slots::slot;
+use crate::limits::REDIS_EPOCHS_APART;
 
 /// What all parts of the backend share.
 pub(crate) struct Core {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) names: Names,
     pub(crate) partitions: Vec<Partition>,
-    pub(crate) links: Vec<Link>,
+    pub(crate) links: Links,
     pub(crate) lanes: KnownLanes,
     pub(crate) groups: Groups,
     pub(crate) acknowledge: Acknowledge,
@@ -32,6 +32,7 @@ pub(crate) struct Core {
 pub(crate) struct Partition {
     pub(crate) id: PartitionId,
     pub(crate) keys: Keys,
+    slot: u16,
     /// The highest epoch that this node has seen; -1: none.
     epoch: AtomicI64,
     queues: Mutex<BTreeSet<QueueName>>,
@@ -41,9 +42,11 @@ pub(crate) struct Partition {
 
 impl Partition {
     pub(crate) fn new(names: &Names, id: PartitionId) -> Self {
+        let keys = names.partition(id);
         Self {
             id,
-            keys: names.partition(id),
+            slot: slot(&keys.meta()),
+            keys,
             queues: Mutex::default(),
             epoch: AtomicI64::new(-1),
             entered: AtomicU64::new(0),
@@ -56,19 +59,15 @@ impl Partition {
         Epoch(u64::try_from(seen).unwrap_or_default())
     }
 
+    /// The epoch is to be looked at again.
+    pub(crate) fn doubt_epoch(&self) {
+        self.entered.store(0, Ordering::Release);
+    }
+
     /// Queues that held a task when they were read last.
     pub(crate) fn known_queues(&self) -> MutexGuard<'_, BTreeSet<QueueName>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a call of the commit script came to.
-enum Answer {
-    Committed,
-    /// The numbers of the changes that conflict, from 1.
-    Conflicts(Vec<usize>),
-    /// Another epoch has begun.
-    Epoch,
 }
 
 impl Core {
@@ -77,165 +76,55 @@ impl Core {
         self.partitions.get(usize::from(id.0))
     }
 
-    /// The connection that calls for the partition go over.
-    pub(crate) fn link(&self, partition: &Partition) -> &Link {
-        &self.links[usize::from(partition.id.0) % self.links.len()]
-    }
-
-    /// Commits transactions, as [`russet_engine::Store::commit`] says.
-    pub(crate) async fn commit(
-        &self,
-        partition: &Partition,
-        batch: &[Transaction],
-    ) -> Result<Vec<Outcome>, StoreError> {
-        let prepared = batch::prepare(partition.id, batch)?;
-        let mut outcomes = vec![Outcome::Committed; batch.len()];
-        let mut committed = false;
-        for call in batch::calls(&prepared) {
-            let mut open: Vec<usize> = call.collect();
-            open.retain(|at| !batch[*at].changes.is_empty());
-            while !open.is_empty() {
-                let answer = self.try_commit(partition, batch, &prepared, &open).await;
-                let rejected = answer.map_err(|error| match committed {
-                    // A part of the batch is done.
-                    true => StoreError::Indeterminate {
-                        why: error.to_string(),
-                    },
-                    false => error.of_commit(),
-                })?;
-                if rejected.is_empty() {
-                    committed = true;
-                    break;
-                }
-                for at in &rejected {
-                    outcomes[*at] = Outcome::Conflict;
-                }
-                open.retain(|at| !rejected.contains(at));
-            }
-        }
-        Ok(outcomes)
-    }
-
-    /// Commits the transactions, or returns those that conflict and commits none.
-    async fn try_commit(
-        &self,
-        partition: &Partition,
-        batch: &[Transaction],
-        prepared: &[Prepared<'_>],
-        open: &[usize],
-    ) -> Result<Vec<usize>, CallError> {
-        let link = self.link(partition);
-        let live = link.live().await?;
-        let epoch = self.enter(partition, link, &live).await?;
-        let earlier = open.iter().filter(|at| batch[**at].epoch != epoch);
-        let earlier: Vec<usize> = earlier.copied().collect();
-        if !earlier.is_empty() {
-            return Ok(earlier);
-        }
-        let channel = self.names.channel();
-        let call = batch::call(&partition.keys, &channel, epoch, prepared, open);
-        match self.send(link, &live, &call).await? {
-            Answer::Committed => {
-                for lane in call.lanes {
-                    self.lanes.learn(lane);
-                }
-                Ok(Vec::new())
-            }
-            Answer::Conflicts(numbers) => {
-                let owners = numbers.iter().filter_map(|n| call.owners.get(n - 1));
-                let mut rejected: Vec<usize> = owners.map(|owner| open[*owner]).collect();
-                rejected.dedup();
-                Ok(rejected)
-            }
-            Answer::Epoch => {
-                self.enter_anew(partition, link, &live).await;
-                Ok(open.to_vec())
-            }
-        }
-    }
-
-    /// Waits until a replica has what this node has read of the partition in this epoch. A server
-    /// waits for a caller's own writes only: so something is written.
-    pub(crate) async fn confirm(
-        &self,
-        partition: &Partition,
-        epoch: Epoch,
-    ) -> Result<Outcome, CallError> {
-        let link = self.link(partition);
-        let live = link.live().await?;
-        if self.enter(partition, link, &live).await? != epoch {
-            return Ok(Outcome::Conflict);
-        }
-        let call = batch::confirmation(&partition.keys, &self.names.channel(), epoch);
-        match self.send(link, &live, &call).await? {
-            Answer::Committed => Ok(Outcome::Committed),
-            Answer::Conflicts(_) | Answer::Epoch => {
-                self.enter_anew(partition, link, &live).await;
-                Ok(Outcome::Conflict)
-            }
-        }
-    }
-
-    async fn send(
-        &self,
-        link: &Link,
-        live: &Live,
-        call: &batch::Call,
-    ) -> Result<Answer, CallError> {
-        let by_name = script::COMMIT.by_name(&call.keys, &call.args);
-        let answer = match self.acknowledge {
-            Acknowledge::Primary => {
-                link.script(live, &script::COMMIT, &call.keys, &call.args)
-                    .await?
-            }
-            Acknowledge::Replica => {
-                let mut both = redis::pipe();
-                both.ignore_errors();
-                both.add_command(by_name);
-                let wait = REDIS_REPLICA.as_millis() as u64;
-                both.cmd("WAIT").arg(1).arg(wait);
-                let mut answers = link.pipeline(live, &both).await?;
-                if is_unknown_script(&answers) {
-                    let mut both = redis::pipe();
-                    both.ignore_errors();
-                    both.add_command(script::COMMIT.by_body(&call.keys, &call.args));
-                    both.cmd("WAIT").arg(1).arg(wait);
-                    answers = link.pipeline(live, &both).await?;
-                }
-                let waited = answers.pop().unwrap_or_default();
-                let answer = read(answers.pop().unwrap_or_default())?;
-                if matches!(answer, Answer::Committed) && integer(waited)? < 1 {
-                    let why = format!("no replica has it within {REDIS_REPLICA:?}");
-                    return Err(CallError::Lost(why));
-                }
-                return Ok(answer);
-            }
-        };
-        read(answer)
+    /// Where calls for the partition go.
+    pub(crate) fn link(&self, partition: &Partition) -> Route<'_> {
+        self.links.route(partition.slot, partition.id.0.into())
     }
 
     /// Learns the epochs of all partitions. What is not learned now is at the first commit.
     pub(crate) async fn enter_all(&self) {
-        let enter = self.partitions.iter().map(async |partition| {
-            let link = self.link(partition);
-            let live = link.live().await?;
-            self.enter(partition, link, &live).await
-        });
+        let enter = self
+            .partitions
+            .iter()
+            .map(async |partition| self.enter(partition, &mut self.link(partition)).await);
         for error in join_all(enter).await.into_iter().filter_map(Result::err) {
             tracing::debug!(%error, "the epoch of a partition could not be read");
         }
     }
 
-    /// The epoch of the partition on this connection.
-    async fn enter(
+    /// The epoch of the partition, and the connection on which it holds. The route leads there
+    /// then: where the epoch is, all the rest of the partition has to be.
+    pub(crate) async fn enter(
         &self,
         partition: &Partition,
-        link: &Link,
-        live: &Live,
-    ) -> Result<Epoch, CallError> {
+        route: &mut Route<'_>,
+    ) -> Result<(Live, Epoch), CallError> {
+        let (_, live) = route.live().await?;
         if partition.entered.load(Ordering::Acquire) == live.number {
-            return Ok(partition.epoch());
+            return Ok((live, partition.epoch()));
         }
+        // Another node was asked for something else, and may make an epoch of its own.
+        let elsewhere = route.go_back();
+        let entered = loop {
+            let entered = self.enter_on(partition, route).await;
+            if !route.follow(&entered) {
+                break entered?;
+            }
+        };
+        match elsewhere && !entered.0.asking {
+            true => Err(CallError::Refused(Refusal::new(
+                "TRYAGAIN a part of the partition is on another node",
+            ))),
+            false => Ok(entered),
+        }
+    }
+
+    async fn enter_on(
+        &self,
+        partition: &Partition,
+        route: &Route<'_>,
+    ) -> Result<(Live, Epoch), CallError> {
+        let (link, live) = route.live().await?;
         let seen = partition.epoch.load(Ordering::Acquire);
         let mut args = Args::default();
         let reign = match planted!(RedisEpochStands) {
@@ -246,7 +135,7 @@ impl Core {
         args.push(reign).number(seen);
         args.number(own).number(REDIS_EPOCHS_APART);
         let keys = [partition.keys.meta()];
-        let answer = link.script(live, &script::ENTER, &keys, &args).await;
+        let answer = link.script(&live, &script::ENTER, &keys, &args).await;
         // Whatever became of it, nothing of the caller's was sent.
         let epoch = answer.map_err(|error| match error {
             CallError::Lost(_) | CallError::Late(_) => CallError::Unreachable(error.to_string()),
@@ -254,51 +143,45 @@ impl Core {
         })?;
         partition.epoch.fetch_max(integer(epoch)?, Ordering::AcqRel);
         partition.entered.store(live.number, Ordering::Release);
-        Ok(partition.epoch())
+        Ok((live, partition.epoch()))
     }
 
-    /// Another node has begun an epoch: what is known of the server is no longer so, and it is
-    /// asked again. Whoever decides again does so in the new epoch; if it is not learned now, it
-    /// will be at the next commit.
-    async fn enter_anew(&self, partition: &Partition, link: &Link, live: &Live) {
-        partition.entered.store(0, Ordering::Release);
-        link.give_up(live);
-        if let Ok(live) = link.live().await {
-            let _ = self.enter(partition, link, &live).await;
-        }
-    }
-
-    /// Reads the lanes that hold a task, of all partitions.
+    /// Reads the lanes that hold a task. Some partitions may be out of reach, but not all.
     pub(crate) async fn read_lanes(&self) -> Result<(), CallError> {
         let read = self.partitions.iter().map(async |partition| {
             let mut command = redis::cmd("SMEMBERS");
             command.arg(partition.keys.lanes());
             strings(self.link(partition).read(&command).await?)
         });
-        let named = futures::future::try_join_all(read).await?;
-        self.lanes.refresh(&named.concat());
+        let mut is_whole = true;
+        let answers = join_all(read).await.into_iter();
+        let parts = sift(answers.map(|answer| ((), answer)), |()| is_whole = false)?;
+        let named: Vec<_> = parts.into_iter().flat_map(|((), named)| named).collect();
+        self.lanes.refresh(&named, is_whole);
         Ok(())
     }
 }
 
-fn is_unknown_script(answers: &[Value]) -> bool {
-    matches!(answers.first(), Some(Value::ServerError(error))
-        if super::call::Refusal::of(error).reason == super::call::Reason::NoScript)
-}
-
-fn read(answer: Value) -> Result<Answer, CallError> {
-    match answer {
-        Value::BulkString(_) | Value::SimpleString(_) => Ok(Answer::Epoch),
-        other => {
-            let numbers = array(other)?.into_iter().map(integer);
-            let numbers = numbers.map(|n| Ok(n? as usize));
-            let numbers: Vec<usize> = numbers.collect::<Result<_, CallError>>()?;
-            Ok(
-                match numbers.is_empty() || planted!(RedisConflictsForgotten) {
-                    true => Answer::Committed,
-                    false => Answer::Conflicts(numbers),
-                },
-            )
+/// The answers of those that could be reached; the error when none could. `missed` is told of
+/// each other one.
+pub(crate) fn sift<K, T>(
+    answers: impl Iterator<Item = (K, Result<T, CallError>)>,
+    mut missed: impl FnMut(K),
+) -> Result<Vec<(K, T)>, CallError> {
+    let mut reached = Vec::new();
+    let mut failed = None;
+    for (of, answer) in answers {
+        match answer {
+            Ok(answer) => reached.push((of, answer)),
+            Err(error) => {
+                tracing::debug!(%error, "a partition could not be reached");
+                missed(of);
+                failed = Some(error);
+            }
         }
+    }
+    match failed {
+        Some(error) if reached.is_empty() => Err(error),
+        _ => Ok(reached),
     }
 }

@@ -59,7 +59,8 @@ pub enum RedisOpenError {
     #[error(
         "Redis at {address} refuses {command} to the user of the url: {why}; allow it, for \
          example with ACL SETUSER <user> +@read +@write +@scripting +@connection +@pubsub \
-         +info +role +time +wait resetchannels ~{{{prefix}* &{{{prefix}*"
+         +info +role +time +wait resetchannels ~{{{prefix}* &{{{prefix}*, and in a cluster +asking \
+         +cluster|info +cluster|slots"
     )]
     Forbidden {
         /// Where.
@@ -107,9 +108,21 @@ pub enum RedisOpenError {
         /// Where.
         address: String,
     },
-    /// The server is a node of a cluster.
-    #[error("Redis at {address} is a node of a cluster: use one that is none")]
+    /// The server is a node of a cluster, and not used as such.
+    #[error(
+        "Redis at {address} is a node of a cluster: set cluster to true, or the url to a server \
+         that is none"
+    )]
     Cluster {
+        /// Where.
+        address: String,
+    },
+    /// A cluster is to be used, and the server is no node of one.
+    #[error(
+        "Redis at {address} is no node of a cluster: set cluster to false, or the url to a node \
+         of one"
+    )]
+    NoCluster {
         /// Where.
         address: String,
     },

@@ -19,11 +19,6 @@ impl Names {
         format!("{{{}}}:store", self.prefix).into_bytes()
     }
 
-    /// Three names that hold nothing, to try commands on.
-    pub(crate) fn probes(&self) -> [Vec<u8>; 3] {
-        ["h", "z", "s"].map(|kind| format!("{{{}}}:probe:{kind}", self.prefix).into_bytes())
-    }
-
     /// The channel on which lanes are named in which tasks arrive.
     pub(crate) fn channel(&self) -> Vec<u8> {
         format!("{{{}}}:arrivals", self.prefix).into_bytes()
@@ -45,6 +40,11 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
+    /// Three names that hold nothing, to try commands on.
+    pub(crate) fn probes(&self) -> [Vec<u8>; 3] {
+        ["h", "z", "s"].map(|kind| self.named(":probe:", kind))
+    }
+
     /// The hash of the epoch.
     pub(crate) fn meta(&self) -> Vec<u8> {
         self.named(":meta", "")

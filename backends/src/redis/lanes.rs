@@ -38,13 +38,13 @@ impl KnownLanes {
         }
     }
 
-    /// Enters the lanes that hold a task. Of a queue with very many lanes, the others are
-    /// forgotten: they are told of again with their next task.
-    pub(crate) fn refresh(&self, named: &[Vec<u8>]) {
+    /// Enters the lanes that hold a task. If these are all, the others of a queue with very many
+    /// lanes are forgotten: they are told of again with their next task.
+    pub(crate) fn refresh(&self, named: &[Vec<u8>], are_all: bool) {
         let named = named.iter().filter_map(|name| read_arrival(name));
         let named: BTreeSet<Lane> = named.map(|(_, lane)| lane).collect();
         self.lock().retain(|_, lanes| {
-            if lanes.len() > QUEUE_LANES {
+            if are_all && lanes.len() > QUEUE_LANES {
                 lanes.retain(|lane| named.contains(lane));
             }
             !lanes.is_empty()

@@ -13,12 +13,21 @@
 //! commit waits for one replica; it is still lost when another one takes over. Each partition
 //! has an epoch, which grows when another server than before answers, and no commit of an
 //! earlier epoch is accepted.
+//!
+//! # A cluster
+//! All names of a partition are in one slot, and every script names all that it touches: so each
+//! call goes to the node that has the slot, and follows it when it moves. A node that is asked
+//! for what another one is still giving to it (`ASK`) is asked for that alone: a script of one
+//! name would make there what is still at the other.
 
 mod arrivals;
 mod batch;
 mod call;
+mod cluster;
+mod commit;
 mod connect;
 mod core;
+mod dialer;
 mod error;
 mod group;
 mod groups;
@@ -27,6 +36,7 @@ mod info;
 mod keys;
 mod lanes;
 mod link;
+mod links;
 mod list;
 mod member;
 mod open;
@@ -36,6 +46,7 @@ mod receipt;
 mod running;
 mod script;
 mod seen;
+mod slots;
 mod stats;
 mod store;
 mod take;
@@ -49,11 +60,12 @@ use tokio::sync::{mpsc, watch};
 
 pub use self::connect::{Connect, Stream};
 use self::core::{Core, Partition};
+use self::dialer::Dialer;
 pub use self::error::RedisOpenError;
 use self::groups::Groups;
 use self::keys::Names;
 use self::lanes::KnownLanes;
-use self::link::{Dialer, Link};
+use self::links::Links;
 pub use self::open::RedisFound;
 use self::options::Target;
 pub use self::options::{Acknowledge, Address, RedisOptions, Topology};
@@ -93,10 +105,9 @@ impl Redis {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, RedisOpenError> {
         let dialer = dialer(&options, connect, &clock)?;
-        let links = std::iter::repeat_with(|| Link::new(dialer.clone()));
-        let links: Vec<Link> = links.take(options.connections).collect();
+        let links = links(&options, &dialer)?;
         let names = Names::new(&options.prefix);
-        let partitions = open::check_server(&options, &names, &links[0]).await?;
+        let partitions = open::check_servers(&options, &names, &links).await?;
         let own = (0..partitions).map(|n| Partition::new(&names, PartitionId(n)));
         let core = Arc::new(Core {
             clock,
@@ -111,7 +122,8 @@ impl Redis {
         let (heard, mut hears) = watch::channel(false);
         let (returns, returned) = mpsc::unbounded_channel();
         let background = vec![
-            Running::new(arrivals::listen(core.clone(), dialer.clone(), heard)),
+            Running::new(arrivals::listen(core.clone(), heard)),
+            Running::new(keep_learning(core.clone())),
             Running::new(arrivals::read_lanes(core.clone())),
             Running::new(give_back(core.clone(), returned)),
         ];
@@ -121,7 +133,7 @@ impl Redis {
             _ = hears.wait_for(|heard| *heard) => {}
             () = dialer.clock.sleep(dialer.timeout) => {
                 return Err(RedisOpenError::Forbidden {
-                    address: dialer.connect.describe(),
+                    address: dialer.describe(),
                     command: "SUBSCRIBE".to_owned(),
                     why: format!("arrivals are not told of within {:?}", dialer.timeout),
                     prefix: options.prefix,
@@ -146,8 +158,8 @@ pub async fn examine(
 ) -> Result<RedisFound, RedisOpenError> {
     let target = Target::parse(&options.url)?;
     let connect = connect::connector(&options, &target)?;
-    let link = Link::new(dialer(&options, connect, &clock)?);
-    open::examine(&options, &Names::new(&options.prefix), &link).await
+    let links = links(&options, &dialer(&options, connect, &clock)?)?;
+    open::examine(&options, &Names::new(&options.prefix), &links).await
 }
 
 fn dialer(
@@ -155,13 +167,28 @@ fn dialer(
     connect: Arc<dyn Connect>,
     clock: &Arc<dyn Clock>,
 ) -> Result<Arc<Dialer>, RedisOpenError> {
-    open::check_options(options)?;
+    options.check()?;
     Ok(Arc::new(Dialer {
         connect,
+        node: None,
         login: Target::parse(&options.url)?.login,
         clock: clock.clone(),
         timeout: options.timeout,
     }))
+}
+
+fn links(options: &RedisOptions, dialer: &Arc<Dialer>) -> Result<Links, RedisOpenError> {
+    let nodes = match &options.topology {
+        Topology::Cluster { others } => Target::parse(&options.url)?.with("node", others)?,
+        Topology::Single | Topology::Sentinel { .. } => Vec::new(),
+    };
+    Ok(Links::new(dialer, options.connections, nodes))
+}
+
+async fn keep_learning(core: Arc<Core>) {
+    if let Links::Cluster(cluster) = &core.links {
+        cluster.keep_learning().await;
+    }
 }
 
 async fn give_back(core: Arc<Core>, mut returned: mpsc::UnboundedReceiver<Vec<Delivery>>) {

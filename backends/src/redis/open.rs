@@ -1,88 +1,60 @@
 //! What is checked before a store in Redis is used.
 
+use std::sync::Arc;
+
+use futures::future::try_join_all;
 use redis::Value;
-use russet_core::codec;
 use russet_core::limits::PARTITIONS_MAX;
+use russet_core::{PartitionId, codec};
 
 use super::call::{Args, CallError, Reason, integer, optional, strings};
 use super::error::RedisOpenError;
 use super::info::Info;
-use super::keys::Names;
+use super::keys::{Keys, Names};
 use super::link::{Link, Live};
-use super::options::{Acknowledge, RedisOptions};
+use super::links::{Links, Route};
+use super::options::{Acknowledge, RedisOptions, Topology};
 use super::script;
-use crate::limits::REDIS_CONNECTIONS_MAX;
+use super::slots::slot;
+use crate::limits::REDIS_PROBES;
 
 /// The newest way in which keys and entries are laid out.
 const LAYOUT: u64 = 1;
 /// The oldest version that can be used.
 const OLDEST: [u64; 2] = [6, 2];
 
-/// Checks what can be known without the server.
-pub(crate) fn check_options(options: &RedisOptions) -> Result<(), RedisOpenError> {
-    let wrong = |setting, value: String, range: String| RedisOpenError::Setting {
-        setting,
-        value,
-        range,
-    };
-    if let Some(partitions) = options.partitions
-        && !(1..=PARTITIONS_MAX).contains(&partitions)
-    {
-        let range = format!("1 to {PARTITIONS_MAX}");
-        return Err(wrong("partitions", partitions.to_string(), range));
-    }
-    if !(1..=REDIS_CONNECTIONS_MAX).contains(&options.connections) {
-        let range = format!("1 to {REDIS_CONNECTIONS_MAX}");
-        return Err(wrong("connections", options.connections.to_string(), range));
-    }
-    let named = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
-    if options.prefix.is_empty() || !options.prefix.chars().all(named) {
-        let range = "letters, digits and . _ : -".to_owned();
-        return Err(wrong("prefix", format!("{:?}", options.prefix), range));
-    }
-    if options.timeout.is_zero() {
-        let range = "more than nothing".to_owned();
-        return Err(wrong("timeout", "0".to_owned(), range));
-    }
-    Ok(())
-}
-
-/// Checks the server, and returns how many partitions the store has.
-pub(crate) async fn check_server(
+/// Checks the servers, and returns how many partitions the store has.
+pub(crate) async fn check_servers(
     options: &RedisOptions,
     names: &Names,
-    link: &Link,
+    links: &Links,
 ) -> Result<u16, RedisOpenError> {
+    check_each(options, names, links).await?;
+    let route = links.route(slot(&names.store()), 0);
     let opening = Opening {
         options,
-        address: link.dialer.connect.describe(),
+        names,
+        address: route.describe(),
     };
-    let live = link
-        .live()
-        .await
-        .map_err(|error| opening.failed("INFO", error))?;
-    opening.check_info(&live.info)?;
-    opening.try_commands(names, link, &live).await?;
-    opening.header(names, link, &live).await
+    opening.header(&route).await
 }
 
 /// What is there for a store, which is neither made nor changed.
 pub(crate) async fn examine(
     options: &RedisOptions,
     names: &Names,
-    link: &Link,
+    links: &Links,
 ) -> Result<RedisFound, RedisOpenError> {
+    let infos = check_each(options, names, links).await?;
+    let route = links.route(slot(&names.store()), 0);
     let opening = Opening {
         options,
-        address: link.dialer.connect.describe(),
+        names,
+        address: route.describe(),
     };
-    let live = link.live().await;
-    let live = live.map_err(|error| opening.failed("INFO", error))?;
-    opening.check_info(&live.info)?;
-    opening.try_commands(names, link, &live).await?;
     let mut command = redis::cmd("HGET");
     command.arg(names.store()).arg("partitions");
-    let answer = link.command(&live, &command).await.and_then(optional);
+    let answer = route.read(&command).await.and_then(optional);
     let found = answer.map_err(|error| opening.failed("HGET", error))?;
     let partitions = match found {
         None => None,
@@ -91,14 +63,42 @@ pub(crate) async fn examine(
             Some(opening.as_asked(&text)?)
         }
     };
+    let version = infos.first().and_then(|info| info.field("redis_version"));
     Ok(RedisFound {
-        version: live
-            .info
-            .field("redis_version")
-            .unwrap_or("unknown")
-            .to_owned(),
+        version: version.unwrap_or("unknown").to_owned(),
         partitions,
+        primaries: infos.len(),
     })
+}
+
+/// Checks each server that has a slot.
+async fn check_each(
+    options: &RedisOptions,
+    names: &Names,
+    links: &Links,
+) -> Result<Vec<Arc<Info>>, RedisOpenError> {
+    let opening = |address| Opening {
+        options,
+        names,
+        address,
+    };
+    if let Links::Cluster(cluster) = links {
+        let learned = cluster.learn().await;
+        learned.map_err(|(address, error)| opening(address).failed("CLUSTER", error))?;
+    }
+    let servers = links.servers();
+    let checks = servers.iter().map(async |server| {
+        let opening = opening(server.dialer.describe());
+        let link = server.link(0);
+        let live = link.live().await;
+        let live = live.map_err(|error| opening.failed("INFO", error))?;
+        opening.check_info(&live.info)?;
+        let own = (0..PARTITIONS_MAX).map(|n| names.partition(PartitionId(n)));
+        let own = own.filter(|keys| links.has(server, slot(&keys.meta())));
+        opening.try_commands(own, link, &live).await?;
+        Ok(live.info)
+    });
+    try_join_all(checks).await
 }
 
 /// What there is for a store.
@@ -106,12 +106,15 @@ pub(crate) async fn examine(
 pub struct RedisFound {
     /// The version of the server, as it says it.
     pub version: String,
+    /// How many servers the store is on: more than one in a cluster.
+    pub primaries: usize,
     /// How many partitions the store has; `None` when it is not made yet.
     pub partitions: Option<u16>,
 }
 
 struct Opening<'a> {
     options: &'a RedisOptions,
+    names: &'a Names,
     address: String,
 }
 
@@ -130,7 +133,8 @@ impl Opening<'_> {
             let policy = policy.to_owned();
             return Err(RedisOpenError::Evicts { address, policy });
         }
-        if info.field("cluster_enabled") == Some("1") {
+        let is_node = info.field("cluster_enabled") == Some("1");
+        if is_node && !matches!(self.options.topology, Topology::Cluster { .. }) {
             return Err(RedisOpenError::Cluster { address });
         }
         let replicas = info.field("connected_slaves");
@@ -140,20 +144,28 @@ impl Opening<'_> {
         Ok(())
     }
 
+    /// Tries what the scripts use, in a partition that the server has.
     async fn try_commands(
         &self,
-        names: &Names,
+        own: impl Iterator<Item = Keys>,
         link: &Link,
         live: &Live,
     ) -> Result<(), RedisOpenError> {
         let mut args = Args::default();
-        args.push(names.channel());
         let role = link.command(live, &redis::cmd("ROLE")).await;
         role.map_err(|error| self.failed("ROLE", error))?;
-        let tried = link
-            .script(live, &script::PROBE, &names.probes(), &args)
-            .await;
-        let tried = tried.and_then(strings);
+        args.push(self.names.channel());
+        let mut tried = Ok(Vec::new());
+        for keys in own.take(REDIS_PROBES) {
+            let probes = keys.probes();
+            let answer = link.script(live, &script::PROBE, &probes, &args).await;
+            tried = answer.and_then(strings);
+            let reason = tried.as_ref().err().and_then(CallError::reason);
+            // Any other partition will do when this one is just being moved.
+            if !matches!(reason, Some(Reason::Moved | Reason::Ask | Reason::Busy)) {
+                break;
+            }
+        }
         let failed = tried.map_err(|error| self.failed("EVALSHA or EVAL", error))?;
         if let [command, why, ..] = failed.as_slice() {
             let [command, why] = [command, why].map(|text| String::from_utf8_lossy(text));
@@ -164,16 +176,16 @@ impl Opening<'_> {
     }
 
     /// Reads how the store was made, or makes it.
-    async fn header(&self, names: &Names, link: &Link, live: &Live) -> Result<u16, RedisOpenError> {
+    async fn header(&self, route: &Route<'_>) -> Result<u16, RedisOpenError> {
         let fresh = self.options.partitions.unwrap_or(1);
         let [layout, partitions] = self
-            .fields(names, link, live, fresh)
+            .fields(route, fresh)
             .await
             .map_err(|error| self.failed("HSETNX and HMGET", error))?;
         let (address, prefix) = (self.address.clone(), self.options.prefix.clone());
         let formats = [
             (layout, LAYOUT),
-            (self.format(names, link, live).await?, codec::FORMAT.into()),
+            (self.format(route).await?, codec::FORMAT.into()),
         ];
         for (found, known) in formats {
             if found > known {
@@ -204,14 +216,8 @@ impl Opening<'_> {
         }
     }
 
-    async fn fields(
-        &self,
-        names: &Names,
-        link: &Link,
-        live: &Live,
-        partitions: u16,
-    ) -> Result<[u64; 2], CallError> {
-        let store = names.store();
+    async fn fields(&self, route: &Route<'_>, partitions: u16) -> Result<[u64; 2], CallError> {
+        let store = self.names.store();
         let mut commands = redis::pipe();
         let set = [("layout", LAYOUT), ("partitions", partitions.into())];
         for (field, value) in set {
@@ -220,7 +226,9 @@ impl Opening<'_> {
         for (field, _) in set {
             commands.cmd("HGET").arg(&store).arg(field);
         }
-        let mut answers = link.pipeline(live, &commands).await?.into_iter().skip(2);
+        let answers = route.clone().pipeline(&commands).await?.into_iter();
+        // A field that could not be set is missing.
+        let mut answers = answers.skip(2);
         let mut number = || -> Result<u64, CallError> {
             let number = integer(answers.next().unwrap_or_default())?;
             Ok(u64::try_from(number).unwrap_or_default())
@@ -229,20 +237,20 @@ impl Opening<'_> {
     }
 
     /// The newest format of records that was ever used; that of this version from now on.
-    async fn format(&self, names: &Names, link: &Link, live: &Live) -> Result<u64, RedisOpenError> {
+    async fn format(&self, route: &Route<'_>) -> Result<u64, RedisOpenError> {
         let newest = u64::from(codec::FORMAT);
         let format = async {
             let mut read = redis::cmd("HGET");
-            read.arg(names.store()).arg("format");
-            let found = optional(link.command(live, &read).await?)?;
+            read.arg(self.names.store()).arg("format");
+            let found = optional(route.clone().read(&read).await?)?;
             let found = found
                 .map(|found| integer(Value::BulkString(found)))
                 .transpose()?;
             let found = found.map_or(0, |found| u64::try_from(found).unwrap_or(u64::MAX));
             if found < newest {
                 let mut write = redis::cmd("HSET");
-                write.arg(names.store()).arg("format").arg(newest);
-                link.command(live, &write).await?;
+                write.arg(self.names.store()).arg("format").arg(newest);
+                route.clone().read(&write).await?;
             }
             Ok(found)
         };
@@ -257,6 +265,7 @@ impl Opening<'_> {
             }
             (_, Some(Reason::Login)) => RedisOpenError::Login { address, why },
             (_, Some(Reason::NotPrimary)) => RedisOpenError::Replica { address },
+            (_, Some(Reason::NoCluster)) => RedisOpenError::NoCluster { address },
             (_, Some(Reason::Forbidden)) => RedisOpenError::Forbidden {
                 address,
                 command: command.to_owned(),

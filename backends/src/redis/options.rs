@@ -3,17 +3,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use redis::{IntoConnectionInfo, RedisConnectionInfo};
+use russet_core::limits::PARTITIONS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::error::RedisOpenError;
-use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS};
+use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS, REDIS_CONNECTIONS_MAX};
 use crate::secret::Secret;
 
 /// Where a Redis is, and how it is used.
 #[derive(Clone)]
 pub struct RedisOptions {
     /// `redis://user:password@host:port/db`, or `rediss://` for TLS. With Sentinel, its host and
-    /// port are those of a sentinel, and the rest is said of the primary.
+    /// port are those of a sentinel, and the rest is said of the primary. With Cluster they are
+    /// those of any node, and the rest is said of all nodes.
     pub url: String,
     /// Who says which server is the primary.
     pub topology: Topology,
@@ -28,7 +30,7 @@ pub struct RedisOptions {
     pub acknowledge: Acknowledge,
     /// How long a call may take before its connection is given up.
     pub timeout: Duration,
-    /// Connections that calls share.
+    /// Connections that calls share; in a cluster so many to each node.
     pub connections: usize,
 }
 
@@ -46,6 +48,12 @@ pub enum Topology {
         others: Vec<String>,
         /// The sentinels' own password.
         password: Option<Secret>,
+    },
+    /// The nodes of a cluster say so, of each slot.
+    Cluster {
+        /// Other nodes beside the one in the URL, as `host:port`, in case that it does not answer
+        /// at the start.
+        others: Vec<String>,
     },
 }
 
@@ -74,6 +82,40 @@ impl RedisOptions {
             connections: REDIS_CONNECTIONS,
         }
     }
+
+    /// Checks what can be known without the server.
+    pub(crate) fn check(&self) -> Result<(), RedisOpenError> {
+        let wrong = |setting, value: String, range: String| RedisOpenError::Setting {
+            setting,
+            value,
+            range,
+        };
+        if let Some(partitions) = self.partitions
+            && !(1..=PARTITIONS_MAX).contains(&partitions)
+        {
+            let range = format!("1 to {PARTITIONS_MAX}");
+            return Err(wrong("partitions", partitions.to_string(), range));
+        }
+        if !(1..=REDIS_CONNECTIONS_MAX).contains(&self.connections) {
+            let range = format!("1 to {REDIS_CONNECTIONS_MAX}");
+            return Err(wrong("connections", self.connections.to_string(), range));
+        }
+        let named = |c: char| c.is_ascii_alphanumeric() || "._:-".contains(c);
+        if self.prefix.is_empty() || !self.prefix.chars().all(named) {
+            let range = "letters, digits and . _ : -".to_owned();
+            return Err(wrong("prefix", format!("{:?}", self.prefix), range));
+        }
+        if self.timeout.is_zero() {
+            let range = "more than nothing".to_owned();
+            return Err(wrong("timeout", "0".to_owned(), range));
+        }
+        let database = Target::parse(&self.url)?.login.db();
+        if matches!(self.topology, Topology::Cluster { .. }) && database != 0 {
+            let why = format!("it names database {database}, and a cluster has only 0");
+            return Err(RedisOpenError::Url { why });
+        }
+        Ok(())
+    }
 }
 
 /// Shows no credentials.
@@ -97,7 +139,7 @@ impl fmt::Debug for RedisOptions {
 }
 
 /// Where a server listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Address {
     /// A name or an IP address.
     pub host: String,
@@ -166,6 +208,22 @@ impl Target {
             tls,
             login,
         })
+    }
+
+    /// The address, and others of the same kind.
+    pub(crate) fn with(
+        &self,
+        kind: &str,
+        others: &[String],
+    ) -> Result<Vec<Address>, RedisOpenError> {
+        let others = others.iter().map(|other| {
+            Address::parse(other).ok_or_else(|| RedisOpenError::Url {
+                why: format!("the {kind} {other:?} is not written as host:port"),
+            })
+        });
+        std::iter::once(Ok(self.address.clone()))
+            .chain(others)
+            .collect()
     }
 }
 

@@ -5,7 +5,7 @@ use redis::{Pipeline, Value};
 use russet_core::{Lane, QueueName, Record, RecordKey, Status, Timestamp};
 use russet_engine::{Stats, StoreError};
 
-use super::call::{CallError, array, integer, strings};
+use super::call::{CallError, integer, strings};
 use super::core::{Core, Partition};
 use super::keys::read_arrival;
 use super::{list, member, store};
@@ -122,7 +122,5 @@ async fn several(
     if commands.is_empty() {
         return Ok(Vec::new());
     }
-    let link = core.link(partition);
-    let live = link.live().await?;
-    array(Value::Array(link.pipeline(&live, commands).await?))
+    core.link(partition).pipeline(commands).await
 }

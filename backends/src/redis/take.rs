@@ -3,19 +3,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use redis::Value;
 use russet_core::{Lane, PartitionId};
 use russet_engine::{Delivery, Receipt};
 
 use super::call::{Args, CallError, array, integer, strings};
-use super::core::{Core, Partition};
+use super::core::{Core, Partition, sift};
 use super::groups::Kind;
 use super::member;
 use super::receipt::Ticket;
 use super::script;
 use crate::index::keys::Place;
-use crate::limits::REDIS_CALL_LANES;
+use crate::limits::{REDIS_BACKOFF_MAX, REDIS_CALL_LANES};
 
 /// What a look at lanes found.
 #[derive(Default)]
@@ -28,8 +28,35 @@ pub(crate) struct Found {
     pub(crate) visible: Vec<(PartitionId, Duration)>,
 }
 
-/// Takes up to `max` deliveries from these partitions.
+impl Found {
+    /// The shelf could not be reached, and is to be looked at again.
+    fn miss(&mut self, shelf: &Shelf<'_>) {
+        self.visible.push((shelf.partition.id, REDIS_BACKOFF_MAX));
+    }
+}
+
+/// Takes up to `max` deliveries from these partitions. It fails when no partition of the store can
+/// be reached; the others are there while some cannot.
 pub(crate) async fn take(
+    core: &Core,
+    kind: &Kind,
+    open: &[PartitionId],
+    max: usize,
+) -> Result<Found, CallError> {
+    match try_take(core, kind, open, max).await {
+        Err(error) if open.len() < core.partitions.len() => {
+            tracing::debug!(%error, "partitions could not be reached");
+            let again = open.iter().map(|id| (*id, REDIS_BACKOFF_MAX));
+            Ok(Found {
+                visible: again.collect(),
+                ..Found::default()
+            })
+        }
+        found => found,
+    }
+}
+
+async fn try_take(
     core: &Core,
     kind: &Kind,
     open: &[PartitionId],
@@ -62,13 +89,14 @@ async fn choose(
     max: usize,
 ) -> Result<Found, CallError> {
     let peeks = shelves.iter().map(|shelf| shelf.peek(core, max));
-    let peeks = try_join_all(peeks).await?;
+    let peeks = join_all(peeks).await.into_iter().enumerate();
     let mut found = Found::default();
     let mut places: Vec<(Place, usize, usize)> = Vec::new();
-    for (number, (peek, shelf)) in peeks.into_iter().zip(shelves).enumerate() {
+    for (number, peek) in sift(peeks, |missed| found.miss(&shelves[missed]))? {
+        let partition = shelves[number].partition.id;
         found
             .visible
-            .extend(peek.wait.map(|wait| (shelf.partition.id, wait)));
+            .extend(peek.wait.map(|wait| (partition, wait)));
         for (lane, seen) in peek.places.into_iter().enumerate() {
             places.extend(seen.into_iter().map(|place| (place, number, lane)));
         }
@@ -90,7 +118,8 @@ async fn choose(
         shelves[*number].take(core, kind, counts, &mut part).await?;
         Ok::<_, CallError>(part)
     });
-    for part in try_join_all(takes).await? {
+    let takes = counts.keys().zip(join_all(takes).await);
+    for (_, part) in sift(takes, |missed| found.miss(&shelves[*missed]))? {
         found.taken.extend(part.taken);
         found.visible.extend(part.visible);
     }
@@ -228,8 +257,7 @@ pub(crate) async fn release(
         link.repeatable(&script::RELEASE, &keys, &args).await?;
         Ok(())
     });
-    try_join_all(calls).await?;
-    Ok(())
+    join_all(calls).await.into_iter().collect()
 }
 
 fn places(partition: PartitionId, value: Value) -> Result<Vec<Place>, CallError> {

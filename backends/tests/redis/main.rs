@@ -1,5 +1,6 @@
 //! The Redis backend on real servers: the conformance suite, and what a server can do wrong.
 
+mod cluster;
 mod failing;
 mod nodes;
 mod opening;
@@ -12,23 +13,39 @@ use async_trait::async_trait;
 use russet_backends::conformance::{Durable, Factory};
 use russet_backends::redis::{Redis, RedisOptions};
 use russet_engine::{Backend, Clock, SystemClock};
-use russet_servers::{RedisServer, RedisVersion};
+use russet_servers::{RedisCluster, RedisServer, RedisVersion};
 
-/// A server that goes away with the factory.
+/// What is kept of what is acknowledged: all of it.
+const SYNCED: [&str; 4] = ["--appendonly", "yes", "--appendfsync", "always"];
+
+/// A server, or a cluster, that goes away with the factory.
 struct Servers {
-    server: Mutex<RedisServer>,
+    running: Mutex<Running>,
+}
+
+enum Running {
+    Server(RedisServer),
+    Cluster(RedisCluster),
 }
 
 impl Servers {
     fn new(version: RedisVersion) -> Self {
-        let arguments = ["--appendonly", "yes", "--appendfsync", "always"];
-        let server = Mutex::new(RedisServer::start_with(version, &arguments));
-        Self { server }
+        let server = RedisServer::start_with(version, &SYNCED);
+        let running = Mutex::new(Running::Server(server));
+        Self { running }
+    }
+
+    fn cluster(version: RedisVersion) -> Self {
+        let cluster = RedisCluster::start(version, &SYNCED);
+        let running = Mutex::new(Running::Cluster(cluster));
+        Self { running }
     }
 
     async fn open(&self, partitions: Option<u16>) -> Backend {
-        let url = self.server.lock().expect("the server").url();
-        let mut options = RedisOptions::new(url);
+        let mut options = match &*self.running.lock().expect("what runs") {
+            Running::Server(server) => RedisOptions::new(server.url()),
+            Running::Cluster(cluster) => cluster::options(cluster),
+        };
         options.partitions = partitions;
         backend(open(options).await)
     }
@@ -47,10 +64,13 @@ impl Factory for Servers {
 
 #[async_trait]
 impl Durable for Servers {
-    /// The server is killed, and started again.
+    /// All servers are killed, and started again.
     async fn reopen(&self, backend: Backend) -> Backend {
         drop(backend);
-        self.server.lock().expect("the server").restart();
+        match &mut *self.running.lock().expect("what runs") {
+            Running::Server(server) => server.restart(),
+            Running::Cluster(cluster) => cluster.restart(),
+        }
         self.open(None).await
     }
 }
@@ -76,6 +96,15 @@ russet_backends::conformance! {
 russet_backends::conformance! {
     valkey_9: Servers::new(RedisVersion::Valkey9) => store, queue, ordered, fused
 }
+russet_backends::conformance! {
+    redis_6_cluster: Servers::cluster(RedisVersion::Redis6) => store, queue, ordered, fused
+}
+russet_backends::conformance! {
+    redis_7_cluster: Servers::cluster(RedisVersion::Redis7) => store, queue, ordered, fused
+}
+russet_backends::conformance! {
+    valkey_9_cluster: Servers::cluster(RedisVersion::Valkey9) => store, queue, ordered, fused
+}
 
 /// The part `durable` but for its test of deliveries: what is hidden survives as well, until its
 /// time is over.
@@ -84,30 +113,34 @@ mod durable {
 
     use super::*;
 
-    const ALL: [RedisVersion; 3] = [
-        RedisVersion::Redis6,
-        RedisVersion::Redis7,
-        RedisVersion::Valkey9,
-    ];
+    fn all() -> impl Iterator<Item = Servers> {
+        let versions = [
+            RedisVersion::Redis6,
+            RedisVersion::Redis7,
+            RedisVersion::Valkey9,
+        ];
+        let cluster = std::iter::once_with(|| Servers::cluster(RedisVersion::Redis7));
+        versions.into_iter().map(Servers::new).chain(cluster)
+    }
 
     #[tokio::test]
     async fn records_and_versions_survive() {
-        for version in ALL {
-            durable::records_and_versions_survive(&Servers::new(version)).await;
+        for servers in all() {
+            durable::records_and_versions_survive(&servers).await;
         }
     }
 
     #[tokio::test]
     async fn what_was_removed_stays_removed() {
-        for version in ALL {
-            durable::what_was_removed_stays_removed(&Servers::new(version)).await;
+        for servers in all() {
+            durable::what_was_removed_stays_removed(&servers).await;
         }
     }
 
     #[tokio::test]
     async fn indexes_are_the_same_after_opening_again() {
-        for version in ALL {
-            durable::indexes_are_the_same_after_opening_again(&Servers::new(version)).await;
+        for servers in all() {
+            durable::indexes_are_the_same_after_opening_again(&servers).await;
         }
     }
 }

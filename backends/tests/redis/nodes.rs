@@ -25,8 +25,12 @@ pub fn lane() -> Lane {
 
 /// A transaction that submits a ready task.
 pub fn submission(n: u64) -> (TaskId, Transaction) {
+    submission_in(FIRST, n)
+}
+
+pub fn submission_in(partition: PartitionId, n: u64) -> (TaskId, Transaction) {
     let now = Timestamp::from_millis(1_760_000_000_000 + n);
-    let id = TaskId::new(now, FIRST, n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let id = TaskId::new(now, partition, n.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let task = Task {
         payload: Bytes::from_static(b"{}"),
         ..fixtures::queued(id, now)
@@ -46,10 +50,18 @@ pub fn submission(n: u64) -> (TaskId, Transaction) {
 
 /// Submits a ready task. In a new epoch the first try is a conflict.
 pub async fn submit(redis: &Redis, n: u64) -> Result<TaskId, StoreError> {
-    let (id, mut transaction) = submission(n);
+    submit_in(redis, FIRST, n).await
+}
+
+pub async fn submit_in(
+    redis: &Redis,
+    partition: PartitionId,
+    n: u64,
+) -> Result<TaskId, StoreError> {
+    let (id, mut transaction) = submission_in(partition, n);
     for _ in 0..2 {
-        transaction.epoch = redis.epoch(FIRST);
-        let outcomes = redis.commit(FIRST, vec![transaction.clone()]).await?;
+        transaction.epoch = redis.epoch(partition);
+        let outcomes = redis.commit(partition, vec![transaction.clone()]).await?;
         if outcomes == [Outcome::Committed] {
             return Ok(id);
         }

@@ -228,8 +228,8 @@ async fn settings_out_of_their_range_are_refused() {
     }
 }
 
-#[tokio::test]
-async fn connections_can_be_encrypted() {
+/// A folder with a `certificate` of this machine and its `key`.
+pub fn certificate() -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let made = std::process::Command::new("openssl")
@@ -249,6 +249,13 @@ async fn connections_can_be_encrypted() {
         made.is_ok_and(|made| made.status.success()),
         "openssl makes a certificate"
     );
+    folder
+}
+
+#[tokio::test]
+async fn connections_can_be_encrypted() {
+    let folder = certificate();
+    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
     let port = free_port().to_string();
     let arguments = [
         "--tls-port",

@@ -1,3 +1,5 @@
+use russet_servers::{RedisCluster, RedisVersion};
+
 use crate::process::{Ran, russet};
 
 fn config(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
@@ -54,4 +56,27 @@ fn what_holds_is_shown_with_its_secrets_masked() {
         said.contains("***") && !said.contains("0123456789"),
         "{said}"
     );
+}
+
+#[test]
+fn a_cluster_is_checked_as_one_only_when_it_is_used_as_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let cluster = RedisCluster::start(RedisVersion::Redis7, &[]);
+    let url = cluster.servers()[1].url();
+    let nodes = format!("['127.0.0.1:{}']", cluster.port(2));
+    let mut variables = vec![
+        ("RUSSET_STORE_BACKEND", "redis"),
+        ("RUSSET_REDIS_URL", url.as_str()),
+    ];
+    let checked = config(folder.path(), &["check"], &variables);
+    assert_eq!(checked.status, 1, "{checked:?}");
+    let said = &checked.stdout;
+    assert!(said.contains("BAD store  [redis] "), "{said}");
+    assert!(said.contains("set cluster to true"), "{said}");
+    variables.push(("RUSSET_REDIS_CLUSTER", "true"));
+    variables.push(("RUSSET_REDIS_CLUSTER_NODES", nodes.as_str()));
+    let checked = config(folder.path(), &["check"], &variables);
+    let said = checked.good();
+    assert!(said.contains("a cluster of 3 at redis://"), "{said}");
+    assert!(said.contains("will be made at the first start"), "{said}");
 }

@@ -41,7 +41,7 @@ impl Dial {
     }
 }
 
-/// The server of the URL.
+/// The server of the URL, or any other that is named.
 pub(crate) struct Direct {
     pub(crate) address: Address,
     pub(crate) dial: Arc<Dial>,
@@ -51,6 +51,10 @@ pub(crate) struct Direct {
 impl Connect for Direct {
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         self.dial.dial(&self.address).await
+    }
+
+    async fn connect_to(&self, node: &Address) -> io::Result<Box<dyn Stream>> {
+        self.dial.dial(node).await
     }
 
     fn describe(&self) -> String {

@@ -22,6 +22,12 @@ pub trait Connect: Send + Sync + 'static {
     /// A new connection, ready for the first command. Callers bound how long it takes.
     async fn connect(&self) -> io::Result<Box<dyn Stream>>;
 
+    /// A new connection to this node of a cluster, wherever its primaries are.
+    async fn connect_to(&self, node: &Address) -> io::Result<Box<dyn Stream>> {
+        let why = format!("{node} is reached by nobody but by whoever names the primary");
+        Err(io::Error::new(io::ErrorKind::Unsupported, why))
+    }
+
     /// Where it goes, for people to read.
     fn describe(&self) -> String;
 }
@@ -38,7 +44,7 @@ pub(crate) fn connector(
 ) -> Result<Arc<dyn Connect>, RedisOpenError> {
     let dial = Arc::new(direct::Dial::new(options, target)?);
     Ok(match &options.topology {
-        Topology::Single => Arc::new(direct::Direct {
+        Topology::Single | Topology::Cluster { .. } => Arc::new(direct::Direct {
             address: target.address.clone(),
             dial,
         }),
@@ -46,21 +52,12 @@ pub(crate) fn connector(
             master,
             others,
             password,
-        } => {
-            let mut sentinels = vec![target.address.clone()];
-            for other in others {
-                let other = Address::parse(other).ok_or_else(|| RedisOpenError::Url {
-                    why: format!("the sentinel {other:?} is not written as host:port"),
-                })?;
-                sentinels.push(other);
-            }
-            Arc::new(sentinel::Sentinels {
-                master: master.clone(),
-                sentinels,
-                password: password.clone(),
-                dial,
-            })
-        }
+        } => Arc::new(sentinel::Sentinels {
+            master: master.clone(),
+            sentinels: target.with("sentinel", others)?,
+            password: password.clone(),
+            dial,
+        }),
     })
 }
 

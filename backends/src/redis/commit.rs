@@ -1,0 +1,218 @@
+use redis::Value;
+use russet_core::{Epoch, planted};
+use russet_engine::{Outcome, StoreError, Transaction};
+
+use super::batch::{self, Prepared};
+use super::call::{CallError, Reason, Refusal, array, integer};
+use super::core::{Core, Partition};
+use super::link::{Link, Live};
+use super::links::Route;
+use super::options::Acknowledge;
+use super::script;
+use crate::limits::REDIS_REPLICA;
+
+/// What a call of the commit script came to.
+enum Answer {
+    Committed,
+    /// The numbers of the changes that conflict, from 1.
+    Conflicts(Vec<usize>),
+    /// Another epoch has begun.
+    Epoch,
+}
+
+impl Core {
+    /// Commits transactions, as [`russet_engine::Store::commit`] says.
+    pub(crate) async fn commit(
+        &self,
+        partition: &Partition,
+        batch: &[Transaction],
+    ) -> Result<Vec<Outcome>, StoreError> {
+        let prepared = batch::prepare(partition.id, batch)?;
+        let mut outcomes = vec![Outcome::Committed; batch.len()];
+        let mut committed = false;
+        for call in batch::calls(&prepared) {
+            let mut open: Vec<usize> = call.collect();
+            open.retain(|at| !batch[*at].changes.is_empty());
+            while !open.is_empty() {
+                let answer = self.try_commit(partition, batch, &prepared, &open).await;
+                let rejected = answer.map_err(|error| match committed {
+                    // A part of the batch is done.
+                    true => StoreError::Indeterminate {
+                        why: error.to_string(),
+                    },
+                    false => error.of_commit(),
+                })?;
+                if rejected.is_empty() {
+                    committed = true;
+                    break;
+                }
+                for at in &rejected {
+                    outcomes[*at] = Outcome::Conflict;
+                }
+                open.retain(|at| !rejected.contains(at));
+            }
+        }
+        Ok(outcomes)
+    }
+
+    /// Commits the transactions, or returns those that conflict and commits none.
+    async fn try_commit(
+        &self,
+        partition: &Partition,
+        batch: &[Transaction],
+        prepared: &[Prepared<'_>],
+        open: &[usize],
+    ) -> Result<Vec<usize>, CallError> {
+        let mut route = self.link(partition);
+        loop {
+            let rejected = self.commit_on(&mut route, partition, batch, prepared, open);
+            let rejected = rejected.await;
+            if !route.follow(&rejected) {
+                return rejected;
+            }
+        }
+    }
+
+    async fn commit_on(
+        &self,
+        route: &mut Route<'_>,
+        partition: &Partition,
+        batch: &[Transaction],
+        prepared: &[Prepared<'_>],
+        open: &[usize],
+    ) -> Result<Vec<usize>, CallError> {
+        let (live, epoch) = self.enter(partition, route).await?;
+        let earlier = open.iter().filter(|at| batch[**at].epoch != epoch);
+        let earlier: Vec<usize> = earlier.copied().collect();
+        if !earlier.is_empty() {
+            return Ok(earlier);
+        }
+        let channel = self.names.channel();
+        let call = batch::call(&partition.keys, &channel, epoch, prepared, open);
+        match self.send(route.link()?, &live, &call).await? {
+            Answer::Committed => {
+                for lane in call.lanes {
+                    self.lanes.learn(lane);
+                }
+                Ok(Vec::new())
+            }
+            Answer::Conflicts(numbers) => {
+                let owners = numbers.iter().filter_map(|n| call.owners.get(n - 1));
+                let mut rejected: Vec<usize> = owners.map(|owner| open[*owner]).collect();
+                rejected.dedup();
+                Ok(rejected)
+            }
+            Answer::Epoch => {
+                self.enter_anew(partition, route, &live).await;
+                Ok(open.to_vec())
+            }
+        }
+    }
+
+    /// Another node has begun an epoch: what is known of the server is no longer so, and it is
+    /// asked again. Whoever decides again does so in the new epoch; if it is not learned now, it
+    /// will be at the next commit.
+    async fn enter_anew(&self, partition: &Partition, route: &mut Route<'_>, live: &Live) {
+        partition.doubt_epoch();
+        if let Ok(link) = route.link() {
+            link.give_up(live);
+        }
+        let _ = self.enter(partition, route).await;
+    }
+
+    /// Waits until a replica has what this node has read of the partition in this epoch. A server
+    /// waits for a caller's own writes only: so something is written.
+    pub(crate) async fn confirm(
+        &self,
+        partition: &Partition,
+        epoch: Epoch,
+    ) -> Result<Outcome, CallError> {
+        let mut route = self.link(partition);
+        loop {
+            let confirmed = self.confirm_on(&mut route, partition, epoch).await;
+            if !route.follow(&confirmed) {
+                return confirmed;
+            }
+        }
+    }
+
+    async fn confirm_on(
+        &self,
+        route: &mut Route<'_>,
+        partition: &Partition,
+        epoch: Epoch,
+    ) -> Result<Outcome, CallError> {
+        let (live, entered) = self.enter(partition, route).await?;
+        if entered != epoch {
+            return Ok(Outcome::Conflict);
+        }
+        let call = batch::confirmation(&partition.keys, &self.names.channel(), epoch);
+        match self.send(route.link()?, &live, &call).await? {
+            Answer::Committed => Ok(Outcome::Committed),
+            Answer::Conflicts(_) | Answer::Epoch => {
+                self.enter_anew(partition, route, &live).await;
+                Ok(Outcome::Conflict)
+            }
+        }
+    }
+
+    async fn send(
+        &self,
+        link: &Link,
+        live: &Live,
+        call: &batch::Call,
+    ) -> Result<Answer, CallError> {
+        let by_name = script::COMMIT.by_name(&call.keys, &call.args);
+        let answer = match self.acknowledge {
+            Acknowledge::Primary => {
+                link.script(live, &script::COMMIT, &call.keys, &call.args)
+                    .await?
+            }
+            Acknowledge::Replica => {
+                let mut both = redis::pipe();
+                both.ignore_errors();
+                both.add_command(by_name);
+                let wait = REDIS_REPLICA.as_millis() as u64;
+                both.cmd("WAIT").arg(1).arg(wait);
+                let mut answers = link.pipeline(live, &both).await?;
+                if is_unknown_script(&answers) {
+                    let mut both = redis::pipe();
+                    both.ignore_errors();
+                    both.add_command(script::COMMIT.by_body(&call.keys, &call.args));
+                    both.cmd("WAIT").arg(1).arg(wait);
+                    answers = link.pipeline(live, &both).await?;
+                }
+                let waited = answers.pop().unwrap_or_default();
+                let answer = read(answers.pop().unwrap_or_default())?;
+                if matches!(answer, Answer::Committed) && integer(waited)? < 1 {
+                    let why = format!("no replica has it within {REDIS_REPLICA:?}");
+                    return Err(CallError::Lost(why));
+                }
+                return Ok(answer);
+            }
+        };
+        read(answer)
+    }
+}
+
+fn is_unknown_script(answers: &[Value]) -> bool {
+    matches!(answers.first(), Some(Value::ServerError(error))
+        if Refusal::of(error).reason == Reason::NoScript)
+}
+
+fn read(answer: Value) -> Result<Answer, CallError> {
+    match answer {
+        Value::BulkString(_) | Value::SimpleString(_) => Ok(Answer::Epoch),
+        other => {
+            let numbers = array(other)?.into_iter().map(integer);
+            let numbers = numbers.map(|n| Ok(n? as usize));
+            let numbers: Vec<usize> = numbers.collect::<Result<_, CallError>>()?;
+            Ok(
+                match numbers.is_empty() || planted!(RedisConflictsForgotten) {
+                    true => Answer::Committed,
+                    false => Answer::Conflicts(numbers),
+                },
+            )
+        }
+    }
+}
