@@ -70,6 +70,10 @@ pub const EVENT_BATCHES: usize = 256;
 pub const PAGE_TASKS: usize = 1_000;
 /// Most tasks of a workflow that are redriven in one transaction.
 pub const REDRIVE_TASKS: usize = 100;
+/// How often the tasks of a workflow are listed until all of them are.
+pub const LISTING_TRIES: u32 = 20;
+/// The pause before they are listed again.
+pub const LISTING_PAUSE: Duration = Duration::from_millis(250);
 /// Most bytes of what its tasks carry on one page of a listing, unless one task is larger.
 pub const PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// So many tasks of a page are loaded at once, before it is seen whether more fit.

@@ -10,7 +10,7 @@ use russet_core::{
 
 use super::write::{now, unexpected};
 use super::{Scheduler, TaskNow};
-use crate::{EngineError, Listing, limits};
+use crate::{EngineError, Listing, StoreError, limits};
 
 /// What a redrive of a workflow came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,8 @@ struct Ended {
     parents: Vec<Vec<TaskId>>,
     /// How many others the same redrive brought back before.
     redriven: u64,
+    /// How many tasks there are, with those that have not ended or succeeded.
+    listed: u64,
 }
 
 impl Scheduler {
@@ -76,11 +78,8 @@ impl Scheduler {
         id: Option<u64>,
         cancelled: bool,
     ) -> Result<RedrivenWorkflow, EngineError> {
-        if self.workflow(workflow).await?.is_none() {
-            return Err(Rejection::NoWorkflow { id: workflow }.into());
-        }
         let id = id.unwrap_or_else(|| self.new_redrive_id());
-        let ended = self.ended(workflow, id).await?;
+        let ended = self.all_ended(workflow, id).await?;
         let mut done = RedrivenWorkflow {
             redriven: ended.redriven,
             refused: Vec::new(),
@@ -113,6 +112,33 @@ impl Scheduler {
         Ok(done)
     }
 
+    /// All tasks of a workflow, also where listings follow the records late: its own record says
+    /// how many there are.
+    async fn all_ended(&self, workflow: WorkflowId, redrive: u64) -> Result<Ended, EngineError> {
+        let record = async || match self.workflow(workflow).await? {
+            Some(record) => Ok(record),
+            None => Err(EngineError::from(Rejection::NoWorkflow { id: workflow })),
+        };
+        let mut tries = 0;
+        loop {
+            let before = record().await?;
+            let ended = self.ended(workflow, redrive).await?;
+            let purged = record().await?.purged;
+            if ended.listed >= u64::from(before.tasks.saturating_sub(purged)) {
+                return Ok(ended);
+            }
+            tries += 1;
+            if tries >= limits::LISTING_TRIES {
+                let why = format!(
+                    "only {} tasks of the workflow {workflow} are listed yet, of {}: try again",
+                    ended.listed, before.tasks
+                );
+                return Err(StoreError::Unavailable { why }.into());
+            }
+            self.node.clock.sleep(limits::LISTING_PAUSE).await;
+        }
+    }
+
     async fn ended(&self, workflow: WorkflowId, redrive: u64) -> Result<Ended, EngineError> {
         let mut ended = Ended::default();
         let mut listing = Listing {
@@ -122,6 +148,7 @@ impl Scheduler {
         };
         loop {
             let page = self.list(listing.clone()).await?;
+            ended.listed += page.items.len() as u64;
             for task in &page.items {
                 if matches!(task.status, Status::Dead | Status::Cancelled) {
                     ended.tasks.push(task.id);

@@ -27,6 +27,7 @@ async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fail
             reply_lost: 100,
             request_lost: 50,
             unavailable: 50,
+            unlisted: 0,
             unconfirmed: 50,
             delay: Duration::from_micros(300),
             load_delay: Duration::ZERO,

@@ -144,6 +144,7 @@ const TROUBLE: Faults = Faults {
     reply_lost: 100,
     request_lost: 100,
     unavailable: 100,
+    unlisted: 0,
     unconfirmed: 100,
     delay: Duration::from_micros(300),
     load_delay: Duration::ZERO,

@@ -203,3 +203,29 @@ async fn what_stays_is_named_with_its_reason() {
         Err(EngineError::Rejected(Rejection::NoWorkflow { .. }))
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_redrive_waits_for_listings_that_are_behind() {
+    let faults = |unlisted| Faults {
+        unlisted,
+        ..Faults::default()
+    };
+    let plan = |unlisted| Plan {
+        faults: faults(unlisted),
+        ..Plan::default()
+    };
+    let world = World::new(plan(700));
+    let large = self::large(&world, 5, 5);
+    large.submit(&world).await;
+    large.fail(&world).await;
+    let redriven = large.redrive(&world, 0, 7).await;
+    assert_eq!((redriven.redriven, redriven.refused), (11, Vec::new()));
+
+    let world = World::new(plan(1_000));
+    let large = self::large(&world, 1, 1);
+    large.submit(&world).await;
+    large.fail(&world).await;
+    let node = world.node(0);
+    let behind = node.redrive_workflow(large.workflow, Some(7), false).await;
+    assert!(matches!(behind, Err(EngineError::Store(_))), "{behind:?}");
+}

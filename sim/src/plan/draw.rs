@@ -143,6 +143,8 @@ fn faults(world: WorldKind, random: &Random) -> BTreeMap<FaultKind, u64> {
             let mut on = possible;
             on.retain(|kind| match kind {
                 FaultKind::ClockBeyond | FaultKind::FailoverBehind => random.percent(percent / 4),
+                // It takes minutes until a lost message is missed, and each costs many calls.
+                FaultKind::MessageLost if world == WorldKind::Sqs => random.percent(percent / 4),
                 _ => random.percent(percent),
             });
             on

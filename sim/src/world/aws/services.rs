@@ -20,7 +20,7 @@ use crate::world_time::EPOCH_MS;
 /// How far indexes are behind at most when nothing is wrong, in milliseconds.
 const LAG_MS: u64 = 50;
 /// How much of an index a reply holds: little, so that there are several pages.
-const PAGE_BYTES: usize = 2_048;
+const PAGE_BYTES: usize = 4_096;
 /// Most items of a transaction.
 const ITEMS: u64 = 100;
 /// Most entries of a batch.
