@@ -54,11 +54,18 @@ impl<'a> Slots<'a> {
             let partition = commit.stored.partition;
             if let RecordKey::Queue(name) = &change.key {
                 self.touch(&mut touched, (partition, name));
-                if let Some(Record::Queue(record)) = &change.after {
-                    let before = self.queues.insert((partition, name), record);
-                    if before.map(|known| known.config.slots()) != Some(record.config.slots()) {
-                        self.changed.insert((partition, name), commit.at);
-                    }
+                let after = match &change.after {
+                    Some(Record::Queue(record)) => Some(record.as_ref()),
+                    _ => None,
+                };
+                // A store that goes back may have no record any more.
+                let before = match after {
+                    Some(record) => self.queues.insert((partition, name), record),
+                    None => self.queues.remove(&(partition, name)),
+                };
+                let slots = |known: &QueueRecord| known.config.slots();
+                if before.map(slots) != after.map(slots) {
+                    self.changed.insert((partition, name), commit.at);
                 }
             }
         }
