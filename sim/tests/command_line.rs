@@ -41,8 +41,8 @@ fn a_build_that_cannot_simulate_says_so_and_names_what_kept_the_flag_away() {
 fn unknown_seeds_worlds_and_bugs_are_refused_with_the_choices() {
     let seeds = refusal(&["run", "--seeds", "9..3"], None);
     assert!(seeds.contains("0..500"), "{seeds}");
-    let world = refusal(&["replay", "1", "--world", "redis"], None);
-    assert!(world.contains("memory, embedded"), "{world}");
+    let world = refusal(&["replay", "1", "--world", "postgres"], None);
+    assert!(world.contains("memory, embedded, redis, sqs"), "{world}");
     let bug = refusal(&["bugs", "nothing"], None);
     assert!(bug.contains("any-lease-completes"), "{bug}");
 }

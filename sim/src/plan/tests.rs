@@ -3,7 +3,7 @@ use super::*;
 #[test]
 fn a_plan_reads_back_as_it_was_written() {
     for seed in 0..200 {
-        for world in [WorldKind::Memory, WorldKind::Embedded] {
+        for world in WorldKind::ALL {
             let plan = Plan::of_seed(world, seed);
             let text = serde_json::to_string(&plan).expect("a plan is plain data");
             assert_eq!(serde_json::from_str::<Plan>(&text).expect("a plan"), plan);
@@ -13,7 +13,8 @@ fn a_plan_reads_back_as_it_was_written() {
 
 #[test]
 fn some_seeds_have_no_fault_and_every_fault_is_the_only_one_of_some_seed() {
-    let plans = (0..4_000).map(|seed| Plan::of_seed(WorldKind::Embedded, seed));
+    let worlds = WorldKind::ALL.into_iter();
+    let plans = worlds.flat_map(|world| (0..2_000).map(move |seed| Plan::of_seed(world, seed)));
     let faults: Vec<_> = plans.map(|plan| plan.faults).collect();
     assert!(faults.iter().any(BTreeMap::is_empty));
     for kind in FaultKind::ALL {
