@@ -22,7 +22,7 @@ pub(super) struct Batch {
     /// Which seeds, as 0..500.
     #[arg(long, default_value = "0..100")]
     seeds: Seeds,
-    /// The world; both, one after the other, when absent.
+    /// The world; each, one after the other, when absent.
     #[arg(long, value_enum)]
     world: Option<WorldKind>,
     /// How many run side by side; as many as there are cores when absent.

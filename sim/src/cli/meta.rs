@@ -41,7 +41,7 @@ impl Meta {
         }
         if same {
             println!(
-                "{} seeds in both worlds ran the same in two processes: {bytes} bytes of traces",
+                "{} seeds in each world ran the same in two processes: {bytes} bytes of traces",
                 self.seeds.0.clone().count()
             );
         }
