@@ -1,9 +1,12 @@
 //! Russet's backends: where the records of `russet-engine` are kept, and how ready tasks are
 //! delivered. A backend holds no scheduling logic; it moves bytes.
 
+#[cfg(feature = "aws")]
 pub mod aws;
+#[cfg(feature = "config")]
 pub mod config;
 pub mod conformance;
+#[cfg(feature = "aws")]
 pub mod dynamodb;
 pub mod embedded;
 mod index;
@@ -12,8 +15,11 @@ mod lanes;
 pub mod limits;
 pub mod memory;
 pub mod migrate;
+#[cfg(feature = "redis")]
 pub mod redis;
+#[cfg(feature = "redis")]
 pub mod secret;
+#[cfg(feature = "aws")]
 pub mod sqs;
 mod tasks;
 mod value;
