@@ -84,6 +84,8 @@ bugs! {
     ForgottenMessage = "forgotten-message",
     /// What the store refuses is asked again at once, for ever.
     NoPause = "no-pause",
+    /// What a node knows of a task is taken to be so, without asking the store.
+    PresumedIsTrue = "presumed-is-true",
     /// A store compares whether a record is there, not its version.
     PresenceCompared = "presence-compared",
     /// A transaction that conflicts leaves its first change.

@@ -14,6 +14,11 @@ pub const WAITING_COMMANDS: usize = 16_384;
 pub const WAITING_BYTES: usize = 256 * 1024 * 1024;
 /// When to try again what was refused because too much was waiting.
 pub const RETRY_AFTER: Millis = Millis::new(100);
+/// About how many bytes of tasks a node keeps in memory so as not to load them from a store that
+/// is far; the partitions share them.
+pub const RECENT_BYTES: usize = 64 * 1024 * 1024;
+/// About how many bytes such a task takes beside what it carries.
+pub const RECENT_TASK_BYTES: usize = 1_024;
 /// How often a command is decided again after conflicts before the caller is told to retry.
 pub const CONFLICT_TRIES: u32 = 64;
 /// How often an unknown outcome or an unavailable store is tried again.
@@ -29,6 +34,8 @@ pub const LEASE_WAIT: Duration = Duration::from_secs(60);
 /// How long a wait goes on before a full queue is looked at again: a slot may have been given
 /// back, or the queue resumed, on another node.
 pub const SLOTS_REFRESH: Duration = Duration::from_millis(250);
+/// Most queues of which a node remembers that any number of tasks may start.
+pub const QUEUES_REMEMBERED: usize = 10_000;
 /// Most tasks that one lease request is granted.
 pub const LEASE_TASKS: usize = 1_000;
 /// Most bytes of payloads, checkpoints, metadata and dependencies in the tasks that one lease

@@ -131,6 +131,9 @@ pub struct Limits {
     pub transaction_changes: usize,
     /// Largest record, in bytes.
     pub record_bytes: usize,
+    /// Whether it takes a round trip to load. A node then presumes what it knows already, and has
+    /// the commit find out what has changed.
+    pub is_far: bool,
 }
 
 /// The source of truth. A partition is the unit of atomicity.

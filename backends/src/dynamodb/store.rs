@@ -17,6 +17,7 @@ impl Store for Dynamo {
         Limits {
             transaction_changes: DYNAMO_TRANSACTION_CHANGES,
             record_bytes: DYNAMO_RECORD_BYTES,
+            is_far: true,
         }
     }
 

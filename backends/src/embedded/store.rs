@@ -22,6 +22,7 @@ impl Store for Embedded {
         Limits {
             transaction_changes: EMBEDDED_TRANSACTION_CHANGES,
             record_bytes: EMBEDDED_RECORD_BYTES,
+            is_far: false,
         }
     }
 

@@ -112,6 +112,7 @@ impl Store for Memory {
         Limits {
             transaction_changes: self.transaction_changes,
             record_bytes: MEMORY_RECORD_BYTES,
+            is_far: false,
         }
     }
 

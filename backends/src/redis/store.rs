@@ -23,6 +23,7 @@ impl Store for Redis {
         Limits {
             transaction_changes: REDIS_TRANSACTION_CHANGES,
             record_bytes: REDIS_RECORD_BYTES,
+            is_far: true,
         }
     }
 

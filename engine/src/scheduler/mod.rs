@@ -1,13 +1,14 @@
 //! The asynchronous shell around `core`: any number of schedulers may work on one store.
 
-mod batch;
 mod committer;
 mod ids;
 mod intake;
 mod lease;
 mod read;
+mod recent;
 mod redrive;
 mod relay;
+mod slots;
 mod submit;
 mod timers;
 mod weight;
@@ -32,8 +33,10 @@ pub use submit::Submitted;
 pub use write::{Extended, TaskNow};
 
 use crate::events::Events;
-use crate::{Clock, Entropy, EventStream, Observer, Queue, Recorder, Store, Workers};
+use crate::{Clock, Entropy, EventStream, Observer, Queue, Recorder, Store, Workers, limits};
 use intake::Intake;
+use recent::Recent;
+use slots::Unlimited;
 use timers::Alarm;
 
 /// The store and the queue that a scheduler works on.
@@ -94,6 +97,7 @@ pub(crate) struct Node {
     /// Marked whenever a queue may have room for more running tasks.
     room: watch::Sender<()>,
     seen: Workers,
+    unlimited: Unlimited,
     partitions: Vec<Partition>,
     stopping: AtomicBool,
     stopped: Notify,
@@ -106,6 +110,7 @@ pub(crate) struct Partition {
     ids: TaskIds,
     intake: Intake,
     alarm: Alarm,
+    recent: Recent,
 }
 
 impl Scheduler {
@@ -117,12 +122,17 @@ impl Scheduler {
         entropy: Arc<dyn Entropy>,
     ) -> Self {
         let count = backend.store.partitions();
+        let recent_bytes = match backend.store.limits().is_far {
+            true => limits::RECENT_BYTES / usize::from(count.max(1)),
+            false => 0,
+        };
         let (intakes, mailboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| Intake::new()).unzip();
         let partitions = (0..count).zip(intakes).map(|(id, intake)| Partition {
             id: PartitionId(id),
             ids: TaskIds::default(),
             intake,
             alarm: Alarm::new(),
+            recent: Recent::new(recent_bytes),
         });
         let node = Arc::new(Node {
             id: configuration
@@ -131,6 +141,7 @@ impl Scheduler {
             events: Events::new(configuration.observers.clone()),
             room: watch::Sender::new(()),
             seen: Workers::default(),
+            unlimited: Unlimited::new(),
             partitions: partitions.collect(),
             backend,
             configuration,

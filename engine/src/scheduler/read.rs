@@ -257,7 +257,7 @@ impl Scheduler {
 }
 
 impl Node {
-    async fn load(
+    pub(super) async fn load(
         &self,
         partition: PartitionId,
         keys: &[RecordKey],
@@ -327,23 +327,5 @@ impl Node {
             Some(Record::Queue(queue)) => queue.config.clone(),
             _ => self.configuration.queue_defaults.clone(),
         })
-    }
-
-    /// How many more tasks of a queue may start now, in all partitions; `None`: any number.
-    pub(super) async fn free_slots(&self, queue: &QueueName) -> Result<Option<u64>, EngineError> {
-        let keys = [RecordKey::Queue(queue.clone())];
-        let mut free = 0;
-        for partition in &self.partitions {
-            let found = self.load(partition.id, &keys).await?;
-            let slots = match found.into_iter().next().flatten() {
-                Some(Record::Queue(known)) => known.free_slots(),
-                _ => self.configuration.queue_defaults.slots(),
-            };
-            match slots {
-                Some(slots) => free += u64::from(slots),
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(free))
     }
 }

@@ -154,6 +154,7 @@ impl Scheduler {
                 other => return Err(unexpected(&other)),
             }
         }
+        self.node.unlimited.forget(&queue);
         config.ok_or(EngineError::Stopping)
     }
 }

@@ -33,6 +33,8 @@ pub struct Faults {
     pub load_delay: Duration,
     /// Most changes in one transaction, if not as the inner store says.
     pub transaction_changes: Option<usize>,
+    /// Loading is said to take a round trip.
+    pub far: bool,
 }
 
 pub struct Faulty {
@@ -41,6 +43,8 @@ pub struct Faulty {
     random: Seeded,
     pub commits: AtomicU64,
     pub loads: AtomicU64,
+    /// Tasks among what was loaded.
+    pub loaded_tasks: AtomicU64,
     pub injected: AtomicU64,
 }
 
@@ -52,6 +56,7 @@ impl Faulty {
             random: Seeded::new(seed),
             commits: AtomicU64::new(0),
             loads: AtomicU64::new(0),
+            loaded_tasks: AtomicU64::new(0),
             injected: AtomicU64::new(0),
         })
     }
@@ -84,6 +89,7 @@ impl Store for Faulty {
         if let Some(most) = self.faults.transaction_changes {
             limits.transaction_changes = most;
         }
+        limits.is_far = self.faults.far;
         limits
     }
 
@@ -97,6 +103,9 @@ impl Store for Faulty {
         keys: &[RecordKey],
     ) -> Result<Vec<Option<Versioned>>, StoreError> {
         self.loads.fetch_add(1, Ordering::Relaxed);
+        let tasks = keys.iter().filter(|key| matches!(key, RecordKey::Task(_)));
+        self.loaded_tasks
+            .fetch_add(tasks.count() as u64, Ordering::Relaxed);
         if !self.faults.load_delay.is_zero() {
             let percent = (self.random.next_u64() % 101) as u32;
             tokio::time::sleep(self.faults.load_delay * percent / 100).await;

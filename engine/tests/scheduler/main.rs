@@ -2,6 +2,7 @@
 
 mod commands;
 mod dependencies;
+mod far;
 mod faults;
 mod faulty;
 mod full_queues;

@@ -162,7 +162,9 @@ fn relays(facts: &Facts<'_>, findings: &mut Findings) {
     let Some(skew) = facts.skew_ms() else {
         return;
     };
-    for commit in &facts.commits {
+    // What a store makes of a message by going back, nobody decided.
+    let decided = |commit: &&Commit<'_>| commit.stored.by != Actor::Store;
+    for commit in facts.commits.iter().filter(decided) {
         for change in &commit.stored.changes {
             let (Some(before), Some(after)) = (outbox(&change.before), outbox(&change.after))
             else {

@@ -1,7 +1,7 @@
 //! What is promised of a store that has gone back to an earlier state of its own: no fencing
 //! token is granted twice, in whichever of its pasts; and what it still knows reaches its end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use russet_core::{LeaseId, TaskId};
 
@@ -15,10 +15,15 @@ pub(super) const PROMISE: &str = "store-that-forgets";
 pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
     let mut findings = Findings::of(PROMISE);
     let mut tokens = Tokens::default();
-    for (id, moment) in facts.moments() {
-        let returned = matches!(&facts.run.entries[moment.entry].what,
-            What::Stored(stored) if stored.by == Actor::Store);
-        if let Some((task, lease)) = moment.granted().filter(|_| !returned) {
+    let by_node = |entry: usize| {
+        matches!(&facts.run.entries[entry].what,
+            What::Stored(stored) if stored.by != Actor::Store)
+    };
+    for (id, moment) in facts.moments().filter(|(_, m)| by_node(m.entry)) {
+        if moment.forgotten().is_some() {
+            tokens.purged(id, moment.entry);
+        }
+        if let Some((task, lease)) = moment.granted() {
             tokens.granted(id, task.attempt, lease.id, moment.entry, &mut findings);
         }
     }
@@ -26,19 +31,16 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
         let What::Answered { answers, .. } = &entry.what else {
             continue;
         };
-        for answer in answers {
-            let Answer::Leased(grants) = answer else {
+        let leased = answers.iter().filter_map(|answer| match answer {
+            Answer::Leased(grants) => Some(grants),
+            _ => None,
+        });
+        for grant in leased.flatten() {
+            if tokens.leases.contains(&grant.lease) {
                 continue;
-            };
-            for grant in grants {
-                tokens.granted(
-                    grant.task,
-                    grant.attempt,
-                    grant.lease,
-                    position,
-                    &mut findings,
-                );
             }
+            let (task, token) = (grant.task, grant.attempt);
+            tokens.granted(task, token, grant.lease, position, &mut findings);
         }
     }
     for (id, timeline) in &facts.tasks {
@@ -52,9 +54,18 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
 
 /// The lease that each token was granted with, and where.
 #[derive(Default)]
-struct Tokens(BTreeMap<(TaskId, u64), (LeaseId, usize)>);
+struct Tokens {
+    granted: BTreeMap<(TaskId, usize, u64), (LeaseId, usize)>,
+    leases: BTreeSet<LeaseId>,
+    /// Where each task was purged: one that is submitted under its id again is another one.
+    purged: BTreeMap<TaskId, Vec<usize>>,
+}
 
 impl Tokens {
+    fn purged(&mut self, task: TaskId, entry: usize) {
+        self.purged.entry(task).or_default().push(entry);
+    }
+
     fn granted(
         &mut self,
         task: TaskId,
@@ -63,7 +74,11 @@ impl Tokens {
         entry: usize,
         findings: &mut Findings,
     ) {
-        let (first, before) = *self.0.entry((task, token)).or_insert((lease, entry));
+        self.leases.insert(lease);
+        let purges = self.purged.get(&task).map_or(&[][..], Vec::as_slice);
+        let life = purges.partition_point(|purge| *purge <= entry);
+        let place = self.granted.entry((task, life, token));
+        let (first, before) = *place.or_insert((lease, entry));
         if first != lease {
             let what = format!("the fencing token {token} of task {task} was granted twice");
             findings.add(what, &[before, entry]);
@@ -94,6 +109,19 @@ mod tests {
             .granted(1, 2)
             .completed(1, 2);
         assert!(sample.finds(check, "was granted twice"));
+    }
+
+    #[test]
+    fn a_task_that_is_submitted_again_after_its_purge_may_have_the_same_tokens() {
+        let mut sample = Sample::new();
+        for lease in [1, 2] {
+            sample
+                .submitted(1)
+                .granted(1, lease)
+                .completed(1, lease)
+                .forget(1);
+        }
+        assert_eq!(sample.check(check), []);
     }
 
     #[test]

@@ -60,6 +60,7 @@ impl Sample {
             partitions: 1,
             split: false,
             transaction_changes: None,
+            far: false,
             max_clock_skew_ms: 0,
             clocks: Vec::new(),
             workers: Vec::new(),

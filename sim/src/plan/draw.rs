@@ -34,6 +34,10 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         partitions,
         split,
         transaction_changes,
+        far: match world {
+            WorldKind::Memory | WorldKind::Embedded => Random::new(seed, 10).percent(50),
+            WorldKind::Redis | WorldKind::Sqs => true,
+        },
         max_clock_skew_ms,
         clocks: (0..nodes)
             .map(|_| clock(&random, &faults, max_clock_skew_ms))

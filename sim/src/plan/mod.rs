@@ -64,6 +64,9 @@ pub struct Plan {
     pub split: bool,
     /// Most changes in one transaction; as the store says when absent.
     pub transaction_changes: Option<usize>,
+    /// The store is taken to be far: nodes presume what they know of tasks.
+    #[serde(default)]
+    pub far: bool,
     /// The bound that nodes are told about each other's clocks.
     pub max_clock_skew_ms: u64,
     /// The scheduler nodes' clocks, one for each node.

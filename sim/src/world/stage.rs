@@ -275,6 +275,7 @@ impl Stage {
                 .plan
                 .transaction_changes
                 .unwrap_or(own.transaction_changes),
+            is_far: self.plan.far,
             ..own
         }
     }

@@ -37,12 +37,13 @@ pub(super) async fn grant(
                 done.push(delivery.receipt);
             }
             Err(EngineError::Rejected(
-                Rejection::Paused { .. } | Rejection::ConcurrencyLimit { .. },
-            )) if is_only => surplus.push(delivery.receipt),
-            Err(EngineError::Rejected(
-                Rejection::Paused { .. } | Rejection::ConcurrencyLimit { .. },
-            ))
-            | Ok(_) => deferred.push(delivery.receipt),
+                Rejection::Paused { queue } | Rejection::ConcurrencyLimit { queue, .. },
+            )) => {
+                node.unlimited.forget(&queue);
+                let over = if is_only { &mut surplus } else { &mut deferred };
+                over.push(delivery.receipt);
+            }
+            Ok(_) => deferred.push(delivery.receipt),
             Err(error) => {
                 deferred.push(delivery.receipt);
                 failed = Some(error);
@@ -82,11 +83,11 @@ async fn weigh(node: &Node, mut deliveries: Vec<Delivery>) -> (Vec<Delivery>, Ve
         return (deliveries, Vec::new());
     }
     let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.task).collect();
-    let together = match node.tasks(&ids).await {
+    let together = match node.recall(&ids).await {
         Ok(tasks) => {
             let mut bytes = 0;
-            let light = tasks.iter().take_while(|task| {
-                bytes += task.as_ref().map_or(0, |task| weight(task));
+            let light = ids.iter().take_while(|id| {
+                bytes += tasks.get(id).map_or(0, |task| weight(task));
                 bytes <= limits::LEASE_BYTES
             });
             light.count().max(1)

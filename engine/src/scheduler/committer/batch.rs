@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use russet_core::{
-    Command, Decision, Record, RecordKey, Rejection, Timestamp, Undecided, View, decide,
+    Command, Decision, Record, RecordKey, Rejection, TaskId, Timestamp, Undecided, View, decide,
 };
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
@@ -16,6 +16,8 @@ pub(super) type Job = usize;
 pub(super) struct Batch {
     pub view: View,
     loaded: FxHashMap<RecordKey, Option<Versioned>>,
+    /// What among it was not loaded, but known or thought to be so.
+    presumed: Vec<RecordKey>,
     pub decided: Vec<(Job, Decision)>,
     pub rejected: Vec<(Job, Rejection)>,
     /// Why a command could not be decided: records contradict one another.
@@ -34,6 +36,7 @@ impl Batch {
         Self {
             view,
             loaded: FxHashMap::default(),
+            presumed: Vec::new(),
             decided: Vec::new(),
             rejected: Vec::new(),
             contradiction: None,
@@ -54,6 +57,20 @@ impl Batch {
             self.view.records.insert(key.clone(), known);
             self.loaded.insert(key, record);
         }
+    }
+
+    /// Goes on as if this record had been loaded; see [`Self::unbacked`].
+    pub fn presume(&mut self, key: RecordKey, record: Option<Versioned>) {
+        self.load(vec![key.clone()], vec![record]);
+        self.presumed.push(key);
+    }
+
+    /// The tasks that were presumed to be there.
+    pub fn presumed(&self) -> impl Iterator<Item = TaskId> {
+        self.presumed.iter().filter_map(|key| match key {
+            RecordKey::Task(task) => Some(*task),
+            _ => None,
+        })
     }
 
     /// Decides as many of `jobs` as what is loaded allows, in order, each on the outcome of
@@ -85,6 +102,40 @@ impl Batch {
             }
         }
         (later, missing)
+    }
+
+    /// What was presumed, and its version, where an answer rests on it and the commit of `groups`
+    /// would not notice that it is otherwise.
+    pub fn unbacked(&self, groups: &[Group]) -> (Vec<RecordKey>, Vec<Option<Version>>) {
+        if self.presumed.is_empty() {
+            return Default::default();
+        }
+        let presumed: FxHashSet<&RecordKey> = self.presumed.iter().collect();
+        let mut compared: FxHashMap<&RecordKey, usize> = FxHashMap::default();
+        for (at, group) in groups.iter().enumerate() {
+            let changes = group.transaction.changes.iter().map(|change| &change.key);
+            compared.extend(
+                changes
+                    .filter(|key| presumed.contains(key))
+                    .map(|key| (key, at)),
+            );
+        }
+        let mut unbacked = FxHashSet::default();
+        for (at, group) in groups.iter().enumerate() {
+            let members = group.members.iter();
+            let read = members.flat_map(|at| &self.decided[*at].1.reads);
+            let elsewhere = |key: &RecordKey| compared.get(key) != Some(&at);
+            unbacked.extend(read.filter(|key| presumed.contains(key) && elsewhere(key)));
+        }
+        // A refusal does not say what it rests on.
+        if !self.rejected.is_empty() {
+            unbacked.extend(presumed.iter().filter(|key| !compared.contains_key(*key)));
+        }
+        let version = |key| Some(self.loaded.get(key)?.as_ref()?.version);
+        unbacked
+            .into_iter()
+            .map(|key: &RecordKey| (key.clone(), version(key)))
+            .unzip()
     }
 
     /// Everything that is loaded, with the versions that it had.

@@ -1,0 +1,103 @@
+//! What is decided together, and on what.
+
+use russet_core::{Command, RecordKey, View, planted};
+
+use super::Work;
+use super::batch::{Batch, Group, Job};
+use crate::StoreError;
+
+impl Work<'_> {
+    pub(super) async fn decide(&self, open: &[Job]) -> Result<Batch, StoreError> {
+        let configuration = &self.node.configuration;
+        let recorder = configuration.recorder.as_deref();
+        let store = &self.node.backend.store;
+        let mut batch = Batch::new(View {
+            partition: self.partition.id,
+            partitions: Some(store.partitions()),
+            split: !self.node.backend.queue.is_fused(),
+            max_clock_skew: configuration.max_clock_skew,
+            queue_defaults: configuration.queue_defaults.clone(),
+            most_changes: Some(store.limits().transaction_changes),
+            epoch: store.epoch(self.partition.id),
+            ..View::default()
+        });
+        if self.presumes {
+            self.presume(&mut batch, open);
+        }
+        let mut missing: Vec<_> = open
+            .iter()
+            .flat_map(|job| self.commands[*job].reads())
+            .collect();
+        let mut jobs = open.to_vec();
+        while !jobs.is_empty() {
+            let keys = batch.unknown(missing.into_iter());
+            if !keys.is_empty() {
+                let records = store.get(self.partition.id, &keys).await?;
+                batch.load(keys, records);
+            }
+            let now = self.node.clock.now();
+            (jobs, missing) = batch.decide(jobs, &self.commands, now, recorder);
+        }
+        Ok(batch)
+    }
+
+    /// Tasks that the node knows are presumed to be so still, and those to be submitted to be new.
+    fn presume(&self, batch: &mut Batch, open: &[Job]) {
+        for job in open {
+            let command = &self.commands[*job];
+            if let Command::Submit(submit) = command {
+                let new = submit.tasks.iter().map(|task| RecordKey::Task(task.id));
+                new.for_each(|key| batch.presume(key, None));
+            }
+            for key in command.reads() {
+                if let RecordKey::Task(task) = key
+                    && let Some(known) = self.partition.recent.get(task)
+                {
+                    batch.presume(key, Some(known));
+                }
+            }
+        }
+    }
+
+    /// Whether all that was presumed is so, as far as no commit of `groups` compares it.
+    pub(super) async fn is_as_presumed(
+        &self,
+        batch: &Batch,
+        groups: &[Group],
+    ) -> Result<bool, StoreError> {
+        let (keys, versions) = batch.unbacked(groups);
+        if keys.is_empty() || planted!(PresumedIsTrue) {
+            return Ok(true);
+        }
+        let store = &self.node.backend.store;
+        let now = store.get(self.partition.id, &keys).await?;
+        let now = now.iter().map(|known| known.as_ref().map(|k| k.version));
+        Ok(now.eq(versions))
+    }
+
+    /// Forgets what was presumed: some of it is not so.
+    pub(super) fn doubt(&self, batch: &Batch) {
+        self.partition.recent.forget(batch.presumed());
+    }
+
+    /// Records that contradict one another were loaded one after the other, and changed
+    /// meanwhile: then they are other records now, and the command is decided again.
+    ///
+    /// # Panics
+    /// When all of them are as they were: an invariant is broken.
+    pub(super) async fn stand_or_fall(&self, batch: &Batch) -> Result<(), StoreError> {
+        let Some(why) = &batch.contradiction else {
+            return Ok(());
+        };
+        let (keys, versions) = batch.versions();
+        let store = &self.node.backend.store;
+        let now = store.get(self.partition.id, &keys).await?;
+        let same = now
+            .iter()
+            .map(|known| known.as_ref().map(|known| known.version))
+            .eq(versions);
+        assert!(!same, "broken invariant: {why}");
+        tracing::debug!(why, "records changed while they were loaded");
+        Ok(())
+    }
+}

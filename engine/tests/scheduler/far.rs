@@ -1,0 +1,152 @@
+//! A store that is far: nodes presume what they know of tasks, and are never wrong by it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use russet_engine::core::*;
+use russet_engine::{EngineError, limits};
+
+use crate::faulty::Faults;
+use crate::world::*;
+
+fn far(nodes: usize) -> World {
+    let faults = Faults {
+        far: true,
+        ..Faults::default()
+    };
+    World::new(Plan {
+        nodes,
+        faults,
+        ..Plan::default()
+    })
+}
+
+/// Submits a task on the first node, and leases it on another.
+async fn lease_on(world: &World, node: usize) -> Arc<Task> {
+    let id = world.submit(world.task()).await;
+    let leased = world.lease_some(node).await;
+    assert_eq!(leased.iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
+    leased[0].clone()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_life_on_one_node_loads_no_task() {
+    let world = far(1);
+    for _ in 0..5 {
+        let task = lease_on(&world, 0).await;
+        complete(world.node(0), &task).await.expect("complete");
+    }
+    assert_eq!(world.store.loaded_tasks.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_of_many_tasks_of_another_node_loads_each_of_them_once() {
+    let world = far(2);
+    for _ in 0..50 {
+        world.submit(world.task()).await;
+    }
+    let request = lease("w", 50, Duration::from_secs(1));
+    let leased = world.node(1).lease(request).await.expect("lease");
+    assert_eq!(leased.len(), 50);
+    assert_eq!(world.store.loaded_tasks.load(Ordering::Relaxed), 50);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_decision_on_a_task_that_another_node_has_changed_is_made_again() {
+    let world = far(2);
+    let task = lease_on(&world, 0).await;
+    let lease = task.lease.as_ref().expect("a lease").id;
+    let extend = |checkpoint: &'static str| Extend {
+        task: task.id,
+        lease,
+        duration: None,
+        progress: Some(Progress {
+            checkpoint: Some(checkpoint.into()),
+            ..Progress::default()
+        }),
+    };
+    world.node(1).extend(extend("1")).await.expect("extend");
+    complete(world.node(0), &task).await.expect("complete");
+    let now = world.get(task.id).await;
+    assert_eq!(now.status, Status::Succeeded);
+    let progress = now.progress.as_ref().expect("progress");
+    assert_eq!(progress.checkpoint.as_deref(), Some(b"1".as_slice()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_rests_on_what_the_store_has_now() {
+    let world = far(2);
+    // The first node knows the task as it submitted it: queued, and held by nobody.
+    let task = lease_on(&world, 1).await;
+    complete(world.node(0), &task).await.expect("complete");
+    // The second one knows it as it leased it.
+    let again = complete(world.node(1), &task).await.expect("again");
+    assert_eq!(again.status, Status::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_without_a_change_rests_on_what_the_store_has_now() {
+    let world = far(2);
+    let task = lease_on(&world, 1).await;
+    let by = |node: usize| {
+        let cancel = Cancel {
+            task: task.id,
+            reason: None,
+        };
+        world.node(node).cancel(cancel)
+    };
+    assert!(by(1).await.expect("cancel").cancel_requested);
+    // The first node knows it as queued, and would cancel it outright.
+    let now = by(0).await.expect("cancel");
+    assert_eq!((now.status, now.cancel_requested), (Status::Running, true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_submission_that_is_repeated_on_another_node_is_found_although_its_id_was_taken_for_new()
+{
+    let world = far(2);
+    let task = world.task();
+    let id = world.submit(task.clone()).await;
+    let again = world.node(1).submit(one(task.clone())).await;
+    let again = again.expect("submit");
+    assert_eq!(again.tasks, [id]);
+    let other = NewTask {
+        payload: b"1".as_slice().into(),
+        ..task
+    };
+    let refused = world.node(1).submit(one(other)).await;
+    assert!(
+        matches!(refused, Err(EngineError::Rejected(_))),
+        "{refused:?}"
+    );
+    let once = [EventKind::Submitted, EventKind::Queued];
+    assert_eq!(world.account.of(id), once);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_another_node_pauses_starts_nothing_more() {
+    let world = far(2);
+    let task = lease_on(&world, 0).await;
+    complete(world.node(0), &task).await.expect("complete");
+    let pause = |paused| QueuePatch {
+        paused: Some(paused),
+        ..QueuePatch::default()
+    };
+    let other = world.node(1);
+    other.configure(queue(), pause(true)).await.expect("pause");
+    let id = world.submit(world.task()).await;
+    assert_eq!(world.lease_some(0).await, []);
+    let loads = world.store.loads.load(Ordering::Relaxed);
+    assert!(
+        loads < 50,
+        "{loads} loads: it does not look again and again"
+    );
+    other
+        .configure(queue(), pause(false))
+        .await
+        .expect("resume");
+    tokio::time::sleep(limits::SLOTS_REFRESH).await;
+    let leased = world.lease_some(0).await;
+    assert_eq!(leased.iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
+}
