@@ -10,7 +10,7 @@ use super::processes::{Server, Worker};
 use super::wire::Connection;
 use super::{Figure, Measured, Options, Role, Suite, lives, runtime};
 
-const PRODUCERS: usize = 50;
+pub(super) const PRODUCERS: usize = 50;
 pub(super) const CONCURRENCY: usize = 100;
 /// How long the worker and the connections get to become warm.
 const WARM_UP: Duration = Duration::from_millis(500);
@@ -67,7 +67,7 @@ async fn backend_figures(options: &Options, backend: &str, role: Role) -> Measur
     ])
 }
 
-async fn submit_request(host: &str) -> Measured<Vec<u8>> {
+pub(super) async fn submit_request(host: &str) -> Measured<Vec<u8>> {
     let payload = "x".repeat(lives::PAYLOAD_BYTES - 2);
     let body = format!(r#"{{"type":"bench","queue":"bench","payload":"{payload}"}}"#);
     Ok(Connection::open(host)
@@ -76,7 +76,7 @@ async fn submit_request(host: &str) -> Measured<Vec<u8>> {
 }
 
 /// Waits until the worker has done what was submitted before.
-async fn drained(server: &Server, count: u64) -> Measured<()> {
+pub(super) async fn drained(server: &Server, count: u64) -> Measured<()> {
     let start = Instant::now();
     while server.succeeded().await? < count {
         if start.elapsed() > Duration::from_secs(120) {
@@ -93,7 +93,7 @@ async fn drained(server: &Server, count: u64) -> Measured<()> {
 }
 
 /// What producers saw.
-struct Load {
+pub(super) struct Load {
     count: u64,
     time: Duration,
     millis: Vec<f64>,
@@ -110,7 +110,7 @@ impl Load {
 }
 
 /// Sends one request over and over on every connection.
-async fn load(host: &str, request: Vec<u8>, time: Duration) -> Measured<Load> {
+pub(super) async fn load(host: &str, request: Vec<u8>, time: Duration) -> Measured<Load> {
     let (request, counting) = (Arc::new(request), Arc::new(AtomicBool::new(false)));
     let (stop, count) = (
         Arc::new(AtomicBool::new(false)),

@@ -36,6 +36,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// The server of the suite `redis`.
     pub redis: Option<String>,
+    /// With what all names begin that [`Role::ServeRedis`] makes there.
+    pub prefix: String,
 }
 
 /// A group of figures.
@@ -79,6 +81,8 @@ pub enum Role {
     ServeMemory,
     /// Serves on the embedded backend.
     ServeEmbedded,
+    /// Serves on a Redis server.
+    ServeRedis,
     /// Completes tasks at once.
     Worker,
     /// Measures the memory of queued tasks.
@@ -94,6 +98,7 @@ impl Role {
         match self {
             Self::ServeMemory => "serve-memory",
             Self::ServeEmbedded => "serve-embedded",
+            Self::ServeRedis => "serve-redis",
             Self::Worker => "worker",
             Self::MemorySize => "memory-size",
             Self::Fill => "fill",

@@ -1,5 +1,6 @@
 //! The benchmark's other processes: this same binary in a role.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -8,7 +9,8 @@ use std::sync::Arc;
 use russet::{Client, Worker as Crew};
 use russet_backends::embedded::{Embedded, EmbeddedOptions};
 use russet_backends::memory::Memory;
-use russet_engine::{Backend, Configuration, Scheduler, SystemClock, SystemEntropy};
+use russet_backends::redis::{Redis, RedisOptions};
+use russet_engine::{Backend, Configuration, Queue, Scheduler, Store, SystemClock, SystemEntropy};
 
 use super::wire::Connection;
 use super::{Measured, Options, Role, runtime, size};
@@ -38,8 +40,19 @@ impl Drop for Process {
 impl Server {
     /// Starts a server on `memory` or `embedded`, with its data in a new folder in `folder`.
     pub fn start(folder: &Path, backend: Role) -> Measured<Self> {
+        Self::start_with(folder, backend, &[])
+    }
+
+    /// Starts a server on Redis, where all names begin with `prefix`.
+    pub fn start_on_redis(folder: &Path, url: &str, prefix: &str) -> Measured<Self> {
+        let place = ["--redis", url, "--prefix", prefix];
+        Self::start_with(folder, Role::ServeRedis, &place.map(AsRef::as_ref))
+    }
+
+    fn start_with(folder: &Path, backend: Role, more: &[&OsStr]) -> Measured<Self> {
         let data = tempfile::tempdir_in(folder)?;
-        let mut process = spawn(backend, &["--folder".as_ref(), data.path().as_os_str()])?;
+        let own = ["--folder".as_ref(), data.path().as_os_str()];
+        let mut process = spawn(backend, &[&own, more].concat())?;
         let stdout = process.0.stdout.take().ok_or("the server has no stdout")?;
         let mut host = String::new();
         BufReader::new(stdout).read_line(&mut host)?;
@@ -73,7 +86,7 @@ impl Worker {
     }
 }
 
-fn spawn(role: Role, arguments: &[&std::ffi::OsStr]) -> Measured<Process> {
+fn spawn(role: Role, arguments: &[&OsStr]) -> Measured<Process> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .args(["bench", "--role", role.name()])
@@ -92,7 +105,9 @@ fn spawn(role: Role, arguments: &[&std::ffi::OsStr]) -> Measured<Process> {
 /// Whatever goes wrong.
 pub fn play(role: Role, options: &Options, url: &str) -> Measured<()> {
     match role {
-        Role::ServeMemory | Role::ServeEmbedded => runtime()?.block_on(serve(role, options)),
+        Role::ServeMemory | Role::ServeEmbedded | Role::ServeRedis => {
+            runtime()?.block_on(serve(role, options))
+        }
         Role::Worker => runtime()?.block_on(work(url)),
         Role::MemorySize => print(size::memory_size(options)?),
         Role::Fill => print(size::fill_store(options)?),
@@ -106,20 +121,7 @@ fn print(said: impl std::fmt::Display) -> Measured<()> {
 
 async fn serve(role: Role, options: &Options) -> Measured<()> {
     let clock = Arc::new(SystemClock);
-    let backend = if role == Role::ServeMemory {
-        let memory = Memory::new(1, clock.clone());
-        Backend {
-            store: memory.clone(),
-            queue: memory,
-        }
-    } else {
-        let path = options.folder.join("data");
-        let embedded = Embedded::open(&path, EmbeddedOptions::default(), clock.clone())?;
-        Backend {
-            store: embedded.clone(),
-            queue: embedded,
-        }
-    };
+    let backend = backend(role, options, clock.clone()).await?;
     let metrics = Arc::new(Metrics::new());
     let observers: Vec<Arc<dyn russet_engine::Observer>> = vec![metrics.clone()];
     let configuration = Configuration {
@@ -138,6 +140,30 @@ async fn serve(role: Role, options: &Options) -> Measured<()> {
     print(server.address())?;
     server.run().await;
     Ok(())
+}
+
+async fn backend(role: Role, options: &Options, clock: Arc<SystemClock>) -> Measured<Backend> {
+    Ok(match (role, &options.redis) {
+        (Role::ServeRedis, Some(url)) => {
+            let place = RedisOptions {
+                prefix: options.prefix.clone(),
+                ..RedisOptions::new(url)
+            };
+            both(Redis::open(place, clock).await?)
+        }
+        (Role::ServeEmbedded, _) => {
+            let path = options.folder.join("data");
+            both(Embedded::open(&path, EmbeddedOptions::default(), clock)?)
+        }
+        _ => both(Memory::new(1, clock)),
+    })
+}
+
+fn both<B: Store + Queue>(backend: Arc<B>) -> Backend {
+    Backend {
+        store: backend.clone(),
+        queue: backend,
+    }
 }
 
 async fn work(url: &str) -> Measured<()> {

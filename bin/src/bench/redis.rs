@@ -1,7 +1,9 @@
 //! Task lives on a Redis server: what they cost it, how fast they are, how soon a task starts on
 //! another node, and what an idle node asks.
 
+mod bare;
 mod server;
+mod shapes;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use super::lives::{Maker, completion, rate, scheduler};
 use super::{Figure, Measured, Options, runtime};
 
 const CALLERS: usize = 64;
+/// So that one commits while another one decides.
+const PARTITIONS: u16 = 2;
 /// Tasks of a call, where they come in batches.
 const BATCH: usize = 100;
 const BATCHES: usize = 300;
@@ -27,6 +31,8 @@ const LONG: Duration = Duration::from_secs(10);
 /// How long idle nodes are watched.
 const IDLE: Duration = Duration::from_secs(10);
 const IDLE_PARTITIONS: u16 = 2;
+/// What a life may cost the server, where the least that it could cost is 1.
+const AGAINST_BARE: f64 = 16.0 / 13.0;
 /// Lives a second, as a share of the empty scripts that the server runs a second.
 const LIVES_A_SCRIPT: f64 = 0.03;
 
@@ -35,13 +41,14 @@ pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
     let url = url.ok_or("it needs a server that it may fill: --redis redis://127.0.0.1:6379")?;
     runtime()?.block_on(async {
         let server = Server::connect(url).await?;
-        let figures = take(&server, options.time).await;
+        let figures = take(&server, options).await;
         server.remove_all().await?;
         figures
     })
 }
 
-async fn take(server: &Server, time: Duration) -> Measured<Vec<Figure>> {
+async fn take(server: &Server, options: &Options) -> Measured<Vec<Figure>> {
+    let time = options.time;
     let scripts = server.empty_scripts(time).await?;
     let mut figures = vec![Figure::new(
         "redis: empty scripts, pipelined",
@@ -50,6 +57,8 @@ async fn take(server: &Server, time: Duration) -> Measured<Vec<Figure>> {
     )];
     figures.extend(lives(server, time, scripts).await?);
     figures.extend(batches(server).await?);
+    figures.extend(shapes::in_process(server, time).await?);
+    figures.extend(shapes::through_serve(server, &options.folder, time).await?);
     figures.push(pending(server).await?);
     figures.extend(starts(server).await?);
     figures.push(idle(server).await?);
@@ -71,7 +80,7 @@ async fn node(server: &Server, name: &str, partitions: u16) -> Measured<Schedule
 }
 
 async fn lives(server: &Server, time: Duration, scripts: f64) -> Measured<Vec<Figure>> {
-    let node = node(server, "lives", 1).await?;
+    let node = node(server, "lives", PARTITIONS).await?;
     let (before, start) = (server.processor().await?, Instant::now());
     let lives = rate(&node, CALLERS, time).await?;
     let all = lives * start.elapsed().as_secs_f64();
@@ -93,6 +102,7 @@ async fn lives(server: &Server, time: Duration, scripts: f64) -> Measured<Vec<Fi
 
 /// Lives in batches: submitted, leased and completed together.
 async fn batches(server: &Server) -> Measured<Vec<Figure>> {
+    let bare = bare::lives(server).await?;
     let node = node(server, "batches", 1).await?;
     let maker = Maker::new()?;
     let (before, start) = (server.processor().await?, Instant::now());
@@ -121,7 +131,11 @@ async fn batches(server: &Server) -> Measured<Vec<Figure>> {
     node.stop().await;
     let per_life = format!("redis: server's processor per life, batches of {BATCH}");
     Ok(vec![
-        Figure::new(per_life, micros, "µs").against("16 µs", 16.0, Target::AtMost(1.0)),
+        Figure::new(per_life, micros, "µs").against(
+            "the bare layout",
+            bare * 1e6,
+            Target::AtMost(AGAINST_BARE),
+        ),
         Figure::new(
             format!("redis: task lives, batches of {BATCH}, one after the other"),
             lives,

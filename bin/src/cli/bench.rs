@@ -28,6 +28,9 @@ pub struct Bench {
     /// A Redis server for the suite `redis`. It is filled, and emptied of that again.
     #[arg(long, value_name = "URL")]
     pub redis: Option<String>,
+    /// With what all names begin on a Redis server.
+    #[arg(long, hide = true, default_value = "russet-bench")]
+    pub prefix: String,
     /// What this process does for another benchmark process.
     #[arg(long, hide = true, value_enum)]
     pub role: Option<Role>,
@@ -42,6 +45,7 @@ impl Bench {
             tasks: self.tasks.max(1),
             folder: self.folder.clone(),
             redis: self.redis.clone(),
+            prefix: self.prefix.clone(),
         };
         if let Some(role) = self.role {
             let failed = |why: Box<dyn std::error::Error + Send + Sync>| BenchError {

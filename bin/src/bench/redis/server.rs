@@ -37,6 +37,10 @@ impl Server {
         &self.url
     }
 
+    pub fn connection(&self) -> MultiplexedConnection {
+        self.connection.clone()
+    }
+
     pub fn prefix(&self, name: &str) -> String {
         format!("{}-{name}", self.prefix)
     }
