@@ -1,6 +1,6 @@
 //! Moving everything that an embedded store holds to another store.
 
-use russet_core::RecordKey;
+use russet_core::{Millis, PartitionId, QueueName, Record, RecordKey, Timestamp};
 use russet_engine::{
     Backend, Change, Clock, Entropy, Outcome, Store, StoreError, Transaction, Version, Versioned,
 };
@@ -29,10 +29,30 @@ pub enum MigrateError {
          backend = \"store\", or let the old one drain"
     )]
     Split,
+    /// The new store holds something already.
+    #[error(
+        "the new store is not empty: it has the queue {queue}; move to a store that is empty, \
+         such as one with a prefix of its own. Nothing was written there"
+    )]
+    NotEmpty {
+        /// A queue that it has.
+        queue: QueueName,
+    },
+    /// A node works on the new store.
+    #[error(
+        "a node leads partition {} of the new store for {left}: stop it, and try again then. \
+         Nothing was written there now", partition.0
+    )]
+    InUse {
+        /// The partition.
+        partition: PartitionId,
+        /// How much longer it leads.
+        left: Millis,
+    },
     /// Somebody else wrote to the new store.
     #[error(
-        "{key:?} is in the new store already, and is another record: move to a store that is \
-         empty, and start no node on it before all is there"
+        "{key:?} is in the new store already, and is another record: the copy is not whole. Start \
+         no node on the new store, and move to one that is empty"
     )]
     Occupied {
         /// The record.
@@ -56,7 +76,8 @@ pub struct Moved {
 }
 
 /// Copies every record of `old` into the store of `new`, as it is: ids, attempts, leases, keys
-/// and timers stay what they were. `progress` is called after each batch. Afterwards
+/// and timers stay what they were. The new store, which people call `to`, must be empty, or hold
+/// what an earlier try has copied there. `progress` is called after each batch. Afterwards
 /// [`Embedded::retire`] gives the old one up.
 ///
 /// # Errors
@@ -64,6 +85,7 @@ pub struct Moved {
 pub async fn copy(
     old: &Embedded,
     new: &Backend,
+    to: &str,
     clock: &dyn Clock,
     entropy: &dyn Entropy,
     mut progress: impl FnMut(Moved),
@@ -75,6 +97,11 @@ pub async fn copy(
     }
     if !new.queue.is_fused() {
         return Err(MigrateError::Split);
+    }
+    check_unused(&*new.store, clock.now()).await?;
+    if !old.is_copied_to(to).map_err(MigrateError::Old)? {
+        check_empty(&*new.store).await?;
+        old.begin_copy(to).map_err(MigrateError::Old)?;
     }
     let (mut moved, mut last) = (Moved::default(), None);
     loop {
@@ -93,6 +120,28 @@ pub async fn copy(
         }
         progress(moved);
     }
+}
+
+async fn check_empty(store: &dyn Store) -> Result<(), MigrateError> {
+    let held = store.stats().await.map_err(MigrateError::New)?;
+    match held.queues.into_iter().next() {
+        Some(held) => Err(MigrateError::NotEmpty { queue: held.queue }),
+        None => Ok(()),
+    }
+}
+
+async fn check_unused(store: &dyn Store, now: Timestamp) -> Result<(), MigrateError> {
+    for partition in (0..store.partitions()).map(PartitionId) {
+        let found = store.get(partition, &[RecordKey::Leader]).await;
+        let found = found.map_err(MigrateError::New)?.pop().flatten();
+        if let Some(Record::Leader(leader)) = found.map(|found| found.record)
+            && leader.expires_at > now
+        {
+            let left = leader.expires_at.since(now);
+            return Err(MigrateError::InUse { partition, left });
+        }
+    }
+    Ok(())
 }
 
 /// Creates records of one partition; how many were there already.

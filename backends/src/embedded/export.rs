@@ -12,6 +12,8 @@ use crate::key;
 /// Where the records went, when they went elsewhere.
 const MOVED: TableDefinition<'_, &str, &str> = TableDefinition::new("moved");
 const TO: &str = "to";
+/// Where a copy of them was begun.
+const BEGUN: &str = "begun";
 
 /// A record, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,17 +66,38 @@ impl Embedded {
         Ok(page?)
     }
 
+    /// Whether a copy of the records to `to` was begun, and perhaps cut short.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn is_copied_to(&self, to: &str) -> Result<bool, StoreError> {
+        let begun = self.shared.disk.with(|database| said(database, BEGUN));
+        Ok(begun?.as_deref() == Some(to))
+    }
+
+    /// Notes that a copy of the records to `to` begins.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub fn begin_copy(&self, to: &str) -> Result<(), StoreError> {
+        self.say(BEGUN, to)
+    }
+
     /// Gives the file up: it is not opened again, since its records live on in `to`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; whether it was done is known by opening it again.
     pub fn retire(&self, to: &str) -> Result<(), StoreError> {
-        let retired = self.shared.disk.with(|database| {
+        self.say(TO, to)
+    }
+
+    fn say(&self, what: &str, to: &str) -> Result<(), StoreError> {
+        let said = self.shared.disk.with(|database| {
             let transaction = database.begin_write()?;
-            transaction.open_table(MOVED)?.insert(TO, to)?;
+            transaction.open_table(MOVED)?.insert(what, to)?;
             Ok(transaction.commit()?)
         });
-        Ok(retired?)
+        Ok(said?)
     }
 }
 
@@ -92,10 +115,14 @@ fn exported(place: &[u8], value: &[u8]) -> Result<Exported, DiskError> {
 
 /// Where the records went.
 pub(crate) fn moved_to(database: &Database) -> Result<Option<String>, DiskError> {
+    said(database, TO)
+}
+
+fn said(database: &Database, what: &str) -> Result<Option<String>, DiskError> {
     let table = match database.begin_read()?.open_table(MOVED) {
         Ok(table) => table,
         Err(TableError::TableDoesNotExist(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    Ok(table.get(TO)?.map(|to| to.value().to_owned()))
+    Ok(table.get(what)?.map(|to| to.value().to_owned()))
 }

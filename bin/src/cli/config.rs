@@ -32,15 +32,20 @@ pub struct Source {
 impl Source {
     /// The configuration: the file, then the environment, then flags.
     pub(super) fn load(&self) -> Result<Config, CliError> {
-        // A variable that is not Unicode names nothing of ours.
-        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
-        let mut settings = Setting::from_environment(std::env::vars_os().filter_map(text));
+        let mut settings = Self::environment();
         for text in &self.set {
             settings.push(Setting::from_flag(text)?);
         }
         Ok(Config::load(self.config.as_deref(), &settings)?)
+    }
+
+    /// The settings in the environment.
+    pub(super) fn environment() -> Vec<Setting> {
+        // A variable that is not Unicode names nothing of ours.
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Setting::from_environment(std::env::vars_os().filter_map(text))
     }
 }
 

@@ -5,9 +5,9 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use russet_backends::config::StoreBackend;
+use russet_backends::config::{Config as Backend, DATA_DIR, StoreBackend};
 use russet_backends::migrate;
-use russet_engine::{SystemClock, SystemEntropy};
+use russet_engine::{Store, SystemClock, SystemEntropy};
 
 use super::config::Source;
 use super::{CliError, Global, report};
@@ -19,8 +19,8 @@ pub struct Migrate {
     /// The embedded store that is left: where its configuration comes from.
     #[command(flatten)]
     pub source: Source,
-    /// The configuration of the store that everything goes to. It must be empty, and nothing
-    /// may run on it yet.
+    /// The configuration of the store that everything goes to: it names the store, and the
+    /// environment may hold its address. It must be empty, and nothing may run on it yet.
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
     /// Leave the old store as it is. Unless this is given it is not opened again afterwards, so
@@ -38,20 +38,26 @@ impl Migrate {
                        producers on the new one";
             return Err(CliError::input("[store] backend", why));
         }
-        let to = Config::load(Some(&self.to), &[])?.backend(None);
         let clock = Arc::new(SystemClock);
+        let directory = from.store.data_dir.clone();
+        let directory = directory.unwrap_or_else(|| DATA_DIR.into());
+        if !directory.exists() {
+            let why = "there is no store: name the directory of the one that is left";
+            return Err(CliError::input(directory.display().to_string(), why));
+        }
         let old = from.store.open_embedded(clock.clone())?;
+        let to = self.target(old.partitions())?;
         let new = to.open(clock.clone()).await?;
         let total = old.records().map_err(migrate::MigrateError::Old)?;
         let bar = report::progress(global, total, "records");
         let entropy = SystemEntropy::new();
-        let moved = migrate::copy(&old, &new, &*clock, &entropy, |moved| {
+        let (from, to) = (from.describe(), to.describe());
+        let moved = migrate::copy(&old, &new, &to, &*clock, &entropy, |moved| {
             bar.set_position(moved.records);
         });
         let moved = moved.await;
         bar.finish_and_clear();
         let moved = moved?;
-        let (from, to) = (from.describe(), to.describe());
         if !self.keep {
             old.retire(&to).map_err(migrate::MigrateError::Old)?;
         }
@@ -73,5 +79,30 @@ impl Migrate {
             )
         })?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The store that everything goes to, of so many partitions. It must be named: a default is
+    /// soon taken by mistake.
+    fn target(&self, partitions: u16) -> Result<Backend, CliError> {
+        let file = self.to.display().to_string();
+        if !Config::names(&self.to, "store", "backend")? {
+            let why = "does not name the store that everything goes to: [store] backend";
+            return Err(CliError::input(file, why));
+        }
+        // Addresses and passwords are kept in the environment, and those of both stores may be.
+        let mut settings = Source::environment();
+        settings.retain(|setting| !matches!(setting.table(), "store" | "queue"));
+        let mut to = Config::load(Some(&self.to), &settings)?.backend(None);
+        if to.store.backend == StoreBackend::Memory {
+            let why = "names the store in memory, which forgets everything with its process";
+            return Err(CliError::input(file, why));
+        }
+        // A new store would be made with other partitions than the records have.
+        let asked = *to.store.partitions.get_or_insert(partitions);
+        if asked != partitions {
+            let (old, new) = (partitions, asked);
+            return Err(migrate::MigrateError::Partitions { old, new }.into());
+        }
+        Ok(to)
     }
 }

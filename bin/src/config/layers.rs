@@ -63,6 +63,11 @@ impl Setting {
         settings
     }
 
+    /// The table that it is in.
+    pub fn table(&self) -> &str {
+        &self.table
+    }
+
     /// Puts the setting into `file`: as the number, truth value or list that it looks like, if
     /// one can stand there, and as a text otherwise.
     ///

@@ -117,6 +117,16 @@ impl ConfigError {
 }
 
 impl Config {
+    /// Whether a file says something of the key.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not TOML.
+    pub fn names(file: &Path, table: &str, key: &str) -> Result<bool, ConfigError> {
+        let read = Self::read(file)?;
+        let table = read.get(table).and_then(toml::Value::as_table);
+        Ok(table.is_some_and(|table| table.contains_key(key)))
+    }
+
     /// Reads a file, if there is one, and lays settings over it, the last one on top.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 use clap::ValueEnum;
-use russet_backends::config::StoreBackend;
+use russet_backends::config::{REDIS_URL, StoreBackend};
+use russet_backends::limits::{REDIS_CALL, REDIS_CONNECTIONS};
 
 use super::*;
 
@@ -153,4 +154,13 @@ fn the_defaults_that_templates_name_are_settings_that_exist() {
         let read = Config::parse(&uncommented.join("\n"));
         read.unwrap_or_else(|error| panic!("{template:?}: {error}"));
     }
+}
+
+#[test]
+fn the_template_for_redis_says_what_is_so_unless_configured() {
+    let text = Template::Redis.text();
+    let says = |setting: String| assert!(text.contains(&format!("\n#{setting}\n")), "{setting}");
+    says(format!("url = {REDIS_URL:?}"));
+    says(format!("timeout_ms = {}", REDIS_CALL.as_millis()));
+    says(format!("connections = {REDIS_CONNECTIONS}"));
 }
