@@ -6,7 +6,7 @@ use futures::future::join_all;
 use russet_core::{Epoch, PartitionId, QueueName, planted};
 use russet_engine::Clock;
 
-use super::call::{Args, CallError, Refusal, integer, strings};
+use super::call::{Args, CallError, Refusal, array, integer, strings};
 use super::groups::Groups;
 use super::keys::{Keys, Names};
 use super::lanes::KnownLanes;
@@ -137,11 +137,23 @@ impl Core {
         let keys = [partition.keys.meta()];
         let answer = link.script(&live, &script::ENTER, &keys, &args).await;
         // Whatever became of it, nothing of the caller's was sent.
-        let epoch = answer.map_err(|error| match error {
+        let answer = answer.map_err(|error| match error {
             CallError::Lost(_) | CallError::Late(_) => CallError::Unreachable(error.to_string()),
             other => other,
         })?;
-        partition.epoch.fetch_max(integer(epoch)?, Ordering::AcqRel);
+        let mut parts = array(answer)?.into_iter();
+        let epoch = integer(parts.next().unwrap_or_default())?;
+        let had_one = integer(parts.next().unwrap_or_default())? == 1;
+        if seen >= 0 && !had_one {
+            let partition = partition.id.0;
+            tracing::error!(
+                partition,
+                server = route.describe(),
+                "the server has forgotten the partition: what was in it is lost; look why, and \
+                 start the nodes again"
+            );
+        }
+        partition.epoch.fetch_max(epoch, Ordering::AcqRel);
         partition.entered.store(live.number, Ordering::Release);
         Ok((live, partition.epoch()))
     }

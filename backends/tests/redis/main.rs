@@ -2,6 +2,7 @@
 
 mod cluster;
 mod failing;
+mod forgotten;
 mod nodes;
 mod opening;
 mod replicas;

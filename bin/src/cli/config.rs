@@ -10,6 +10,7 @@ use russet_backends::config::Finding;
 use russet_core::QueueName;
 use russet_engine::SystemClock;
 
+use super::serve::Listening;
 use super::{CliError, Global, report};
 use crate::config::{Config, Setting, Template};
 
@@ -79,6 +80,9 @@ pub struct Check {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub source: Source,
+    /// Where the server would listen, and to whom.
+    #[command(flatten)]
+    pub listening: Listening,
 }
 
 /// `russet config create`
@@ -142,10 +146,15 @@ impl Check {
         let config = self.source.load()?;
         config.check()?;
         let backend = config.backend(self.source.data_dir.as_deref());
+        let (listen, tokens) = self.listening.settle(&config)?;
+        let open = crate::serve::check(listen, &tokens).err();
         let mut findings = vec![Finding {
             table: "server",
-            ok: true,
-            detail: format!("will listen on {}", config.listen()),
+            ok: open.is_none(),
+            detail: match open {
+                Some(open) => open.to_string(),
+                None => format!("will listen on {listen}"),
+            },
         }];
         findings.extend(backend.examine(Arc::new(SystemClock)).await);
         let plain = |findings: &Vec<Finding>| {

@@ -1,5 +1,6 @@
 //! `russet serve`
 
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -13,12 +14,9 @@ use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
 use crate::serve::{Metrics, Server, Settings, Stop, Tokens};
 
-/// `russet serve`
+/// Where a server listens, and to whom.
 #[derive(Debug, Args)]
-pub struct Serve {
-    /// Where the configuration comes from.
-    #[command(flatten)]
-    pub source: Source,
+pub struct Listening {
     /// Where to listen; 127.0.0.1:7718 when absent. Other machines can reach it only when
     /// tokens are configured.
     #[arg(long, value_name = "ADDRESS:PORT", env = "RUSSET_LISTEN")]
@@ -33,6 +31,32 @@ pub struct Serve {
         hide_env_values = true
     )]
     pub tokens: Vec<String>,
+}
+
+impl Listening {
+    /// The address and the tokens that hold: those that are given here, else the configured ones.
+    pub(super) fn settle(&self, config: &Config) -> Result<(SocketAddr, Tokens), CliError> {
+        let listen = self.listen.as_deref().unwrap_or(config.listen());
+        let tokens = match self.tokens.is_empty() {
+            true => config.server.tokens.clone(),
+            false => self.tokens.clone(),
+        };
+        Ok((
+            config::listen(listen)?,
+            Tokens::new(config::tokens(tokens)?),
+        ))
+    }
+}
+
+/// `russet serve`
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub source: Source,
+    /// Where it listens, and to whom.
+    #[command(flatten)]
+    pub listening: Listening,
     /// How log lines look; RUSSET_LOG says what is logged, such as RUSSET_LOG=debug.
     #[arg(long, value_enum, default_value_t, env = "RUSSET_LOG_FORMAT")]
     pub log_format: LogFormat,
@@ -42,13 +66,7 @@ impl Serve {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         log::start(self.log_format, "info")?;
         let config = self.source.load()?;
-        let listen = self.listen.as_deref().unwrap_or(config.listen());
-        let listen = config::listen(listen)?;
-        let tokens = match self.tokens.is_empty() {
-            true => config.server.tokens.clone(),
-            false => self.tokens.clone(),
-        };
-        let tokens = Tokens::new(config::tokens(tokens)?);
+        let (listen, tokens) = self.listening.settle(&config)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -62,7 +80,7 @@ impl Serve {
     async fn serve(
         &self,
         config: &Config,
-        listen: std::net::SocketAddr,
+        listen: SocketAddr,
         tokens: Tokens,
         global: &Global,
     ) -> Result<ExitCode, CliError> {

@@ -80,3 +80,18 @@ fn a_cluster_is_checked_as_one_only_when_it_is_used_as_one() {
     assert!(said.contains("a cluster of 3 at redis://"), "{said}");
     assert!(said.contains("will be made at the first start"), "{said}");
 }
+
+#[test]
+fn an_address_that_serve_would_refuse_is_refused_by_the_check_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["RUSSET_SERVER_LISTEN", "RUSSET_LISTEN"] {
+        let mut variables = vec![(name, "0.0.0.0:7999")];
+        let checked = config(folder.path(), &["check"], &variables);
+        assert_eq!(checked.status, 1, "{checked:?}");
+        let said = &checked.stdout;
+        assert!(said.contains("BAD server listen = 0.0.0.0:7999"), "{said}");
+        variables.push(("RUSSET_TOKENS", "0123456789abcdef0123456789abcdef"));
+        let checked = config(folder.path(), &["check"], &variables);
+        assert!(checked.good().contains("will listen on 0.0.0.0:7999"));
+    }
+}

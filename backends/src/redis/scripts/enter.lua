@@ -2,11 +2,11 @@
 -- has not gone back since.
 -- KEYS: meta. ARGV: the server's run id and replication id, the highest epoch that the caller has
 -- seen (-1: none), what the server's epochs leave when they are divided, and by what.
--- Returns the epoch.
+-- Returns the epoch, and 1 if there was one before.
 local known = redis.call('HMGET', KEYS[1], 'run_id', 'epoch')
 local epoch, seen = tonumber(known[2] or '-1'), tonumber(ARGV[2])
 if known[1] == ARGV[1] and epoch >= seen then
-  return known[2]
+  return { known[2], 1 }
 end
 epoch = math.max(epoch, seen) + 1
 if epoch > 0 then
@@ -14,4 +14,4 @@ if epoch > 0 then
 end
 epoch = string.format('%.0f', epoch)
 redis.call('HSET', KEYS[1], 'run_id', ARGV[1], 'epoch', epoch)
-return epoch
+return { epoch, known[2] and 1 or 0 }
