@@ -106,6 +106,8 @@ bugs! {
     RedisStaleRead = "redis-stale-read",
     /// A timer that is no longer due stays in its index in Redis.
     RedisTimerStays = "redis-timer-stays",
+    /// A node of a Redis Cluster that says where a slot has gone is not heeded.
+    RedisMovedIgnored = "redis-moved-ignored",
     /// An item of DynamoDB is written over, whatever version it has.
     DynamoUnconditional = "dynamo-unconditional",
     /// Items that DynamoDB had no capacity to read are taken for absent.

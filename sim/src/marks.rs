@@ -88,11 +88,15 @@ pub enum Mark {
     WentBack,
     /// A service failed, and may have done what was asked.
     ServiceFailed,
+    /// A call was answered with `MOVED`, and was done by the node that has the slot.
+    Moved,
+    /// A call was answered with `ASK`, and was done by the node that was being given the slot.
+    Asked,
 }
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 36] = [
+    pub const ALL: [Self; 38] = [
         Self::StaleCompletionRefused,
         Self::StaleHeartbeatRefused,
         Self::LeaseTakenOver,
@@ -129,6 +133,8 @@ impl Mark {
         Self::LaterEpoch,
         Self::WentBack,
         Self::ServiceFailed,
+        Self::Moved,
+        Self::Asked,
     ];
 
     /// Whether only one run in hundreds reaches it.
@@ -145,7 +151,9 @@ impl Mark {
             | Self::ScriptsForgotten
             | Self::OutOfMemory
             | Self::LaterEpoch
-            | Self::WentBack => redis,
+            | Self::WentBack
+            | Self::Moved
+            | Self::Asked => redis,
             Self::SentAgain | Self::PartOfBatch => !redis,
             Self::ServiceFailed => world == WorldKind::Sqs,
             _ => true,
@@ -163,6 +171,10 @@ pub fn of(run: &Run<'_>) -> BTreeSet<Mark> {
                 call, node, asks, ..
             } => seen.asked(*call, *node, asks),
             What::Answered { call, answers } => seen.answered(*call, answers),
+            What::Redirected { asking, .. } => seen.mark(match asking {
+                true => Mark::Asked,
+                false => Mark::Moved,
+            }),
             What::Told { event, .. } if event.kind == EventKind::Purged => seen.mark(Mark::Purged),
             What::Fault(fault) => match fault.kind {
                 FaultKind::CrashAfterCommit => seen.mark(Mark::DiedAfterCommit),

@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use russet_core::planted;
 use tokio::sync::Notify;
 
 use super::call::{CallError, Reason, Refusal};
@@ -104,6 +105,7 @@ impl Cluster {
             CallError::Strange(_) => return None,
         };
         match refusal.reason {
+            Reason::Moved if planted!(RedisMovedIgnored) => None,
             Reason::Moved | Reason::Ask => {
                 let asked = asked?.dialer.node.as_ref()?;
                 let address = read_redirect(asked, &refusal.why)?;

@@ -18,7 +18,9 @@
 //! All names of a partition are in one slot, and every script names all that it touches: so each
 //! call goes to the node that has the slot, and follows it when it moves. A node that is asked
 //! for what another one is still giving to it (`ASK`) is asked for that alone: a script of one
-//! name would make there what is still at the other.
+//! name would make there what is still at the other. A node that is giving a slot away refuses
+//! what a script says of a name that it has just emptied, and keeps what was written before: so
+//! scripts take out what goes out last, and leave alone what they have emptied.
 
 mod arrivals;
 mod batch;

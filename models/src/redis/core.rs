@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::args::{Answer, error, float};
+use super::cluster::{self, Membership};
 use super::resp::{Protocol, Reply};
 use super::server::{Condition, Session, SessionId};
 use super::sorted::SortedSet;
@@ -43,6 +44,12 @@ pub(super) struct Core {
     pub(super) now_us: u64,
     pub(super) channels: BTreeMap<Vec<u8>, BTreeSet<SessionId>>,
     pub(super) told: Vec<(SessionId, Reply)>,
+    /// The cluster that it is a node of.
+    pub(super) cluster: Option<Membership>,
+    /// What is to be told to those who listen at other nodes: channel and message.
+    pub(super) published: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Whether the client asks for what another node is still giving to this one.
+    pub(super) asking: bool,
 }
 
 /// The commands that need memory.
@@ -126,7 +133,12 @@ impl Core {
                 [self.now_us / 1_000_000, self.now_us % 1_000_000]
                     .map(|part| part.to_string().into_bytes()),
             )),
-            ("PUBLISH", [channel, message]) => Ok(self.publish(channel, message)),
+            ("PUBLISH", [channel, message]) => {
+                if self.cluster.is_some() {
+                    self.published.push((channel.clone(), message.clone()));
+                }
+                Ok(self.tell(channel, message))
+            }
             ("INFO", _) => Ok(Reply::text(self.info())),
             ("ROLE", []) => Ok(self.role()),
             ("WAIT", [_, _]) => Ok(Reply::Int(0)),
@@ -134,7 +146,8 @@ impl Core {
         })
     }
 
-    fn publish(&mut self, channel: &[u8], message: &[u8]) -> Reply {
+    /// Tells those who listen here.
+    pub(super) fn tell(&mut self, channel: &[u8], message: &[u8]) -> Reply {
         let listeners = self.channels.get(channel).cloned().unwrap_or_default();
         for listener in &listeners {
             let parts = [b"message".as_slice(), channel, message];
@@ -170,8 +183,9 @@ impl Core {
         format!(
             "# Server\r\nredis_version:7.0.15\r\nrun_id:{}\r\n\r\n# Memory\r\n\
              maxmemory_policy:noeviction\r\n\r\n# Replication\r\nrole:{role}\r\n\
-             connected_slaves:0\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n",
-            self.run_id
+             connected_slaves:0\r\n\r\n# Cluster\r\ncluster_enabled:{}\r\n",
+            self.run_id,
+            u8::from(self.cluster.is_some())
         )
     }
 
@@ -206,6 +220,10 @@ impl Core {
                 ])
             }
             ("CLIENT" | "SELECT" | "AUTH", _) => Reply::ok(),
+            ("CLUSTER", args) => return Some(cluster::run(self.cluster.as_ref(), args)),
+            ("ASKING", []) => {
+                return Some(cluster::ask(self.cluster.as_ref(), &mut session.asking));
+            }
             ("SUBSCRIBE", [channel]) => {
                 let listeners = self.channels.entry(channel.clone()).or_default();
                 listeners.insert(session.id);
@@ -237,6 +255,11 @@ impl<'a> Run<'a> {
             return error("ERR Please specify at least one argument for this redis lib call");
         };
         let name = String::from_utf8_lossy(name).to_ascii_uppercase();
+        let (cluster, data) = (self.core.cluster.as_ref(), &self.core.data);
+        let call = (name.as_str(), args);
+        if let Err(refused) = cluster::admit_script(cluster, data, call, self.core.asking) {
+            return refused;
+        }
         let full = self.core.condition.full;
         self.core.condition.full = full && !self.wrote;
         let answer = self.core.command(&name, args);

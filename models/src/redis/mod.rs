@@ -2,6 +2,7 @@
 //! real server's do, and its scripts are run by the same Lua 5.1.
 
 mod args;
+mod cluster;
 mod core;
 mod hashes;
 mod keys;
@@ -13,6 +14,7 @@ mod sorted;
 mod sorted_sets;
 mod value;
 
+pub use self::cluster::{Membership, NodeNumber, SLOTS, slot};
 pub use self::core::{Write, Written};
 pub use self::resp::{Protocol, Reply};
 pub use self::server::{Condition, Redis, Session, SessionId};

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::args::{Answer, arity, error, integer, is};
+use super::cluster::{self, Membership};
 use super::core::{Core, Write};
 use super::resp::{Protocol, Reply};
 use super::script::Scripts;
@@ -23,6 +24,8 @@ pub struct Session {
     pub(super) id: SessionId,
     /// How replies to it are written.
     pub protocol: Protocol,
+    /// It has said `ASKING`, which holds for its next command.
+    pub(super) asking: bool,
 }
 
 impl Session {
@@ -55,6 +58,9 @@ impl Redis {
                 now_us: 0,
                 channels: BTreeMap::new(),
                 told: Vec::new(),
+                cluster: None,
+                published: Vec::new(),
+                asking: false,
             },
             scripts: Scripts::new(),
             sessions: 0,
@@ -67,7 +73,52 @@ impl Redis {
         let mut replica = Self::new(run);
         replica.core.data = self.core.data.clone();
         replica.core.now_us = self.core.now_us;
+        replica.core.cluster = self.core.cluster.clone();
         replica
+    }
+
+    /// A server that has what these have together, and is in no cluster.
+    pub fn of_all<'a>(run: u64, parts: impl IntoIterator<Item = &'a Self>) -> Self {
+        let mut whole = Self::new(run);
+        for part in parts {
+            whole.core.data.copy(&part.core.data);
+            whole.core.now_us = part.core.now_us;
+        }
+        whole
+    }
+
+    /// Makes it a node of a cluster.
+    pub fn join(&mut self, cluster: Membership) {
+        self.core.cluster = Some(cluster);
+    }
+
+    /// The cluster that it is a node of, as it knows it.
+    pub fn cluster(&mut self) -> Option<&mut Membership> {
+        self.core.cluster.as_mut()
+    }
+
+    /// The keys of a slot that it has.
+    pub fn keys_in(&self, slot: u16) -> Vec<Vec<u8>> {
+        let keys = self.core.data.keys();
+        keys.filter(|key| cluster::slot(key) == slot)
+            .cloned()
+            .collect()
+    }
+
+    /// `MIGRATE`: moves a key to another node, whole; whether it was here and not there.
+    pub fn move_key(&mut self, key: &[u8], to: &mut Self) -> bool {
+        self.core.data.give(key, &mut to.core.data)
+    }
+
+    /// What was published since this was asked last, for those who listen at other nodes of the
+    /// cluster.
+    pub fn published(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        std::mem::take(&mut self.core.published)
+    }
+
+    /// Tells those who listen what was published at another node.
+    pub fn hear(&mut self, channel: &[u8], message: &[u8]) {
+        self.core.tell(channel, message);
     }
 
     /// Sets the time, in microseconds since the Unix epoch.
@@ -96,6 +147,7 @@ impl Redis {
         Session {
             id: SessionId(self.sessions),
             protocol: Protocol::default(),
+            asking: false,
         }
     }
 
@@ -124,6 +176,12 @@ impl Redis {
         let name = String::from_utf8_lossy(name).to_ascii_uppercase();
         if self.core.condition.loading && !matches!(name.as_str(), "HELLO" | "INFO" | "PING") {
             return error("LOADING Redis is loading the dataset in memory");
+        }
+        self.core.asking = std::mem::take(&mut session.asking);
+        let (cluster, data) = (self.core.cluster.as_ref(), &self.core.data);
+        let call = (name.as_str(), args);
+        if let Err(refused) = cluster::admit(cluster, data, call, self.core.asking) {
+            return refused;
         }
         let answer = match name.as_str() {
             "EVAL" => self.eval(args),

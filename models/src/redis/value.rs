@@ -65,6 +65,26 @@ impl Data {
         self.0.remove(key).is_some()
     }
 
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Vec<u8>> {
+        self.0.keys()
+    }
+
+    /// Moves what a key holds to where it holds nothing yet; whether that was so.
+    pub(super) fn give(&mut self, key: &[u8], to: &mut Self) -> bool {
+        if to.has(key) {
+            return false;
+        }
+        let held = self.0.remove(key);
+        held.is_some_and(|value| to.0.insert(key.to_vec(), value).is_none())
+    }
+
+    /// Takes in what another one holds.
+    pub(super) fn copy(&mut self, other: &Self) {
+        let held = other.0.iter();
+        self.0
+            .extend(held.map(|(key, value)| (key.clone(), value.clone())));
+    }
+
     pub(super) fn clear(&mut self) {
         self.0.clear();
     }

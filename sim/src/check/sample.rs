@@ -59,6 +59,7 @@ impl Sample {
             world: WorldKind::Memory,
             partitions: 1,
             split: false,
+            cluster: None,
             transaction_changes: None,
             far: false,
             max_clock_skew_ms: 0,

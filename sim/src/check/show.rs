@@ -57,6 +57,10 @@ fn words(run: &Run<'_>, what: &What, about: &str) -> String {
                 event.attempt
             )
         }
+        What::Redirected { node, asking } => {
+            let how = if *asking { "ASK" } else { "MOVED" };
+            format!("{node} was sent on by {how}, and its call was done")
+        }
         What::TurnedAway { node } => format!("the store refused a call of {node}"),
         What::Hidden {
             tasks,

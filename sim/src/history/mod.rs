@@ -46,6 +46,8 @@ pub enum Actor {
     Worker(u8),
     /// A client.
     Client(u8),
+    /// A further primary of a store that is a cluster; the first is [`Self::Store`].
+    Shard(u8),
 }
 
 impl fmt::Display for Actor {
@@ -56,6 +58,7 @@ impl fmt::Display for Actor {
             Self::Node(n) => write!(f, "node-{n}"),
             Self::Worker(n) => write!(f, "worker-{n}"),
             Self::Client(n) => write!(f, "client-{n}"),
+            Self::Shard(n) => write!(f, "shard-{n}"),
         }
     }
 }
@@ -137,6 +140,14 @@ pub enum What {
     TurnedAway {
         /// The node.
         node: Actor,
+    },
+    /// A node's call was sent on by a primary of the store that has not what it is about, and was
+    /// done by another one.
+    Redirected {
+        /// The node.
+        node: Actor,
+        /// The other one was still being given it (`ASK`), and not the owner already (`MOVED`).
+        asking: bool,
     },
     /// No more faults from here on, except for those that are to stay.
     Healed,
@@ -231,11 +242,13 @@ pub enum FaultKind {
     ServiceError,
     /// Indexes of the store follow its records late.
     IndexLag,
+    /// A slot of a partition is moved to another primary of the store, key by key, under load.
+    SlotMove,
 }
 
 impl FaultKind {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Crash,
         Self::CrashAfterCommit,
         Self::RequestLost,
@@ -262,6 +275,7 @@ impl FaultKind {
         Self::TransactionConflict,
         Self::ServiceError,
         Self::IndexLag,
+        Self::SlotMove,
     ];
 }
 

@@ -8,13 +8,18 @@ use crate::history::FaultKind;
 
 const NODES: std::ops::Range<u64> = 3..6;
 const CHAOS_MS: u64 = 20_000;
+/// Of a hundred stores in Redis so many are clusters.
+const CLUSTERS: u64 = 30;
+/// And of a hundred of these so many move slots.
+const SLOTS_MOVE: u64 = 80;
 const DRAIN_MS: u64 = 600_000;
 /// A message that a queue has lost is missed by a watchdog, which takes its time.
 const DRAIN_SPLIT_MS: u64 = 2_400_000;
 
 pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
     let random = Random::new(seed, 1);
-    let faults = faults(world, &random);
+    let mut faults = faults(world, &random);
+    let cluster = cluster(world, &Random::new(seed, 11), &mut faults);
     let split = match (random.percent(25), world) {
         (_, WorldKind::Redis) => false,
         (_, WorldKind::Sqs) => true,
@@ -33,6 +38,7 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         world,
         partitions,
         split,
+        cluster,
         transaction_changes,
         far: match world {
             WorldKind::Memory | WorldKind::Embedded => Random::new(seed, 10).percent(50),
@@ -54,6 +60,20 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         steps: tasks::steps(&Random::new(seed, 2), queues, clients, CHAOS_MS),
         faults,
     }
+}
+
+/// Whether the store is a cluster, whose slots may be moved then. One that goes back is none: what
+/// each of its primaries has forgotten, and what it was being given, is not told apart.
+fn cluster(world: WorldKind, random: &Random, faults: &mut BTreeMap<FaultKind, u64>) -> Option<u8> {
+    let can_be = world == WorldKind::Redis && !faults.contains_key(&FaultKind::FailoverBehind);
+    if !can_be || !random.percent(CLUSTERS) {
+        return None;
+    }
+    if random.percent(SLOTS_MOVE) {
+        let (least, most) = rates(FaultKind::SlotMove);
+        faults.insert(FaultKind::SlotMove, random.within(least..most + 1));
+    }
+    Some(*random.one_of(&[2, 3]))
 }
 
 /// Each node's clock stays within half the bound of the true time, so that no two are further
@@ -111,6 +131,7 @@ fn rates(kind: FaultKind) -> (u64, u64) {
         FaultKind::ScriptsForgotten => (500, 10_000),
         FaultKind::TransactionConflict | FaultKind::ServiceError => (1_000, 40_000),
         FaultKind::IndexLag => (100, 4_000),
+        FaultKind::SlotMove => (500, 6_000),
         FaultKind::Full | FaultKind::Failover | FaultKind::FailoverBehind => (4_000, 15_000),
     }
 }
@@ -130,6 +151,8 @@ fn exists(kind: FaultKind, world: WorldKind) -> bool {
         FaultKind::PartialBatch | FaultKind::MessageLost | FaultKind::MessageDuplicated => {
             world != WorldKind::Redis
         }
+        // Of clusters only, which are drawn apart.
+        FaultKind::SlotMove => false,
         _ => true,
     }
 }

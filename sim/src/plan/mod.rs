@@ -62,6 +62,9 @@ pub struct Plan {
     pub partitions: u16,
     /// The queue is not the store.
     pub split: bool,
+    /// The store is a cluster of so many primaries; one server when absent.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub cluster: Option<u8>,
     /// Most changes in one transaction; as the store says when absent.
     pub transaction_changes: Option<usize>,
     /// The store is taken to be far: nodes presume what they know of tasks.

@@ -10,9 +10,14 @@ use super::time::now;
 use crate::history::{Actor, Fault, FaultKind, What};
 use crate::plan::{Random, WorldKind};
 
+/// How often the nodes of a cluster hear of one another.
+const GOSSIP: Duration = Duration::from_millis(100);
+/// When one that is not heard of is missed.
+const MISSED_AFTER: Duration = Duration::from_secs(1);
+
 /// Starts all that the plan wants.
 pub fn start(stage: &Stage) {
-    const TIMED: [FaultKind; 11] = [
+    const TIMED: [FaultKind; 12] = [
         FaultKind::Crash,
         FaultKind::PowerFailure,
         FaultKind::Partition,
@@ -24,6 +29,7 @@ pub fn start(stage: &Stage) {
         FaultKind::Full,
         FaultKind::Failover,
         FaultKind::FailoverBehind,
+        FaultKind::SlotMove,
     ];
     for (n, kind) in TIMED.into_iter().enumerate() {
         let mean = stage.plan.rate(kind);
@@ -38,6 +44,22 @@ pub fn start(stage: &Stage) {
     }
     if stage.plan.world == WorldKind::Embedded {
         tokio::spawn(mourn(stage.clone()));
+    }
+    if stage.plan.cluster.is_some() {
+        tokio::spawn(miss(stage.clone()));
+    }
+}
+
+/// Nodes of a cluster miss one that is down for long, and serve no slot until it is back.
+async fn miss(stage: Stage) {
+    let mut down = Duration::ZERO;
+    loop {
+        sleep(GOSSIP).await;
+        down = match stage.primaries().all(|node| stage.is_up(node)) {
+            true => Duration::ZERO,
+            false => down + GOSSIP,
+        };
+        stage.redis.set_down(down > MISSED_AFTER);
     }
 }
 
@@ -97,18 +119,39 @@ impl Chaos {
                 self.while_healthy(self.random.within(500..6_000)).await;
                 stage.mood.slow.store(false, Ordering::Relaxed);
             }
-            FaultKind::ScriptsForgotten => stage.redis.forget_scripts(),
+            FaultKind::ScriptsForgotten => stage.redis.forget_scripts(whom),
             FaultKind::Full => {
-                stage.redis.fill(true);
+                stage.redis.fill(whom, true);
                 self.while_healthy(self.random.within(50..4_000)).await;
-                stage.redis.fill(false);
+                stage.redis.fill(whom, false);
             }
-            FaultKind::Failover => stage.redis.fail_over(),
+            FaultKind::Failover => stage.redis.fail_over(whom),
+            FaultKind::SlotMove => self.move_slot().await,
             FaultKind::FailoverBehind => {
                 let behind = Duration::from_millis(self.random.within(10..2_000));
                 stage.redis.fail_over_behind(behind).await;
             }
             _ => {}
+        }
+    }
+
+    /// Moves a slot of the store, sooner or later in whole: not while one of its nodes is down.
+    async fn move_slot(&self) {
+        let (stage, random) = (&self.stage, &self.random);
+        let Some(mut moving) = stage.redis.choose_slot(random, stage.plan.partitions) else {
+            return;
+        };
+        let pace = *random.one_of(&[2, 20, 200]);
+        let mut is_done = false;
+        while !is_done {
+            let pace = match stage.healed.load(Ordering::Relaxed) {
+                true => 1,
+                false => random.within(1..2 * pace),
+            };
+            sleep(Duration::from_millis(pace)).await;
+            if moving.nodes().into_iter().all(|node| stage.is_up(node)) {
+                is_done = stage.redis.move_on(&mut moving, random);
+            }
         }
     }
 
@@ -131,7 +174,9 @@ impl Chaos {
                 Actor::Node(_) => true,
                 Actor::Worker(_) => !nodes_only,
                 // What it holds is in memory, and is to survive.
-                Actor::Store => !nodes_only && (kind != FaultKind::Crash || !store_survives),
+                Actor::Store | Actor::Shard(_) => {
+                    !nodes_only && (kind != FaultKind::Crash || !store_survives)
+                }
                 Actor::Queue => !nodes_only && kind != FaultKind::Crash,
                 Actor::Client(_) => false,
             })
@@ -140,10 +185,15 @@ impl Chaos {
             FaultKind::Unavailable
             | FaultKind::Slow
             | FaultKind::PowerFailure
-            | FaultKind::ScriptsForgotten
-            | FaultKind::Full
-            | FaultKind::Failover
-            | FaultKind::FailoverBehind => Actor::Store,
+            | FaultKind::FailoverBehind
+            | FaultKind::SlotMove => Actor::Store,
+            FaultKind::ScriptsForgotten | FaultKind::Full | FaultKind::Failover => {
+                let primaries: Vec<_> = self.stage.primaries().collect();
+                match primaries.as_slice() {
+                    [only] => *only,
+                    several => *self.random.one_of(several),
+                }
+            }
             _ => *self.random.one_of(&cast),
         }
     }

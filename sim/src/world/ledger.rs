@@ -115,6 +115,12 @@ impl Ledger {
         self.journal.write(now(), What::TurnedAway { node });
     }
 
+    /// Notes that a call was sent on to another primary, and done there.
+    pub fn redirected(&self, node: Actor, asking: bool) {
+        let redirected = What::Redirected { node, asking };
+        self.journal.write(now(), redirected);
+    }
+
     /// Notes transactions that may be committed or not.
     pub fn doubt(&self, by: Actor, partition: PartitionId, batch: Vec<Transaction>) {
         let doubts = batch

@@ -102,7 +102,7 @@ impl Stage {
         let stage = Self(Arc::new(Everybody {
             net: Net::new(&plan, journal.clone(), process("network")),
             services: Services::new(plan.clone(), ledger.clone(), mood.clone()),
-            redis: RedisServer::new(plan.seed, ledger.clone(), mood.clone()),
+            redis: RedisServer::new(&plan, ledger.clone(), mood.clone()),
             deliveries: Deliveries::new(journal.clone()),
             ledger,
             mood,
@@ -130,12 +130,21 @@ impl Stage {
             false => nodes,
         };
         let queue = self.plan.split.then_some(Actor::Queue);
-        [Actor::Store]
-            .into_iter()
+        self.primaries()
             .chain(queue)
             .chain((0..healthy).map(Actor::Node))
             .chain((0..self.plan.workers.len() as u8).map(Actor::Worker))
             .collect()
+    }
+
+    /// The store: several when it is a cluster.
+    pub fn primaries(&self) -> impl Iterator<Item = Actor> {
+        redis::primaries(self.plan.cluster)
+    }
+
+    /// Whether somebody is up.
+    pub fn is_up(&self, actor: Actor) -> bool {
+        self.bodies.lock().contains_key(&actor)
     }
 
     /// Starts everybody who is not up, and stops those who are to stay down.
@@ -191,6 +200,7 @@ impl Stage {
     async fn act(&self, actor: Actor) {
         match actor {
             Actor::Store => self.act_store().await,
+            Actor::Shard(_) => self.redis.clone().run(self.net.clone(), actor).await,
             Actor::Queue if self.plan.world == WorldKind::Sqs => {
                 self.services.clone().run(self.net.clone(), actor).await;
             }
@@ -229,7 +239,7 @@ impl Stage {
         };
         match self.plan.world {
             WorldKind::Redis => {
-                let redis = redis::open(&net, node, partitions, clock.clone()).await;
+                let redis = redis::open(&net, node, &self.plan, clock.clone()).await;
                 return narrow(Backend {
                     store: redis.clone(),
                     queue: redis,

@@ -8,7 +8,7 @@ local reply = { '' }
 local wait = -1
 for lane = 1, #KEYS / 2 do
   local ready, hidden = KEYS[2 * lane - 1], KEYS[2 * lane]
-  restore(ready, hidden, now)
+  remove(hidden, restore(ready, hidden, now))
   wait = soonest(wait, hidden, now)
   reply[#reply + 1] = call('ZRANGE', ready, 0, tonumber(ARGV[1]) - 1)
 end

@@ -9,15 +9,15 @@ local tell = {}
 for i = 3 + lanes, #ARGV, 3 do
   local lane, hide, place = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
   local ready, hidden = KEYS[2 * lane - 1], KEYS[2 * lane]
-  local known = call('ZSCORE', hidden, place)
+  local known = not gone[hidden] and call('ZSCORE', hidden, place)
   if known and tonumber(known) == tonumber(hide) then
     if later then
       call('ZADD', hidden, later, place)
       tell[lane] = true
     else
-      call('ZREM', hidden, place)
       call('ZADD', ready, score(place), place)
       tell[lane] = tell[lane] or call('ZCARD', ready) == 1
+      remove(hidden, { place })
     end
   end
 end

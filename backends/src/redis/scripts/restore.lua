@@ -19,7 +19,19 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
--- Makes deliveries ready again whose time hidden is over.
+-- A key that holds nothing any more is gone, and a node that is giving its slot away refuses all
+-- that a script says of it: in the middle, and what was written stays. So nothing is taken out
+-- before what goes in, and a key that was emptied is left alone.
+local gone = {}
+
+local function remove(key, places)
+  if #places > 0 then
+    gone[key] = call('ZCARD', key) == call('ZREM', key, unpack(places))
+  end
+end
+
+-- Makes deliveries ready again whose time hidden is over. They are to be removed from the hidden
+-- ones.
 local function restore(ready, hidden, now)
   local over = call('ZRANGEBYSCORE', hidden, '-inf', exact(now), 'LIMIT', 0, 1000)
   if #over > 0 then
@@ -29,12 +41,15 @@ local function restore(ready, hidden, now)
       places[2 * i] = over[i]
     end
     call('ZADD', ready, unpack(places))
-    call('ZREM', hidden, unpack(over))
   end
+  return over
 end
 
 -- In how many microseconds the first hidden delivery becomes visible; -1 when there is none.
 local function soonest(wait, hidden, now)
+  if gone[hidden] then
+    return wait
+  end
   local first = call('ZRANGE', hidden, 0, 0, 'WITHSCORES')
   if first[2] then
     local left = math.max(tonumber(first[2]) - now, 0)

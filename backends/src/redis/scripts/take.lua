@@ -9,18 +9,26 @@ local reply = { '', hide }
 local wait = -1
 for lane = 1, #KEYS / 2 do
   local ready, hidden = KEYS[2 * lane - 1], KEYS[2 * lane]
-  restore(ready, hidden, now)
+  local over = restore(ready, hidden, now)
   local popped = call('ZPOPMIN', ready, ARGV[1 + lane])
-  local taken = {}
+  local taken, again = {}, {}
   if #popped > 0 then
     local places = {}
     for i = 1, #popped, 2 do
       taken[#taken + 1] = popped[i]
+      again[popped[i]] = true
       places[i] = hide
       places[i + 1] = popped[i]
     end
     call('ZADD', hidden, unpack(places))
   end
+  local back = {}
+  for i = 1, #over do
+    if not again[over[i]] then
+      back[#back + 1] = over[i]
+    end
+  end
+  remove(hidden, back)
   wait = soonest(wait, hidden, now)
   reply[#reply + 1] = taken
 end

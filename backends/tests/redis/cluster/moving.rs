@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use russet_backends::redis::{Acknowledge, Redis, RedisOptions};
 use russet_core::RecordKey;
-use russet_engine::{Store, StoreError};
+use russet_engine::{Change, Outcome, Queue, Store, StoreError, Transaction, Version};
 use russet_servers::{RedisCluster, RedisVersion};
 
-use super::super::nodes::{FIRST, receive, submission, submit};
+use super::super::nodes::{FIRST, lane, receive, submission, submit};
 use super::super::open;
 use super::{another, epoch, fields, options, slot};
 
@@ -135,5 +135,66 @@ async fn a_commit_whose_names_are_on_two_nodes_changes_nothing() {
         assert!(!is_there(&redis, 2).await, "{version:?}");
         submit(&redis, 2).await.expect("it is committed");
         assert_eq!(receive(&redis, SOON).await.len(), 2);
+    }
+}
+
+/// Removes a task that was submitted.
+async fn remove(redis: &Redis, n: u64) -> Result<Vec<Outcome>, StoreError> {
+    let key = RecordKey::Task(submission(n).0);
+    let before = redis
+        .get(FIRST, std::slice::from_ref(&key))
+        .await?
+        .remove(0);
+    let removal = Change {
+        key,
+        before,
+        after: None,
+    };
+    let removal = Transaction {
+        epoch: redis.epoch(FIRST),
+        version: Version(n),
+        changes: vec![removal],
+    };
+    redis.commit(FIRST, vec![removal]).await
+}
+
+/// A name that holds nothing any more is gone, and a node that is giving its slot away refuses
+/// all that a script says of it: in the middle, and what was written stays.
+#[tokio::test]
+async fn a_commit_that_empties_a_name_is_done_in_whole_while_its_slot_is_given_away() {
+    for version in ALL {
+        let cluster = RedisCluster::start(version, &[]);
+        let redis = open(options(&cluster)).await;
+        let slot = slot(&cluster, 0);
+        submit(&redis, 1).await.expect("it is committed");
+        assert_eq!(receive(&redis, SOON).await.len(), 1);
+        submit(&redis, 2).await.expect("it is committed");
+        let moving = cluster.move_slot(slot, another(&cluster, slot));
+        // The only hidden delivery of the lane goes with its task.
+        let outcomes = remove(&redis, 1).await.expect("it is committed");
+        assert_eq!(outcomes, [Outcome::Committed], "{version:?}");
+        moving.finish();
+        assert!(!is_there(&redis, 1).await);
+        assert_eq!(receive(&redis, SOON).await.len(), 1);
+    }
+}
+
+/// The same holds for deliveries: none is lost on its way from one name to another.
+#[tokio::test]
+async fn deliveries_that_come_back_are_not_lost_while_their_slot_is_given_away() {
+    let short = Duration::from_millis(200);
+    for version in ALL {
+        let cluster = RedisCluster::start(version, &[]);
+        let redis = open(options(&cluster)).await;
+        let slot = slot(&cluster, 0);
+        submit(&redis, 1).await.expect("it is committed");
+        let received = redis.receive(&[lane()], 1, short, SOON).await;
+        assert_eq!(received.expect("the queue delivers").len(), 1);
+        submit(&redis, 2).await.expect("it is committed");
+        let moving = cluster.move_slot(slot, another(&cluster, slot));
+        tokio::time::sleep(2 * short).await;
+        // The only hidden delivery is due again, and is taken with the one that is ready.
+        assert_eq!(receive(&redis, SOON).await.len(), 2, "{version:?}");
+        moving.finish();
     }
 }

@@ -128,7 +128,7 @@ impl<F: FnMut(&Plan) -> Result<bool, CliError>> Shrinker<F> {
     }
 
     fn simplify(&mut self) -> Result<(), CliError> {
-        let changes: [fn(&mut Plan); 7] = [
+        let changes: [fn(&mut Plan); 8] = [
             |plan| {
                 plan.clocks
                     .iter_mut()
@@ -138,6 +138,7 @@ impl<F: FnMut(&Plan) -> Result<bool, CliError>> Shrinker<F> {
             |plan| plan.partitions = 1,
             |plan| plan.clients = 1,
             |plan| plan.split = false,
+            |plan| plan.cluster = None,
             |plan| plan.transaction_changes = None,
             |plan| plan.latency_us = (1_000, 1_000),
         ];

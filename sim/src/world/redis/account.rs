@@ -6,6 +6,7 @@ use russet_engine::{Version, Versioned};
 use russet_models::redis::{Reply, Write, Written};
 
 use super::PREFIX;
+use super::redirects::Redirects;
 use crate::history::{Actor, At};
 use crate::world::ledger::Ledger;
 use crate::world::time::now;
@@ -16,6 +17,7 @@ type Changes = Vec<(RecordKey, Option<Record>)>;
 /// Writes down what commands have written.
 pub(super) struct Account {
     ledger: Ledger,
+    redirects: Redirects,
 }
 
 /// What one command has written.
@@ -31,7 +33,10 @@ struct Sum {
 
 impl Account {
     pub fn new(ledger: Ledger) -> Self {
-        Self { ledger }
+        Self {
+            ledger,
+            redirects: Redirects::default(),
+        }
     }
 
     pub fn ledger(&self) -> &Ledger {
@@ -44,11 +49,19 @@ impl Account {
 
     /// Notes that a client was refused because of what the server cannot do now.
     pub fn refused(&self, from: Actor, reply: &Reply) {
-        const NOW: [&str; 3] = ["OOM", "LOADING", "READONLY"];
+        const NOW: [&str; 5] = ["OOM", "LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN"];
         if let Reply::Error(why) = reply
             && NOW.iter().any(|code| why.starts_with(code))
         {
             self.turned_away(from);
+        }
+    }
+
+    /// Notes whether a command that was sent on is done now.
+    pub fn answered(&self, from: Actor, command: &[Vec<u8>], asking: bool, reply: &Reply) {
+        let sent_on = self.redirects.answered(from, command, asking, reply);
+        if let Some(asking) = sent_on {
+            self.ledger.redirected(from, asking);
         }
     }
 
@@ -110,7 +123,10 @@ impl Sum {
             }
             (Some(Seen::Hidden(task)), Written::Member { score, new }) => {
                 let until = At((*score as u64).saturating_sub(EPOCH_MS * 1_000));
-                let tasks = match new {
+                // What the command itself has just made ready again was hidden before, too.
+                let ready = self.given_back.get(&now());
+                let delivered = *new || ready.is_some_and(|tasks| tasks.contains(&task));
+                let tasks = match delivered {
                     true => &mut self.delivered,
                     false => &mut self.given_back,
                 };

@@ -2,14 +2,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use russet_models::redis::{Condition, Redis, Reply, SessionId};
+use russet_models::redis::{Condition, Membership, NodeNumber, Redis, Reply, SessionId};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::account::Account;
-use super::session;
+use super::client::address;
+use super::{number, session};
 use crate::history::Actor;
-use crate::plan::Random;
+use crate::plan::{Plan, Random};
 use crate::world::ledger::Ledger;
 use crate::world::net::Net;
 use crate::world::server::Mood;
@@ -19,13 +20,14 @@ use crate::world_time::EPOCH_MS;
 /// Longest time for which a server that was replaced does not notice it.
 const UNNOTICED_MS: u64 = 4_000;
 
-/// A server with its replicas. What it holds outlives its crashes: it writes everything to its
-/// disk before it answers. Clones are the same.
+/// A server with its replicas, or several that are a cluster. What they hold outlives their
+/// crashes: they write everything to their disks before they answer. Clones are the same.
 #[derive(Clone)]
 pub struct RedisServer(Arc<Inner>);
 
 struct Inner {
-    primary: Mutex<Arc<Instance>>,
+    /// By number.
+    primaries: Vec<Mutex<Arc<Instance>>>,
     random: Random,
     pub account: Account,
     pub mood: Arc<Mood>,
@@ -92,12 +94,19 @@ impl Instance {
 }
 
 impl RedisServer {
-    /// A server that holds nothing.
-    pub fn new(seed: u64, ledger: Ledger, mood: Arc<Mood>) -> Self {
-        let random = Random::new(seed, 8);
-        let redis = Redis::new(random.within(0..u64::MAX));
+    /// A server that holds nothing, or several.
+    pub fn new(plan: &Plan, ledger: Ledger, mood: Arc<Mood>) -> Self {
+        let random = Random::new(plan.seed, 8);
+        let nodes: Vec<_> = (0..plan.cluster.unwrap_or(1)).map(address).collect();
+        let primaries = (0..nodes.len() as NodeNumber).map(|number| {
+            let mut redis = Redis::new(random.within(0..u64::MAX));
+            if plan.cluster.is_some() {
+                redis.join(Membership::new(nodes.clone(), number));
+            }
+            Mutex::new(Instance::new(redis))
+        });
         Self(Arc::new(Inner {
-            primary: Mutex::new(Instance::new(redis)),
+            primaries: primaries.collect(),
             account: Account::new(ledger),
             mood,
             random,
@@ -106,10 +115,10 @@ impl RedisServer {
 
     /// Serves as `actor` for as long as it is polled, from a start of the server on.
     pub async fn run(self, net: Net, actor: Actor) {
-        self.replace(|redis, run| redis.replica(run));
+        self.replace(actor, |redis, run| redis.replica(run));
         let mut incoming = net.accept(actor);
         while let Some(connection) = incoming.recv().await {
-            let (server, primary) = (self.clone(), self.primary());
+            let (server, primary) = (self.clone(), self.primary(number(actor)));
             tokio::spawn(async move {
                 // A client that has gone, or that speaks another language, is not answered.
                 let _ = session::serve(server, primary, connection).await;
@@ -118,32 +127,33 @@ impl RedisServer {
     }
 
     /// Forgets all scripts.
-    pub fn forget_scripts(&self) {
-        self.primary().redis().forget_scripts();
+    pub fn forget_scripts(&self, whom: Actor) {
+        self.primary(number(whom)).redis().forget_scripts();
     }
 
     /// Has no memory left, or has some again.
-    pub fn fill(&self, full: bool) {
-        let primary = self.primary();
+    pub fn fill(&self, whom: Actor, full: bool) {
+        let primary = self.primary(number(whom));
         let mut redis = primary.redis();
         let known = redis.condition();
         redis.set_condition(Condition { full, ..known });
     }
 
     /// A replica takes over, which has everything.
-    pub fn fail_over(&self) {
-        let old = self.replace(|redis, run| redis.replica(run));
+    pub fn fail_over(&self, whom: Actor) {
+        let old = self.replace(whom, |redis, run| redis.replica(run));
         self.retire(old);
     }
 
-    /// A replica takes over that has nothing of what is written in the next `behind`.
+    /// A replica takes over that has nothing of what is written in the next `behind`. The server
+    /// is the only one.
     pub async fn fail_over_behind(&self, behind: Duration) {
         let (replica, records) = {
-            let replica = self.primary().redis().replica(self.run_id());
+            let replica = self.primary(0).redis().replica(self.run_id());
             (replica, self.0.account.ledger().records())
         };
         sleep(behind).await;
-        let old = self.replace(|_, run| replica.replica(run));
+        let old = self.replace(Actor::Store, |_, run| replica.replica(run));
         self.0.account.ledger().go_back(records);
         self.retire(old);
     }
@@ -163,20 +173,62 @@ impl RedisServer {
     }
 
     /// Another process takes the server's place; returns the one before.
-    fn replace(&self, with: impl FnOnce(&Redis, u64) -> Redis) -> Arc<Instance> {
+    fn replace(&self, whom: Actor, with: impl FnOnce(&Redis, u64) -> Redis) -> Arc<Instance> {
         let run = self.run_id();
-        let mut primary = self
-            .0
-            .primary
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut primary = self.place(number(whom));
         let next = Instance::new(with(&primary.redis(), run));
         std::mem::replace(&mut primary, next)
     }
 
-    pub(super) fn primary(&self) -> Arc<Instance> {
-        let primary = self.0.primary.lock();
-        primary.unwrap_or_else(PoisonError::into_inner).clone()
+    pub(super) fn primary(&self, number: NodeNumber) -> Arc<Instance> {
+        self.place(number).clone()
+    }
+
+    fn place(&self, number: NodeNumber) -> MutexGuard<'_, Arc<Instance>> {
+        let primary = self.0.primaries[usize::from(number)].lock();
+        primary.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A server that has what all primaries have together.
+    pub(super) fn whole(&self) -> Redis {
+        let parts: Vec<_> = (0..self.nodes()).map(|n| self.primary(n)).collect();
+        let parts: Vec<_> = parts.iter().map(|part| part.redis()).collect();
+        Redis::of_all(0, parts.iter().map(|part| &**part))
+    }
+
+    /// How many primaries there are.
+    pub(super) fn nodes(&self) -> NodeNumber {
+        self.0.primaries.len() as NodeNumber
+    }
+
+    /// Changes what a node of a cluster knows of it; whether it is a node of one.
+    pub(super) fn tell(&self, node: NodeNumber, news: impl FnOnce(&mut Membership)) -> bool {
+        self.primary(node).redis().cluster().map(news).is_some()
+    }
+
+    /// The nodes of a cluster miss one, or miss none any more.
+    pub fn set_down(&self, down: bool) {
+        for number in 0..self.nodes() {
+            self.tell(number, |known| known.set_down(down));
+        }
+    }
+
+    /// Tells those who listen at other nodes what was published at one.
+    pub(super) fn spread(&self, at: &Arc<Instance>, published: &[(Vec<u8>, Vec<u8>)]) {
+        if published.is_empty() {
+            return;
+        }
+        let all = (0..self.nodes()).map(|number| self.primary(number));
+        for other in all.filter(|other| !Arc::ptr_eq(other, at)) {
+            let told = {
+                let mut redis = other.redis();
+                for (channel, message) in published {
+                    redis.hear(channel, message);
+                }
+                redis.told()
+            };
+            other.tell(told);
+        }
     }
 
     pub(super) fn account(&self) -> &Account {

@@ -19,6 +19,8 @@ const BUSY: &str = "BUSY Redis is busy running a script. You can only call SCRIP
 struct Visit {
     instance: Arc<Instance>,
     session: Session,
+    /// Its command before was `ASKING`.
+    asking: bool,
     /// Who it is, and the server that misbehaves towards it; nobody for a look from outside.
     guest: Option<(RedisServer, Actor)>,
 }
@@ -58,6 +60,7 @@ impl Visit {
         Self {
             instance,
             session,
+            asking: false,
             guest,
         }
     }
@@ -100,6 +103,9 @@ impl Visit {
         }
         let reply = self.obey(command);
         account.refused(from, &reply);
+        let is_ask = matches!(command, [word] if word == b"ASKING");
+        let asking = std::mem::replace(&mut self.asking, is_ask);
+        account.answered(from, command, asking, &reply);
         let written = self.instance.redis().written();
         if account.write(from, written) && mood.crashes_after_commit(from) {
             (mood.kill)(from);
@@ -108,12 +114,15 @@ impl Visit {
     }
 
     fn obey(&mut self, command: &[Vec<u8>]) -> Reply {
-        let (reply, told) = {
+        let (reply, told, published) = {
             let mut redis = self.instance.redis();
             let reply = redis.run(&mut self.session, command);
-            (reply, redis.told())
+            (reply, redis.told(), redis.published())
         };
         self.instance.tell(told);
+        if let Some((server, _)) = &self.guest {
+            server.spread(&self.instance, &published);
+        }
         reply
     }
 }

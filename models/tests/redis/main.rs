@@ -1,5 +1,7 @@
 //! The model of Redis beside a real server: the same commands, the same answers.
 
+mod cluster;
+
 use proptest::prelude::*;
 use redis::{Connection, ConnectionLike, Value};
 use russet_models::redis::{Redis, Reply, Session};
