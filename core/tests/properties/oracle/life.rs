@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use russet_core::command::{Cancel, Redrive, RedriveWorkflow};
+use russet_core::command::{Cancel, Redrive};
 use russet_core::{
     Dependency, Dependents, ErrorKind, Idempotency, IfUnsatisfied, Message, Millis, Named, Record,
     RecordKey, Reply, Status, TaskId, Timestamp, Window,
@@ -198,55 +198,6 @@ impl Oracle {
         self.place(&mut job);
         self.put(job);
         Ok(self.now_reply(redrive.task))
-    }
-
-    /// Each task by itself, in whichever order most of them come back.
-    pub(super) fn redrive_workflow(&mut self, redrive: &RedriveWorkflow) -> Expected {
-        if !self.flows.contains_key(&redrive.workflow) {
-            return Err("not_found");
-        }
-        let ids = redrive.tasks.iter();
-        let mut tasks: Vec<_> = ids
-            .map(|task| self.redrive_member(redrive, *task))
-            .collect();
-        let mut again = true;
-        while again {
-            again = false;
-            for (at, task) in redrive.tasks.iter().enumerate() {
-                if tasks[at].is_err()
-                    && let Ok(status) = self.redrive_member(redrive, *task)
-                {
-                    tasks[at] = Ok(status);
-                    again = true;
-                }
-            }
-        }
-        Ok(Answer::Redriven(tasks))
-    }
-
-    fn redrive_member(
-        &mut self,
-        redrive: &RedriveWorkflow,
-        task: TaskId,
-    ) -> Result<Status, &'static str> {
-        let before = self.clone();
-        let one = Redrive {
-            task,
-            id: redrive.id,
-            cancelled: redrive.cancelled,
-        };
-        let member = self.job(task).map(|job| job.workflow) == Some(Some(redrive.workflow));
-        let result = match member {
-            true => self.redrive(&one),
-            false => Err("not_found"),
-        };
-        match result {
-            Ok(_) => Ok(self.jobs[&task].status),
-            Err(code) => {
-                *self = before;
-                Err(code)
-            }
-        }
     }
 
     /// What never started waits for its parents again.

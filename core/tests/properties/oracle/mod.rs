@@ -6,6 +6,7 @@ mod agree;
 mod gates;
 mod keys;
 mod life;
+mod redrive;
 mod submit;
 mod timers;
 mod workers;
@@ -175,7 +176,7 @@ impl Oracle {
             Command::Release(release) => self.release(release, peek),
             Command::Cancel(cancel) => self.cancel(cancel, peek),
             Command::Redrive(redrive) => self.redrive(redrive),
-            Command::RedriveWorkflow(redrive) => self.redrive_workflow(redrive),
+            Command::RedriveWorkflow(redrive) => self.redrive_workflow(redrive, peek),
             Command::Purge(purge) => self.purge(purge.task),
             Command::Fire(fire) => Ok(self.fire(fire.timer, peek)),
             Command::Deliver(deliver) => Ok(self.deliver(deliver.message)),
