@@ -14,6 +14,9 @@ use crate::check::model::State;
 use crate::check::timeline::{Moment, Timeline};
 use crate::history::{Answer, Ask, redrive_number};
 
+/// Records that a task's redrive changes beside its parents: its own, its key, its workflow's.
+const BESIDE_PARENTS: usize = 4;
+
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let is_one = |item: &&Item<'_>| matches!(item.ask, Ask::RedriveWorkflow { .. });
     let mut items = facts.calls.items.iter().filter(is_one).peekable();
@@ -176,6 +179,7 @@ impl<'a> Redrive<'_, 'a> {
                 let redriven = self.during(id).any(|moment| moment.redriven().is_some());
                 redriven || self.states(id).any(|task| self.may_stay(task))
             }
+            "limit_exceeded" => self.states(id).flatten().any(|task| self.is_too_wide(task)),
             _ => false,
         };
         if !(self.members.contains(&id) && has_reason) {
@@ -187,6 +191,13 @@ impl<'a> Redrive<'_, 'a> {
             let shown_by: Vec<_> = self.item.shown_by().into_iter().chain(seen).collect();
             findings.add(what, &shown_by);
         }
+    }
+
+    /// Whether the task waits for more parents than one transaction can tell of it.
+    fn is_too_wide(&self, task: &Task) -> bool {
+        let most = self.facts.run.plan.transaction_changes;
+        let writes = task.dependencies.total as usize + BESIDE_PARENTS;
+        task.attempt == 0 && most.is_some_and(|most| writes > most)
     }
 
     /// Whether a key names the task, or its workflow.

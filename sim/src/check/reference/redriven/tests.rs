@@ -133,3 +133,16 @@ fn a_workflow_that_is_there_is_not_refused() {
         assert!(sample.finds(reference::check, "was refused as"));
     }
 }
+
+#[test]
+fn a_task_stays_that_waits_for_more_parents_than_a_transaction_can_tell() {
+    let answer = || told(1, &[(2, "limit_exceeded")]);
+    let wide = |most| {
+        let mut sample = failed();
+        sample.plan.transaction_changes = Some(most);
+        sample.change(2, |task| task.dependencies.total = 20);
+        redriven(sample, &BOTH[..1], answer())
+    };
+    assert_eq!(wide(20).check(reference::check), []);
+    assert!(wide(60).finds(reference::check, "which has no reason to"));
+}
