@@ -22,7 +22,7 @@ impl Oracle {
         let room = self.room(peek);
         let ids = &redrive.tasks[..room.map_or(redrive.tasks.len(), <[_]>::len)];
         let refused = |at: usize| room.and_then(|room| room[at].as_ref().err());
-        let mut one = |oracle: &mut Self, at: usize| {
+        let one = |oracle: &mut Self, at: usize| {
             let before = refused(at).map(|refused| (oracle.clone(), refused.code()));
             let result = oracle.redrive_member(redrive, ids[at]);
             match (before, result) {
