@@ -9,7 +9,7 @@ use crate::check::facts::{Commit, Facts};
 use crate::check::findings::Findings;
 use crate::check::names::partition_of_key;
 use crate::check::timeline::Moment;
-use crate::history::{Answer, Ask};
+use crate::history::{Answer, Ask, Changed};
 
 /// What a key names from an entry on.
 #[derive(Clone, Copy)]
@@ -39,7 +39,7 @@ impl<'f, 'a> Keys<'f, 'a> {
 
     pub fn commit(&mut self, commit: &Commit<'a>, findings: &mut Findings) {
         let changes = &commit.stored.changes;
-        let moments = |change| Moment::of(commit.entry, commit.at, change);
+        let moments = |change: &'a Changed| Moment::of(commit.entry, commit.at, change);
         for change in changes {
             match (&change.key, &change.before, &change.after) {
                 (RecordKey::Task(id), ..) => {
@@ -57,25 +57,27 @@ impl<'f, 'a> Keys<'f, 'a> {
             }
         }
         for change in changes {
-            match (&change.key, &change.before, &change.after) {
-                (RecordKey::Workflow(id), None, Some(Record::Workflow(new))) => {
-                    if let Some(known) = &new.idempotency {
-                        self.take(
-                            commit,
-                            known,
-                            Named::Workflow(*id),
-                            new.created_at,
-                            findings,
-                        );
-                    }
-                }
-                (RecordKey::Task(_), ..) => {
-                    for moment in moments(change) {
-                        self.task(commit, &moment, findings);
-                    }
-                }
-                _ => {}
+            if let (RecordKey::Workflow(id), None, Some(Record::Workflow(new))) =
+                (&change.key, &change.before, &change.after)
+                && let Some(known) = &new.idempotency
+            {
+                let named = Named::Workflow(*id);
+                self.take(commit, known, named, new.created_at, findings);
             }
+        }
+        // One that ends as it is submitted leaves its key to the next, in the same commit.
+        let mut tasks: Vec<_> = changes.iter().flat_map(moments).collect();
+        let time = |moment: &Moment<'_>| {
+            moment
+                .after
+                .map(|task| task.created_at.max(task.updated_at))
+        };
+        tasks.sort_by_key(|moment| {
+            let is_live = moment.after.is_some_and(|task| !task.status.is_terminal());
+            (time(moment), is_live)
+        });
+        for moment in &tasks {
+            self.task(commit, moment, findings);
         }
     }
 

@@ -1,6 +1,6 @@
 use russet_core::{Idempotency, IdempotencyKey, LeaseEnd, Millis, Status, Window};
 
-use super::super::sample::{Sample, id, submit};
+use super::super::sample::{Sample, id, put, submit};
 use super::*;
 use crate::history::Actor;
 
@@ -60,6 +60,24 @@ fn a_key_names_a_task_while_it_lives() {
         task.redriven_by = Some(1);
     });
     assert!(sample.finds(check, "and now also"));
+}
+
+#[test]
+fn a_task_that_ended_as_it_was_submitted_leaves_its_key_to_another_in_the_same_commit() {
+    let twice = |last: Status| {
+        let mut sample = Sample::new();
+        let (mut live, mut ended) = (sample.task(1), sample.task(2));
+        for task in [&mut live, &mut ended] {
+            let (key, window) = (IdempotencyKey::new("k").expect("a key"), Window::WhileLive);
+            task.idempotency = Some(Box::new(Idempotency { key, window }));
+        }
+        ended.status = last;
+        let stored = [live, ended].map(put);
+        sample.commit(stored.into());
+        sample
+    };
+    assert_eq!(twice(Status::Cancelled).check(check), []);
+    assert!(twice(Status::Queued).finds(check, "and now also"));
 }
 
 #[test]
