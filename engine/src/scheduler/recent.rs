@@ -151,3 +151,51 @@ impl Node {
         Ok(found)
     }
 }
+
+#[cfg(test)]
+mod tests {
+
+    use russet_backends::conformance::fixtures;
+    use russet_core::{PartitionId, Timestamp};
+
+    use super::*;
+    use crate::Version;
+
+    fn queued(n: u64) -> (TaskId, Versioned) {
+        let now = Timestamp::from_millis(1_000);
+        let id = TaskId::new(now, PartitionId(0), n);
+        let record = Record::Task(Arc::new(fixtures::queued(id, now)));
+        let version = Version(n);
+        (id, Versioned { version, record })
+    }
+
+    #[test]
+    fn bounded_the_oldest_tasks_are_forgotten_beyond_the_bytes() {
+        let recent = Recent::new(10 * limits::RECENT_TASK_BYTES);
+        for (id, known) in (0..100).map(queued) {
+            recent.note([(id, Some(known))]);
+        }
+        let there = (0..100).filter(|n| recent.get(queued(*n).0).is_some());
+        let there: Vec<u64> = there.collect();
+        assert!((1..=10).contains(&there.len()), "{there:?}");
+        assert_eq!(there.last(), Some(&99));
+    }
+
+    #[test]
+    fn a_task_that_is_gone_or_has_ended_is_not_kept() {
+        let recent = Recent::new(limits::RECENT_BYTES);
+        let (id, known) = queued(1);
+        recent.note([(id, Some(known.clone()))]);
+        assert_eq!(recent.get(id), Some(known.clone()));
+        recent.note([(id, None)]);
+        assert_eq!(recent.get(id), None);
+        let Record::Task(task) = &known.record else {
+            panic!("a task");
+        };
+        let mut ended = Task::clone(task);
+        ended.status = Status::Succeeded;
+        let record = Record::Task(Arc::new(ended));
+        recent.note([(id, Some(Versioned { record, ..known }))]);
+        assert_eq!(recent.get(id), None);
+    }
+}
