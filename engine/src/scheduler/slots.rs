@@ -63,10 +63,11 @@ impl Node {
             };
             match slots {
                 Some(slots) => free += u64::from(slots),
-                None => {
+                None if is_far => {
                     self.unlimited.note(queue, now);
                     return Ok(None);
                 }
+                None => return Ok(None),
             }
         }
         Ok(Some(free))

@@ -4,7 +4,7 @@ use russet_core::{Command, RecordKey, View, planted};
 
 use super::Work;
 use super::batch::{Batch, Group, Job};
-use crate::StoreError;
+use crate::{StoreError, Version};
 
 impl Work<'_> {
     pub(super) async fn decide(&self, open: &[Job]) -> Result<Batch, StoreError> {
@@ -69,10 +69,19 @@ impl Work<'_> {
         if keys.is_empty() || planted!(PresumedIsTrue) {
             return Ok(true);
         }
+        self.are_so(&keys, &versions).await
+    }
+
+    /// Whether records have these versions now.
+    async fn are_so(
+        &self,
+        keys: &[RecordKey],
+        versions: &[Option<Version>],
+    ) -> Result<bool, StoreError> {
         let store = &self.node.backend.store;
-        let now = store.get(self.partition.id, &keys).await?;
+        let now = store.get(self.partition.id, keys).await?;
         let now = now.iter().map(|known| known.as_ref().map(|k| k.version));
-        Ok(now.eq(versions))
+        Ok(now.eq(versions.iter().copied()))
     }
 
     /// Forgets what was presumed: some of it is not so.
@@ -90,12 +99,7 @@ impl Work<'_> {
             return Ok(());
         };
         let (keys, versions) = batch.versions();
-        let store = &self.node.backend.store;
-        let now = store.get(self.partition.id, &keys).await?;
-        let same = now
-            .iter()
-            .map(|known| known.as_ref().map(|known| known.version))
-            .eq(versions);
+        let same = self.are_so(&keys, &versions).await?;
         assert!(!same, "broken invariant: {why}");
         tracing::debug!(why, "records changed while they were loaded");
         Ok(())
