@@ -34,7 +34,12 @@ pub const LEASE_WAIT: Duration = Duration::from_secs(60);
 /// How long a wait goes on before a full queue is looked at again: a slot may have been given
 /// back, or the queue resumed, on another node.
 pub const SLOTS_REFRESH: Duration = Duration::from_millis(250);
-/// Most queues of which a node remembers that any number of tasks may start.
+/// How long a node relies on what it has read of a queue, on a store that is far.
+pub const QUEUE_REMEMBERED: Duration = Duration::from_millis(100);
+/// How long it takes at most until all nodes have forgotten how a queue was, also those whose
+/// clocks go back meanwhile.
+pub const QUEUE_FORGOTTEN: Duration = Duration::from_millis(200);
+/// Most queues of a partition of which a node remembers that any number of tasks may start.
 pub const QUEUES_REMEMBERED: usize = 10_000;
 /// Most tasks that one lease request is granted.
 pub const LEASE_TASKS: usize = 1_000;

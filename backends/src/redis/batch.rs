@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use russet_core::{Epoch, Lane, PartitionId, RecordKey};
-use russet_engine::{Change, StoreError, Transaction};
+use russet_core::{Epoch, Lane, PartitionId, RecordKey, entries};
+use russet_engine::{Change, StoreError, Transaction, Version};
 
 use super::call::Args;
 use super::index::Index;
 use super::keys::Keys;
 use super::member;
-use super::writer::Writer;
+use super::writer::{Members, Writer, once};
 use crate::key;
 use crate::limits::{
     REDIS_CALL_BYTES, REDIS_CALL_CHANGES, REDIS_RECORD_BYTES, REDIS_TRANSACTION_CHANGES,
@@ -114,6 +114,42 @@ pub(crate) struct Call {
     pub(crate) owners: Vec<usize>,
 }
 
+/// One change of a call.
+struct Row<'a> {
+    /// The number of its transaction among those that were chosen.
+    owner: usize,
+    change: &'a Change,
+    written: &'a Written,
+}
+
+/// The changes of the `chosen` ones. Those that are alike follow each other, so that an
+/// instruction can name their fields by the number of the first.
+fn rows<'a>(prepared: &'a [Prepared<'_>], chosen: &[usize]) -> Vec<Row<'a>> {
+    let mut rows = Vec::new();
+    for (owner, at) in chosen.iter().enumerate() {
+        let Prepared {
+            transaction,
+            written,
+            ..
+        } = &prepared[*at];
+        let changes = transaction.changes.iter().zip(written);
+        rows.extend(changes.map(|(change, written)| Row {
+            owner,
+            change,
+            written,
+        }));
+    }
+    rows.sort_by_cached_key(|row| {
+        let change: &'a Change = row.change;
+        let after = change.after.as_ref().map(entries);
+        let queue = after.as_ref().and_then(|after| after.listed.as_ref());
+        let queue = queue.map(|listed| listed.queue);
+        let is_timed = after.as_ref().is_some_and(|after| after.timer.is_some());
+        (after.is_none(), queue, is_timed)
+    });
+    rows
+}
+
 /// The call that commits the `chosen` ones.
 pub(crate) fn call(
     keys: &Keys,
@@ -122,47 +158,40 @@ pub(crate) fn call(
     prepared: &[Prepared<'_>],
     chosen: &[usize],
 ) -> Call {
-    let mut index = Index::new(keys.id);
-    let mut owners = Vec::new();
-    let mut changes: Vec<(&Change, &Written)> = Vec::new();
-    for (owner, at) in chosen.iter().enumerate() {
-        let Prepared {
-            transaction,
-            written,
-            ..
-        } = &prepared[*at];
-        owners.resize(owners.len() + written.len(), owner);
-        changes.extend(transaction.changes.iter().zip(written));
-    }
+    let rows = rows(prepared, chosen);
     let mut args = Args::default();
-    let creates = changes
-        .iter()
-        .any(|(change, _)| matches!(change.key, RecordKey::Task(_)) && change.before.is_none());
+    let creates = rows.iter().any(|Row { change, .. }| {
+        matches!(change.key, RecordKey::Task(_)) && change.before.is_none()
+    });
     args.number(epoch.0).push(if creates { b"0" } else { b"1" });
-    args.push(channel).number(changes.len());
-    for (_, written) in &changes {
-        args.push(&written.field);
+    let expected = rows.iter().map(|row| row.change.before.as_ref());
+    let expected: Vec<Option<Version>> = expected.map(|known| known.map(|k| k.version)).collect();
+    let expected = once(&expected);
+    args.push(channel).number(rows.len()).number(expected.len());
+    for row in &rows {
+        args.push(&row.written.field);
     }
-    for (change, _) in &changes {
-        match &change.before {
-            Some(known) => args.push(known.version.0.to_be_bytes()),
+    for version in expected {
+        match version {
+            Some(known) => args.push(known.0.to_be_bytes()),
             None => args.push(b""),
         };
     }
-    for (change, _) in &changes {
-        index.replace(change);
+    let mut index = Index::new(keys.id);
+    for (at, row) in rows.iter().enumerate() {
+        index.replace(row.change, at + 1);
     }
     let mut writer = Writer {
         names: vec![keys.meta(), keys.records(), keys.lanes(), keys.queues()],
         args,
     };
-    write_records(&changes, &mut writer);
+    write_records(&rows, &mut writer);
     let lanes = index.write(keys, &mut writer);
     Call {
         keys: writer.names,
         args: writer.args,
         lanes,
-        owners,
+        owners: rows.iter().map(|row| row.owner).collect(),
     }
 }
 
@@ -170,12 +199,15 @@ pub(crate) fn call(
 pub(crate) fn confirmation(keys: &Keys, channel: &[u8], epoch: Epoch) -> Call {
     const META: usize = 1;
     let mut args = Args::default();
-    args.number(epoch.0).push(b"1").push(channel).number(0);
+    args.number(epoch.0).push(b"1").push(channel);
+    args.number(0).number(0);
     let mut writer = Writer {
         names: vec![keys.meta(), keys.records(), keys.lanes(), keys.queues()],
         args,
     };
-    writer.instruction("set", META, b"", ["confirmed", "1"]);
+    let mut confirmed = Members::default();
+    confirmed.push("confirmed", None);
+    writer.valued("set", META, &confirmed, &[b"1"]);
     Call {
         keys: writer.names,
         args: writer.args,
@@ -184,11 +216,19 @@ pub(crate) fn confirmation(keys: &Keys, channel: &[u8], epoch: Epoch) -> Call {
     }
 }
 
-fn write_records(changes: &[(&Change, &Written)], writer: &mut Writer) {
+fn write_records(rows: &[Row<'_>], writer: &mut Writer) {
     const RECORDS: usize = 2;
-    let removed = changes.iter().filter(|(change, _)| change.after.is_none());
-    writer.instruction("remove", RECORDS, b"", removed.map(|(_, w)| &w.field));
-    let set = changes.iter().filter(|(change, _)| change.after.is_some());
-    let pairs = set.flat_map(|(_, written)| [written.field.as_slice(), written.value()]);
-    writer.instruction("set", RECORDS, b"", pairs);
+    let (mut set, mut values, mut removed) = (Members::default(), Vec::new(), Members::default());
+    for (at, row) in rows.iter().enumerate() {
+        let members = match row.change.after {
+            Some(_) => {
+                values.push(row.written.value());
+                &mut set
+            }
+            None => &mut removed,
+        };
+        members.push(&row.written.field, Some(at + 1));
+    }
+    writer.instruction("remove", RECORDS, b"", &removed);
+    writer.valued("set", RECORDS, &set, &values);
 }

@@ -99,6 +99,7 @@ impl Core {
             Answer::Conflicts(numbers) => {
                 let owners = numbers.iter().filter_map(|n| call.owners.get(n - 1));
                 let mut rejected: Vec<usize> = owners.map(|owner| open[*owner]).collect();
+                rejected.sort_unstable();
                 rejected.dedup();
                 Ok(rejected)
             }

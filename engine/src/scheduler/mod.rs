@@ -97,7 +97,6 @@ pub(crate) struct Node {
     /// Marked whenever a queue may have room for more running tasks.
     room: watch::Sender<()>,
     seen: Workers,
-    unlimited: Unlimited,
     partitions: Vec<Partition>,
     stopping: AtomicBool,
     stopped: Notify,
@@ -111,6 +110,7 @@ pub(crate) struct Partition {
     intake: Intake,
     alarm: Alarm,
     recent: Recent,
+    unlimited: Unlimited,
 }
 
 impl Scheduler {
@@ -133,6 +133,7 @@ impl Scheduler {
             intake,
             alarm: Alarm::new(),
             recent: Recent::new(recent_bytes),
+            unlimited: Unlimited::new(&configuration.queue_defaults),
         });
         let node = Arc::new(Node {
             id: configuration
@@ -141,7 +142,6 @@ impl Scheduler {
             events: Events::new(configuration.observers.clone()),
             room: watch::Sender::new(()),
             seen: Workers::default(),
-            unlimited: Unlimited::new(),
             partitions: partitions.collect(),
             backend,
             configuration,

@@ -5,34 +5,58 @@ use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
-use russet_core::{Millis, QueueName, Record, RecordKey, Timestamp};
+use russet_core::{Millis, QueueConfig, QueueName, Record, RecordKey, Timestamp};
 use rustc_hash::FxBuildHasher;
 
 use super::Node;
-use crate::{EngineError, limits};
+use crate::{EngineError, Versioned, limits};
 
-/// Queues that any number of tasks may start of, as the node has read lately, and how long it
-/// relies on that. It looks at every lease, and does not ask a store that is far each time.
+/// Queues of a partition that any number of tasks may start of, as a node has read lately. It
+/// relies on that for [`limits::QUEUE_REMEMBERED`], and does not ask a store that is far for the
+/// queue of each lease, submission and completion.
 pub(super) struct Unlimited {
-    until: Mutex<LruCache<QueueName, Timestamp, FxBuildHasher>>,
+    /// Whether a queue that was never configured is limited.
+    is_limited: bool,
+    known: Mutex<LruCache<QueueName, Known, FxBuildHasher>>,
+}
+
+struct Known {
+    asked_at: Timestamp,
+    /// `None`: it was never configured.
+    record: Option<Versioned>,
 }
 
 impl Unlimited {
-    pub fn new() -> Self {
+    pub fn new(defaults: &QueueConfig) -> Self {
         let most = NonZeroUsize::new(limits::QUEUES_REMEMBERED).unwrap_or(NonZeroUsize::MIN);
-        let until = LruCache::with_hasher(most, FxBuildHasher);
+        let known = LruCache::with_hasher(most, FxBuildHasher);
         Self {
-            until: Mutex::new(until),
+            is_limited: defaults.slots().is_some(),
+            known: Mutex::new(known),
         }
     }
 
-    fn has(&self, queue: &QueueName, now: Timestamp) -> bool {
-        self.lock().get(queue).is_some_and(|until| now < *until)
+    /// The record of the queue, if it is remembered.
+    pub fn get(&self, queue: &QueueName, now: Timestamp) -> Option<Option<Versioned>> {
+        let remembered = Millis::new(limits::QUEUE_REMEMBERED.as_millis() as u64);
+        let mut known = self.lock();
+        let known = known.get(queue)?;
+        // A clock that went back says nothing.
+        let is_new = known.asked_at <= now && now < known.asked_at + remembered;
+        is_new.then(|| known.record.clone())
     }
 
-    fn note(&self, queue: &QueueName, now: Timestamp) {
-        let refresh = Millis::new(limits::SLOTS_REFRESH.as_millis() as u64);
-        self.lock().put(queue.clone(), now + refresh);
+    /// Notes what was found of a queue that was asked for then.
+    pub fn note(&self, queue: &QueueName, asked_at: Timestamp, record: Option<Versioned>) {
+        let found = record.as_ref().map(|known| &known.record);
+        let is_limited = match found {
+            Some(Record::Queue(known)) => known.free_slots().is_some(),
+            _ => self.is_limited,
+        };
+        match is_limited {
+            true => self.forget(queue),
+            false => drop(self.lock().put(queue.clone(), Known { asked_at, record })),
+        }
     }
 
     /// The queue was changed, or a task of it may not start after all.
@@ -40,8 +64,8 @@ impl Unlimited {
         self.lock().pop(queue);
     }
 
-    fn lock(&self) -> MutexGuard<'_, LruCache<QueueName, Timestamp, FxBuildHasher>> {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, LruCache<QueueName, Known, FxBuildHasher>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -50,26 +74,34 @@ impl Node {
     pub(super) async fn free_slots(&self, queue: &QueueName) -> Result<Option<u64>, EngineError> {
         let is_far = self.backend.store.limits().is_far;
         let now = self.clock.now();
-        if is_far && self.unlimited.has(queue, now) {
+        let is_unlimited = |p: &super::Partition| p.unlimited.get(queue, now).is_some();
+        if is_far && self.partitions.iter().any(is_unlimited) {
             return Ok(None);
         }
         let keys = [RecordKey::Queue(queue.clone())];
         let mut free = 0;
         for partition in &self.partitions {
-            let found = self.load(partition.id, &keys).await?;
-            let slots = match found.into_iter().next().flatten() {
+            let found = self.backend.store.get(partition.id, &keys).await?;
+            let found = found.into_iter().next().flatten();
+            if is_far {
+                partition.unlimited.note(queue, now, found.clone());
+            }
+            let slots = match found.map(|known| known.record) {
                 Some(Record::Queue(known)) => known.free_slots(),
                 _ => self.configuration.queue_defaults.slots(),
             };
             match slots {
                 Some(slots) => free += u64::from(slots),
-                None if is_far => {
-                    self.unlimited.note(queue, now);
-                    return Ok(None);
-                }
                 None => return Ok(None),
             }
         }
         Ok(Some(free))
+    }
+
+    /// Forgets what is known of a queue.
+    pub(super) fn forget_queue(&self, queue: &QueueName) {
+        for partition in &self.partitions {
+            partition.unlimited.forget(queue);
+        }
     }
 }

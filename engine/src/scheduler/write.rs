@@ -10,7 +10,7 @@ use russet_core::{
 
 use super::intake::Answer;
 use super::{Node, Scheduler};
-use crate::EngineError;
+use crate::{EngineError, limits};
 
 /// Where a task is after a command.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,7 +136,8 @@ impl Scheduler {
             .await)
     }
 
-    /// Changes a queue, in every partition.
+    /// Changes a queue, in every partition. On a store that is far it takes as long as other
+    /// nodes may rely on how the queue was.
     ///
     /// # Errors
     /// A value that cannot be. When the store fails half-way, send the same change again.
@@ -154,7 +155,10 @@ impl Scheduler {
                 other => return Err(unexpected(&other)),
             }
         }
-        self.node.unlimited.forget(&queue);
+        self.node.forget_queue(&queue);
+        if self.node.backend.store.limits().is_far {
+            self.node.clock.sleep(limits::QUEUE_FORGOTTEN).await;
+        }
         config.ok_or(EngineError::Stopping)
     }
 }

@@ -150,3 +150,37 @@ async fn a_queue_that_another_node_pauses_starts_nothing_more() {
     let leased = world.lease_some(0).await;
     assert_eq!(leased.iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn lives_of_a_queue_without_limit_load_it_once_in_a_while() {
+    let world = far(1);
+    for _ in 0..10 {
+        let task = lease_on(&world, 0).await;
+        complete(world.node(0), &task).await.expect("complete");
+    }
+    assert_eq!(world.store.loads.load(Ordering::Relaxed), 1);
+    tokio::time::sleep(limits::QUEUE_REMEMBERED).await;
+    world.submit(world.task()).await;
+    assert_eq!(world.store.loads.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_of_a_queue_rests_on_what_the_store_has_now() {
+    let world = far(2);
+    let id = world.submit(world.task()).await;
+    let patch = |paused| QueuePatch {
+        paused: Some(paused),
+        ..QueuePatch::default()
+    };
+    let pause = world.node(1).configure(queue(), patch(true));
+    // The first node still knows the queue as it was before.
+    let resume = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        world.node(0).configure(queue(), patch(false)).await
+    };
+    let (paused, resumed) = tokio::join!(pause, resume);
+    assert!(paused.expect("pause").paused);
+    assert!(!resumed.expect("resume").paused);
+    let leased = world.lease_some(1).await;
+    assert_eq!(leased.iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
+}

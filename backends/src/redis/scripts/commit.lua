@@ -5,26 +5,30 @@
 --
 -- KEYS: 1 meta, 2 records, 3 lanes that hold a task, 4 queues that hold a task, then those
 --       that instructions name; behind the ready tasks of a lane stand its hidden deliveries.
--- ARGV: epoch, '1' when memory may be exceeded, channel, n, n fields, n versions ('' when the
---       record must be absent), then instructions: what, number of the key, name, count, and
---       so many arguments. Nothing is put in and taken out at once.
+-- ARGV: epoch, '1' when memory may be exceeded, channel, how many fields and how many versions
+--       there are, the fields, the versions ('' when the record must be absent; a single one is
+--       that of all), then instructions: what, number of the key, name, how many members it is
+--       about, which of the fields is the first of them (0: they follow), how many scores or
+--       values they have, these (a single one is that of all), and the members that follow.
+--       Nothing is put in and taken out at once.
 local call = redis.call
 local sub = string.sub
 local MOST = 4000
+local HEAD = 5
 
 if call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return 'epoch'
 end
 
-local n = tonumber(ARGV[4])
+local n, versions = tonumber(ARGV[4]), tonumber(ARGV[5])
 local conflicts = {}
 for from = 1, n, MOST do
   local to = math.min(from + MOST - 1, n)
-  local values = call('HMGET', KEYS[2], unpack(ARGV, 4 + from, 4 + to))
+  local values = call('HMGET', KEYS[2], unpack(ARGV, HEAD + from, HEAD + to))
   for i = from, to do
     local value = values[i - from + 1]
     local version = value and sub(value, 1, 8) or ''
-    if version ~= ARGV[4 + n + i] then
+    if version ~= ARGV[HEAD + n + (versions == 1 and 1 or i)] then
       conflicts[#conflicts + 1] = i
     end
   end
@@ -38,12 +42,28 @@ if ARGV[2] == '1' then
   call('HDEL', KEYS[1], '')
 end
 
-local function put(command, key, first, last)
-  local sum = 0
-  for from = first, last, MOST do
-    sum = sum + call(command, key, unpack(ARGV, from, math.min(from + MOST - 1, last)))
+-- Members in ARGV with what each of them has, which stands in front of it or, as a value, behind.
+local function put(command, key, members, count, scores, given)
+  local both, sum = {}, 0
+  local behind = command == 'HSET'
+  for from = 0, count - 1, MOST do
+    local to = math.min(from + MOST, count)
+    local at = 0
+    for i = from, to - 1 do
+      local score, member = ARGV[given == 1 and scores or scores + i], ARGV[members + i]
+      both[at + 1] = behind and member or score
+      both[at + 2] = behind and score or member
+      at = at + 2
+    end
+    sum = sum + call(command, key, unpack(both, 1, at))
   end
   return sum
+end
+
+local function name(key, first, last)
+  for from = first, last, MOST do
+    call('SADD', key, unpack(ARGV, from, math.min(from + MOST - 1, last)))
+  end
 end
 
 -- A key that holds nothing any more is gone, and a node that is giving its slot away refuses all
@@ -55,8 +75,8 @@ local function size(command, key)
   return gone[key] and 0 or call(command, key)
 end
 
-local function take(command, count, key, first, last)
-  local left, sum = size(count, key), 0
+local function take(command, counted, key, first, last)
+  local left, sum = size(counted, key), 0
   for from = first, last, MOST do
     if left > 0 then
       local out = call(command, key, unpack(ARGV, from, math.min(from + MOST - 1, last)))
@@ -71,31 +91,37 @@ local IN = { set = true, insert = true, name = true, list = true, announce = tru
 local OUT = { remove = true, delete = true, forget = true, unlist = true, withdraw = true }
 
 for _, round in ipairs({ IN, OUT }) do
-  local at = 5 + 2 * n
+  local at = 1 + HEAD + n + versions
   while ARGV[at] do
-    local what, number, named, count = ARGV[at], tonumber(ARGV[at + 1]), at + 2, tonumber(ARGV[at + 3])
-    local key, first, last = KEYS[number], at + 4, at + 3 + count
-    at = last + 1
+    local what, number, named = ARGV[at], tonumber(ARGV[at + 1]), at + 2
+    local count, field = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4])
+    local given, scores = tonumber(ARGV[at + 5]), at + 6
+    local key, first = KEYS[number], scores + given
+    at = first + count
+    if field > 0 then
+      first, at = HEAD + field, first
+    end
+    local last = first + count - 1
     if not (IN[what] or OUT[what]) then
       return redis.error_reply('ERR unknown instruction ' .. what)
     end
     if not round[what] then
       -- It is done in the other round.
     elseif what == 'set' then
-      put('HSET', key, first, last)
+      put('HSET', key, first, count, scores, given)
     elseif what == 'remove' then
       take('HDEL', 'HLEN', key, first, last)
     elseif what == 'insert' then
-      put('ZADD', key, first, last)
+      put('ZADD', key, first, count, scores, given)
     elseif what == 'delete' then
       take('ZREM', 'ZCARD', key, first, last)
     elseif what == 'name' then
-      put('SADD', key, first, last)
+      name(key, first, last)
     elseif what == 'forget' then
       take('SREM', 'SCARD', key, first, last)
     elseif what == 'list' then
-      if put('ZADD', key, first, last) == call('ZCARD', key) then
-        put('SADD', KEYS[4], named, named)
+      if put('ZADD', key, first, count, scores, given) == call('ZCARD', key) then
+        name(KEYS[4], named, named)
       end
     elseif what == 'unlist' then
       take('ZREM', 'ZCARD', key, first, last)
@@ -103,8 +129,8 @@ for _, round in ipairs({ IN, OUT }) do
         take('SREM', 'SCARD', KEYS[4], named, named)
       end
     elseif what == 'announce' then
-      if put('ZADD', key, first, last) == call('ZCARD', key) then
-        put('SADD', KEYS[3], named, named)
+      if put('ZADD', key, first, count, scores, given) == call('ZCARD', key) then
+        name(KEYS[3], named, named)
         call('PUBLISH', ARGV[3], ARGV[named])
       end
     elseif what == 'withdraw' then

@@ -1,10 +1,10 @@
 //! What is decided together, and on what.
 
-use russet_core::{Command, RecordKey, View, planted};
+use russet_core::{Command, RecordKey, Timestamp, View, planted};
 
 use super::Work;
 use super::batch::{Batch, Group, Job};
-use crate::{StoreError, Version};
+use crate::{StoreError, Version, Versioned};
 
 impl Work<'_> {
     pub(super) async fn decide(&self, open: &[Job]) -> Result<Batch, StoreError> {
@@ -28,11 +28,17 @@ impl Work<'_> {
             .iter()
             .flat_map(|job| self.commands[*job].reads())
             .collect();
+        let relies = self.relies_on_queues(open);
         let mut jobs = open.to_vec();
         while !jobs.is_empty() {
-            let keys = batch.unknown(missing.into_iter());
+            let mut keys = batch.unknown(missing.into_iter());
+            if relies {
+                keys = self.recall_queues(&mut batch, keys);
+            }
             if !keys.is_empty() {
+                let asked_at = self.node.clock.now();
                 let records = store.get(self.partition.id, &keys).await?;
+                self.note_queues(&keys, &records, asked_at);
                 batch.load(keys, records);
             }
             let now = self.node.clock.now();
@@ -55,6 +61,41 @@ impl Work<'_> {
                 {
                     batch.presume(key, Some(known));
                 }
+            }
+        }
+    }
+
+    /// Whether a queue may be as it was read just before: not to change it.
+    fn relies_on_queues(&self, open: &[Job]) -> bool {
+        let configures = |job: &Job| matches!(self.commands[*job], Command::Configure(_));
+        self.presumes && !open.iter().any(configures)
+    }
+
+    /// Queues that are remembered; the other keys are left.
+    fn recall_queues(&self, batch: &mut Batch, keys: Vec<RecordKey>) -> Vec<RecordKey> {
+        let now = self.node.clock.now();
+        let is_unknown = |key: &RecordKey| {
+            let RecordKey::Queue(queue) = key else {
+                return true;
+            };
+            let known = self.partition.unlimited.get(queue, now);
+            let Some(known) = known else {
+                return true;
+            };
+            batch.load(vec![key.clone()], vec![known]);
+            false
+        };
+        keys.into_iter().filter(is_unknown).collect()
+    }
+
+    fn note_queues(&self, keys: &[RecordKey], found: &[Option<Versioned>], asked_at: Timestamp) {
+        if !self.partition.recent.is_kept() {
+            return;
+        }
+        for (key, found) in keys.iter().zip(found) {
+            if let RecordKey::Queue(queue) = key {
+                let unlimited = &self.partition.unlimited;
+                unlimited.note(queue, asked_at, found.clone());
             }
         }
     }

@@ -39,7 +39,7 @@ pub(super) async fn grant(
             Err(EngineError::Rejected(
                 Rejection::Paused { queue } | Rejection::ConcurrencyLimit { queue, .. },
             )) => {
-                node.unlimited.forget(&queue);
+                node.forget_queue(&queue);
                 let over = if is_only { &mut surplus } else { &mut deferred };
                 over.push(delivery.receipt);
             }
