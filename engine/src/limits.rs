@@ -34,6 +34,8 @@ pub const LEASE_WAIT: Duration = Duration::from_secs(60);
 /// How long a wait goes on before a full queue is looked at again: a slot may have been given
 /// back, or the queue resumed, on another node.
 pub const SLOTS_REFRESH: Duration = Duration::from_millis(250);
+/// Most commits of a partition that a node has under way at a time, on a store that is far.
+pub const COMMITS_UNDER_WAY: usize = 3;
 /// How long a node relies on what it has read of a queue, on a store that is far.
 pub const QUEUE_REMEMBERED: Duration = Duration::from_millis(100);
 /// How long it takes at most until all nodes have forgotten how a queue was, also those whose

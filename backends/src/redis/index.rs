@@ -96,7 +96,10 @@ impl<'a> Index<'a> {
         if before.ready != after.ready {
             if let Some(ready) = before.ready {
                 let place = member::place(self.partition, place(ready.score, ready.task));
-                self.lanes.entry(ready.lane).or_default().remove(place, None);
+                self.lanes
+                    .entry(ready.lane)
+                    .or_default()
+                    .remove(place, None);
             }
             if let Some(ready) = after.ready {
                 let place = member::place(self.partition, place(ready.score, ready.task));
@@ -188,7 +191,12 @@ impl<'a> Index<'a> {
         }
         for (queue, moves) in &self.queues {
             let number = writer.name(keys.queue(queue));
-            moves.write(["list", "unlist"], number, queue.as_str().as_bytes(), writer);
+            moves.write(
+                ["list", "unlist"],
+                number,
+                queue.as_str().as_bytes(),
+                writer,
+            );
         }
         let mut arrivals = Vec::new();
         for (lane, moves) in self.lanes {

@@ -3,6 +3,7 @@
 
 mod attempt;
 mod batch;
+mod claims;
 mod deciding;
 
 use std::ops::Range;
@@ -10,40 +11,61 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use russet_core::{Command, PartitionId, planted};
-use tokio::sync::mpsc;
+use tokio::sync::{Mutex, mpsc};
 use tracing::Instrument;
 
 use self::attempt::Attempt;
 use self::batch::Job;
+pub(super) use self::claims::Claims;
 use super::intake::{Answer, Caller, Request};
 use super::relay::Outgoing;
 use super::{Node, Partition};
-use crate::{EngineError, StoreError, limits};
+use crate::{EngineError, Store, StoreError, limits};
+
+/// How many commits of a partition a node has under way at a time. A store that is far spends
+/// most of a commit's time on the way; one that is near would only have smaller ones.
+pub(super) fn commits(store: &dyn Store) -> usize {
+    match store.limits().is_far {
+        true => limits::COMMITS_UNDER_WAY,
+        false => 1,
+    }
+}
+
+/// Where the requests of a partition come in. Whoever has nothing to do takes the next ones.
+pub(super) type Mailbox = Arc<Mutex<mpsc::UnboundedReceiver<Request>>>;
 
 /// Serves a partition until its intake is closed and empty.
 pub(super) async fn run(
     node: Arc<Node>,
     partition: PartitionId,
-    mut mailbox: mpsc::UnboundedReceiver<Request>,
+    mailbox: Mailbox,
     outgoing: Outgoing,
 ) {
     let Some(partition) = node.partition(partition) else {
         return;
     };
-    while let Some(first) = mailbox.recv().await {
-        gather(&mailbox).await;
-        let mut requests = vec![first];
-        let mut commands = requests[0].commands.len();
-        while commands < limits::COMMIT_COMMANDS
-            && let Ok(request) = mailbox.try_recv()
-        {
-            commands += request.commands.len();
-            requests.push(request);
-        }
+    while let Some(requests) = next(&mailbox).await {
+        let commands: usize = requests.iter().map(|r| r.commands.len()).sum();
         let span = tracing::debug_span!("commit", partition = partition.id.0, commands);
         let work = Work::new(&node, partition, &outgoing, requests);
         work.run().instrument(span).await;
     }
+}
+
+/// Waits for requests, and takes those that are there; `None` when none can come any more.
+async fn next(mailbox: &Mailbox) -> Option<Vec<Request>> {
+    let mut mailbox = mailbox.lock().await;
+    let first = mailbox.recv().await?;
+    gather(&mailbox).await;
+    let mut commands = first.commands.len();
+    let mut requests = vec![first];
+    while commands < limits::COMMIT_COMMANDS
+        && let Ok(request) = mailbox.try_recv()
+    {
+        commands += request.commands.len();
+        requests.push(request);
+    }
+    Some(requests)
 }
 
 /// Callers that are just about to send get their turn, as long as more of them come. An idle
@@ -62,7 +84,7 @@ async fn gather(mailbox: &mpsc::UnboundedReceiver<Request>) {
 struct Work<'a> {
     node: &'a Node,
     partition: &'a Partition,
-    /// Whether what the node knows already is presumed to be so still: at the first attempt.
+    /// Whether what the node knows already is presumed to be so still: until an attempt fails.
     presumes: bool,
     outgoing: &'a Outgoing,
     commands: Vec<Command>,
@@ -103,9 +125,9 @@ impl<'a> Work<'a> {
         while !open.is_empty() {
             let mut cut = false;
             let attempt = self.attempt(&open).await;
-            self.presumes = false;
+            self.presumes &= matches!(attempt, Ok(Attempt::Held));
             match attempt {
-                Ok(Attempt::Cut) => cut = true,
+                Ok(Attempt::Cut | Attempt::Held) => cut = true,
                 Ok(Attempt::Whole) => conflicts += 1,
                 Err(error) if is_passing(&error) && planted!(NoPause) => {}
                 Err(error) if is_passing(&error) && failures < limits::STORE_TRIES => failures += 1,

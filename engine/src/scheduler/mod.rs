@@ -34,6 +34,7 @@ pub use write::{Extended, TaskNow};
 
 use crate::events::Events;
 use crate::{Clock, Entropy, EventStream, Observer, Queue, Recorder, Store, Workers, limits};
+use committer::Claims;
 use intake::Intake;
 use recent::Recent;
 use slots::Unlimited;
@@ -111,6 +112,7 @@ pub(crate) struct Partition {
     alarm: Alarm,
     recent: Recent,
     unlimited: Unlimited,
+    claims: Claims,
 }
 
 impl Scheduler {
@@ -126,6 +128,7 @@ impl Scheduler {
             true => limits::RECENT_BYTES / usize::from(count.max(1)),
             false => 0,
         };
+        let commits = committer::commits(backend.store.as_ref());
         let (intakes, mailboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| Intake::new()).unzip();
         let partitions = (0..count).zip(intakes).map(|(id, intake)| Partition {
             id: PartitionId(id),
@@ -134,6 +137,7 @@ impl Scheduler {
             alarm: Alarm::new(),
             recent: Recent::new(recent_bytes),
             unlimited: Unlimited::new(&configuration.queue_defaults),
+            claims: Claims::new(commits),
         });
         let node = Arc::new(Node {
             id: configuration
@@ -155,8 +159,11 @@ impl Scheduler {
         let mut workers = vec![relay];
         for (id, mailbox) in (0..count).zip(mailboxes) {
             let id = PartitionId(id);
-            let committer = committer::run(node.clone(), id, mailbox, outgoing.clone());
-            workers.push(tokio::spawn(committer));
+            let mailbox = Arc::new(Mutex::new(mailbox));
+            for _ in 0..commits {
+                let committer = committer::run(node.clone(), id, mailbox.clone(), outgoing.clone());
+                workers.push(tokio::spawn(committer));
+            }
             workers.push(tokio::spawn(timers::run(
                 node.clone(),
                 id,

@@ -184,3 +184,56 @@ async fn a_change_of_a_queue_rests_on_what_the_store_has_now() {
     let leased = world.lease_some(1).await;
     assert_eq!(leased.iter().map(|task| task.id).collect::<Vec<_>>(), [id]);
 }
+
+/// A commit takes a round trip of this.
+const COMMIT: Duration = Duration::from_millis(100);
+
+fn slow() -> World {
+    let faults = Faults {
+        far: true,
+        delay: COMMIT,
+        ..Faults::default()
+    };
+    World::new(Plan {
+        nodes: 1,
+        faults,
+        ..Plan::default()
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn commits_of_different_tasks_are_under_way_together() {
+    let world = slow();
+    let start = tokio::time::Instant::now();
+    let submits = (0..limits::COMMITS_UNDER_WAY as u32).map(async |turn| {
+        tokio::time::sleep(COMMIT / 10 * turn).await;
+        world.submit(world.task()).await;
+    });
+    futures::future::join_all(submits).await;
+    let took = start.elapsed();
+    assert!(took < COMMIT * 2, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_commit_under_way_changes_is_waited_for_and_does_not_conflict() {
+    let world = slow();
+    let task = lease_on(&world, 0).await;
+    let extend = async |turn: u32| {
+        tokio::time::sleep(COMMIT / 10 * turn).await;
+        let extend = Extend {
+            task: task.id,
+            lease: task.lease.as_ref().expect("a lease").id,
+            duration: None,
+            progress: None,
+        };
+        world.node(0).extend(extend).await.expect("extend");
+    };
+    let before = world.store.commits.load(Ordering::Relaxed);
+    let other = async {
+        tokio::time::sleep(COMMIT / 5).await;
+        world.submit(world.task()).await;
+    };
+    tokio::join!(extend(0), extend(1), other);
+    let commits = world.store.commits.load(Ordering::Relaxed) - before;
+    assert_eq!(commits, 3, "one each");
+}

@@ -12,6 +12,8 @@ pub(super) enum Attempt {
     Whole,
     /// As much as was possible at once is committed; the rest is next.
     Cut,
+    /// So it is, and another commit that was under way has ended, which the rest had to wait for.
+    Held,
 }
 
 impl Work<'_> {
@@ -20,6 +22,7 @@ impl Work<'_> {
         let batch = self.decide(open).await?;
         self.stand_or_fall(&batch).await?;
         let (groups, complete) = self.fit(&batch, batch.groups(self.node.entropy.as_ref()));
+        let (claim, groups, held) = self.partition.claims.claim(groups);
         if !self.is_as_presumed(&batch, &groups).await? {
             self.doubt(&batch);
             return Ok(Attempt::Cut);
@@ -63,15 +66,20 @@ impl Work<'_> {
             }
         }
         done.sort_unstable();
-        let complete = complete && batch.contradiction.is_none();
+        let complete = complete && held.is_empty() && batch.contradiction.is_none();
         self.finish(batch, &done, complete && committed);
         if let Some(at) = next_timer {
             self.partition.alarm.set(at);
         }
-        Ok(match committed && !complete {
-            true => Attempt::Cut,
-            false => Attempt::Whole,
-        })
+        if !committed || complete {
+            return Ok(Attempt::Whole);
+        }
+        if held.is_empty() {
+            return Ok(Attempt::Cut);
+        }
+        drop(claim);
+        self.partition.claims.wait_for(&held).await;
+        Ok(Attempt::Held)
     }
 
     /// Cuts groups to what the store can commit at once: of one that is too large only the first

@@ -31,6 +31,13 @@ pub(super) struct Group {
     pub transaction: Transaction,
 }
 
+impl Group {
+    /// The records that it changes.
+    pub fn changed(&self) -> impl Iterator<Item = &RecordKey> {
+        self.transaction.changes.iter().map(|change| &change.key)
+    }
+}
+
 impl Batch {
     pub fn new(view: View) -> Self {
         Self {
@@ -113,12 +120,8 @@ impl Batch {
         let presumed: FxHashSet<&RecordKey> = self.presumed.iter().collect();
         let mut compared: FxHashMap<&RecordKey, usize> = FxHashMap::default();
         for (at, group) in groups.iter().enumerate() {
-            let changes = group.transaction.changes.iter().map(|change| &change.key);
-            compared.extend(
-                changes
-                    .filter(|key| presumed.contains(key))
-                    .map(|key| (key, at)),
-            );
+            let changed = group.changed().filter(|key| presumed.contains(key));
+            compared.extend(changed.map(|key| (key, at)));
         }
         let mut unbacked = FxHashSet::default();
         for (at, group) in groups.iter().enumerate() {
