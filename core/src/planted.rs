@@ -86,6 +86,8 @@ bugs! {
     NoPause = "no-pause",
     /// What a node knows of a task is taken to be so, without asking the store.
     PresumedIsTrue = "presumed-is-true",
+    /// What a node has read of a queue is taken to be so for ever.
+    QueueNeverForgotten = "queue-never-forgotten",
     /// A store compares whether a record is there, not its version.
     PresenceCompared = "presence-compared",
     /// A transaction that conflicts leaves its first change.

@@ -34,6 +34,15 @@ pub enum ConfigError {
          sentinels"
     )]
     ClusterAndSentinel,
+    /// Sentinels are named, and not what they call the primary.
+    #[error(
+        "[redis] sentinels are named and sentinel_master is not set: set it to what they call \
+         the primary, such as \"mymaster\""
+    )]
+    NoSentinelMaster,
+    /// Nodes of a cluster are named, and it is said to be none.
+    #[error("[redis] cluster_nodes are named and cluster is not true: set it, or name no nodes")]
+    NoCluster,
     /// Redis cannot be used.
     #[error("[redis] {0}")]
     Redis(#[from] RedisOpenError),

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use russet_engine::{Clock, Store};
 use serde::Serialize;
 
-use super::{Config, ConfigError, DATA_DIR, QueueBackend, StoreBackend};
+use super::{
+    AwsTable, Config, ConfigError, DATA_DIR, DynamoTable, QueueBackend, RedisTable, SqsTable,
+    StoreBackend,
+};
 use crate::dynamodb::Dynamo;
 use crate::redis;
 
@@ -50,7 +53,45 @@ impl Config {
             }
             QueueBackend::Sqs => self.examine_sqs(clock).await,
         };
-        vec![Finding::new("store", store), Finding::new("queue", queue)]
+        let mut findings = vec![Finding::new("store", store), Finding::new("queue", queue)];
+        findings.extend(self.unused().into_iter().map(|(table, why)| Finding {
+            table,
+            ok: true,
+            detail: why,
+        }));
+        findings
+    }
+
+    /// Tables that say something which is not used, with the reason.
+    pub fn unused(&self) -> Vec<(&'static str, String)> {
+        let (store, queue) = (self.store.backend, self.queue.backend);
+        let has_sqs = queue == QueueBackend::Sqs;
+        let has_dynamodb = store == StoreBackend::Dynamodb;
+        let no_store = |wanted: &str| format!("not used: [store] backend is not {wanted:?}");
+        let tables = [
+            (
+                "redis",
+                self.redis != RedisTable::default() && store != StoreBackend::Redis,
+                no_store("redis"),
+            ),
+            (
+                "dynamodb",
+                self.dynamodb != DynamoTable::default() && !has_dynamodb,
+                no_store("dynamodb"),
+            ),
+            (
+                "sqs",
+                self.sqs != SqsTable::default() && !has_sqs,
+                "not used: [queue] backend is not \"sqs\"".to_owned(),
+            ),
+            (
+                "aws",
+                self.aws != AwsTable::default() && !has_sqs && !has_dynamodb,
+                "not used: neither the store nor the queue is one of AWS".to_owned(),
+            ),
+        ];
+        let unused = tables.into_iter().filter(|(_, is_unused, _)| *is_unused);
+        unused.map(|(table, _, why)| (table, why)).collect()
     }
 
     async fn examine_redis(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
@@ -60,13 +101,19 @@ impl Config {
             None => "the store will be made at the first start".to_owned(),
         };
         let address = self.redis.address();
-        let version = found.version;
-        Ok(match found.primaries {
-            1 => format!("redis {version} at {address}, {partitions}"),
-            primaries => {
-                format!("redis {version}, a cluster of {primaries} at {address}, {partitions}")
+        let product = found.product;
+        let place = match found.primaries {
+            1 => format!("{product} at {address}"),
+            primaries => format!("{product}, a cluster of {primaries} at {address}"),
+        };
+        let losing = match found.is_durable {
+            true => "",
+            false => {
+                "; appendonly is off: when the server stops, what it has not saved is lost, \
+                 acknowledged tasks too"
             }
-        })
+        };
+        Ok(format!("{place}, {partitions}{losing}"))
     }
 
     async fn examine_dynamodb(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {

@@ -36,7 +36,7 @@ pub use self::examine::Finding;
 pub use self::redis::{REDIS_URL, RedisTable};
 pub use self::tables::{QueueBackend, QueueConfig, StoreBackend, StoreConfig};
 use crate::dynamodb::Dynamo;
-use crate::limits::CACHE_MB_MAX;
+use crate::limits::{CACHE_MB_MAX, PAGE_CACHE_BYTES};
 use crate::memory::{Memory, MemoryQueue};
 use crate::redis::Redis;
 use crate::sqs::Sqs;
@@ -147,6 +147,28 @@ impl Config {
             true => Err(ConfigError::NothingToCreate),
             false => Ok(created),
         }
+    }
+
+    /// With the defaults of what is used, where nothing is said. How many partitions there are
+    /// the store says.
+    pub fn settled(&self) -> Self {
+        let mut settled = self.clone();
+        match self.store.backend {
+            StoreBackend::Memory => {}
+            StoreBackend::Embedded => {
+                settled
+                    .store
+                    .data_dir
+                    .get_or_insert_with(|| DATA_DIR.into());
+                settled.store.cache_mb.get_or_insert(PAGE_CACHE_BYTES >> 20);
+            }
+            StoreBackend::Redis => settled.redis = self.redis.settled(),
+            StoreBackend::Dynamodb => settled.dynamodb.table = Some(self.dynamodb.name()),
+        }
+        if self.queue.backend == QueueBackend::Sqs {
+            settled.sqs.prefix = Some(self.sqs.name());
+        }
+        settled
     }
 
     /// Where tasks are kept, for people to read.

@@ -45,11 +45,33 @@ impl RedisTable {
         url.unwrap_or_else(|| REDIS_URL.to_owned())
     }
 
-    /// Sentinels and a cluster cannot both say which server is the primary.
+    /// Sentinels and a cluster cannot both say which server is the primary, and neither is used
+    /// unless it is asked for.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
-        match self.cluster && self.sentinel_master.is_some() {
-            true => Err(ConfigError::ClusterAndSentinel),
-            false => Ok(()),
+        let has_master = self.sentinel_master.is_some();
+        let names_sentinels = !self.sentinels.is_empty() || self.sentinel_password.is_some();
+        if self.cluster && has_master {
+            return Err(ConfigError::ClusterAndSentinel);
+        }
+        if names_sentinels && !has_master {
+            return Err(ConfigError::NoSentinelMaster);
+        }
+        if !self.cluster && !self.cluster_nodes.is_empty() {
+            return Err(ConfigError::NoCluster);
+        }
+        Ok(())
+    }
+
+    /// With every default that is not said.
+    pub(super) fn settled(&self) -> Self {
+        let options = RedisOptions::new(REDIS_URL);
+        let url = || Some(Url(REDIS_URL.to_owned()));
+        Self {
+            url: self.url.clone().or_else(url),
+            prefix: self.prefix.clone().or(Some(options.prefix)),
+            timeout_ms: self.timeout_ms.or(Some(options.timeout.as_millis() as u64)),
+            connections: self.connections.or(Some(options.connections)),
+            ..self.clone()
         }
     }
 

@@ -131,3 +131,60 @@ async fn a_store_that_does_not_open_names_its_setting() {
         "{error}"
     );
 }
+
+#[test]
+fn sentinels_and_nodes_that_would_not_be_used_are_refused() {
+    let redis = "[store]\nbackend = 'redis'\n[redis]\n";
+    for (setting, named) in [
+        (
+            "sentinels = ['10.0.0.2:26379']",
+            "sentinel_master is not set",
+        ),
+        ("sentinel_password = 'sesame'", "sentinel_master is not set"),
+        ("cluster_nodes = ['10.0.0.2:6379']", "cluster is not true"),
+    ] {
+        let error = refused(&format!("{redis}{setting}\n"));
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn tables_that_are_not_used_are_named() {
+    let text = "[store]\nbackend = 'memory'\n[redis]\nprefix = 'a'\n[aws]\nregion = 'b'\n\
+                [dynamodb]\ntable = 'c'\n[sqs]\nprefix = 'd'\n";
+    let config = Config::from_toml(text).expect("it is read");
+    let findings = config.examine(Arc::new(SystemClock)).await;
+    let unused = findings
+        .iter()
+        .filter(|f| f.ok && f.detail.starts_with("not used"));
+    let unused: Vec<_> = unused.map(|finding| finding.table).collect();
+    assert_eq!(unused, ["redis", "dynamodb", "sqs", "aws"]);
+    assert_eq!(Config::default().unused(), []);
+    let queue = format!("{text}[queue]\nbackend = 'sqs'\n");
+    let config = Config::from_toml(&queue).expect("it is read");
+    let unused: Vec<_> = config
+        .unused()
+        .into_iter()
+        .map(|(table, _)| table)
+        .collect();
+    assert_eq!(unused, ["redis", "dynamodb"]);
+}
+
+#[test]
+fn what_is_settled_is_the_same_configuration_with_its_defaults_said() {
+    let redis = Config::from_toml("[store]\nbackend = 'redis'\n").expect("it is read");
+    let settled = redis.settled();
+    assert_eq!(
+        settled.redis.url.as_ref().map(|url| url.0.as_str()),
+        Some(REDIS_URL)
+    );
+    let [said, meant] = [&settled, &redis].map(|config| config.redis.options(None));
+    assert_eq!(said.timeout, meant.timeout);
+    assert_eq!(
+        (said.prefix, said.connections),
+        (meant.prefix, meant.connections)
+    );
+    let embedded = Config::default().settled();
+    assert_eq!(embedded.store.data_dir, Some(DATA_DIR.into()));
+    assert_eq!(embedded.redis, RedisTable::default(), "it is not used");
+}

@@ -140,7 +140,10 @@ fn unsent(error: CallError) -> CallError {
 fn read_error(error: &RedisError) -> CallError {
     match error.kind() {
         redis::ErrorKind::AuthenticationFailed => {
-            let why = error.detail().unwrap_or("the password is wrong").to_owned();
+            let why = error
+                .detail()
+                .unwrap_or("the user or the password is wrong")
+                .to_owned();
             let reason = Reason::Login;
             CallError::Refused(Refusal { reason, why })
         }

@@ -36,8 +36,8 @@ pub enum RedisOpenError {
     },
     /// Nobody answers.
     #[error(
-        "Redis at {address} cannot be reached: {why}; check the url, and that the server runs \
-         and can be reached from here"
+        "Redis at {address} cannot be reached: {why}; check the url (rediss:// where the server \
+         expects TLS), and that the server runs and can be reached from here"
     )]
     Unreachable {
         /// Where.
@@ -96,6 +96,15 @@ pub enum RedisOpenError {
         "Redis at {address} is a read-only replica: set the url to its primary, or use Sentinel"
     )]
     Replica {
+        /// Where.
+        address: String,
+    },
+    /// The server is a sentinel.
+    #[error(
+        "Redis at {address} is a sentinel, which has no data: set sentinel_master to what it \
+         calls the primary, such as \"mymaster\""
+    )]
+    Sentinel {
         /// Where.
         address: String,
     },

@@ -22,6 +22,19 @@ impl Info {
         self.field("role") == Some("slave")
     }
 
+    /// What it is, with its version. Valkey says which Redis it is like, too.
+    pub(crate) fn product(&self) -> String {
+        match self.field("valkey_version") {
+            Some(version) => format!("valkey {version}"),
+            None => format!("redis {}", self.field("redis_version").unwrap_or("unknown")),
+        }
+    }
+
+    /// Whether it writes down each change.
+    pub(crate) fn is_durable(&self) -> bool {
+        self.field("aof_enabled") == Some("1")
+    }
+
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let mut lines = self.text.lines();
         lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
@@ -41,5 +54,10 @@ mod tests {
         assert_eq!(info.reign(), "abc def");
         assert!(info.is_replica());
         assert_eq!(Info::default().reign(), " ");
+        assert_eq!(info.product(), "redis 7.0.15");
+        let valkey =
+            Info::read(b"redis_version:7.2.4\r\nvalkey_version:9.1.0\r\naof_enabled:1\r\n");
+        assert_eq!(valkey.product(), "valkey 9.1.0");
+        assert!(valkey.is_durable() && !info.is_durable());
     }
 }

@@ -63,9 +63,10 @@ pub(crate) async fn examine(
             Some(opening.as_asked(&text)?)
         }
     };
-    let version = infos.first().and_then(|info| info.field("redis_version"));
+    let product = infos.first().map(|info| info.product());
     Ok(RedisFound {
-        version: version.unwrap_or("unknown").to_owned(),
+        product: product.unwrap_or_default(),
+        is_durable: infos.iter().all(|info| info.is_durable()),
         partitions,
         primaries: infos.len(),
     })
@@ -104,8 +105,10 @@ async fn check_each(
 /// What there is for a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RedisFound {
-    /// The version of the server, as it says it.
-    pub version: String,
+    /// What the server is, with its version: `redis 7.0.15`.
+    pub product: String,
+    /// Whether all servers write down each change (`appendonly yes`).
+    pub is_durable: bool,
     /// How many servers the store is on: more than one in a cluster.
     pub primaries: usize,
     /// How many partitions the store has; `None` when it is not made yet.
@@ -121,6 +124,9 @@ struct Opening<'a> {
 impl Opening<'_> {
     fn check_info(&self, info: &Info) -> Result<(), RedisOpenError> {
         let address = self.address.clone();
+        if info.field("redis_mode") == Some("sentinel") {
+            return Err(RedisOpenError::Sentinel { address });
+        }
         let found = info.field("redis_version").unwrap_or("unknown");
         let mut numbers = found.split('.').map(|n| n.parse().unwrap_or(0));
         let version = [numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)];
@@ -271,6 +277,9 @@ impl Opening<'_> {
                 command: command.to_owned(),
                 why,
                 prefix: self.options.prefix.clone(),
+            },
+            _ if why.contains("DB index") => RedisOpenError::Url {
+                why: format!("Redis at {address} has no database of its number: {why}"),
             },
             _ => RedisOpenError::Refused { address, why },
         }

@@ -59,7 +59,8 @@ pub enum Configure {
     Check(Check),
     /// Make what is not made by using it: the DynamoDB table and the SQS queues.
     Create(Create),
-    /// Print the settings that hold: the file, the environment and flags together.
+    /// Print the settings that hold: the file, the environment and flags together, and the
+    /// defaults of what they leave out.
     Show(Show),
 }
 
@@ -102,6 +103,9 @@ pub struct Show {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub source: Source,
+    /// Where the server would listen, and to whom.
+    #[command(flatten)]
+    pub listening: Listening,
 }
 
 impl Configure {
@@ -189,9 +193,8 @@ impl Create {
 impl Show {
     fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let mut config = self.source.load()?;
-        if let Some(data_dir) = &self.source.data_dir {
-            config.store.data_dir = Some(data_dir.clone());
-        }
+        self.listening.lay_over(&mut config);
+        let config = config.settled(self.source.data_dir.as_deref())?;
         if global.json {
             report::json(&config)?;
         } else {

@@ -34,16 +34,23 @@ pub struct Listening {
 }
 
 impl Listening {
+    /// Lays what is given here over the configuration.
+    pub(super) fn lay_over(&self, config: &mut Config) {
+        if let Some(listen) = &self.listen {
+            config.server.listen = Some(listen.clone());
+        }
+        if !self.tokens.is_empty() {
+            config.server.tokens.clone_from(&self.tokens);
+        }
+    }
+
     /// The address and the tokens that hold: those that are given here, else the configured ones.
     pub(super) fn settle(&self, config: &Config) -> Result<(SocketAddr, Tokens), CliError> {
-        let listen = self.listen.as_deref().unwrap_or(config.listen());
-        let tokens = match self.tokens.is_empty() {
-            true => config.server.tokens.clone(),
-            false => self.tokens.clone(),
-        };
+        let mut config = config.clone();
+        self.lay_over(&mut config);
         Ok((
-            config::listen(listen)?,
-            Tokens::new(config::tokens(tokens)?),
+            config::listen(config.listen())?,
+            Tokens::new(config::tokens(config.server.tokens)?),
         ))
     }
 }
@@ -89,6 +96,9 @@ impl Serve {
         let max_clock_skew = config.max_clock_skew()?;
         let clock = Arc::new(SystemClock);
         let settings = config.backend(self.source.data_dir.as_deref());
+        for (table, why) in settings.unused() {
+            tracing::warn!("[{table}] {why}");
+        }
         let backend = settings.open(clock.clone()).await?;
         let store = settings.describe();
         let metrics = Arc::new(Metrics::new());

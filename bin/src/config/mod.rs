@@ -202,6 +202,36 @@ impl Config {
         }
     }
 
+    /// With the defaults of what is used, where nothing is said; `data_dir` goes before what the
+    /// file says.
+    ///
+    /// # Errors
+    /// A setting that cannot be.
+    pub fn settled(&self, data_dir: Option<&Path>) -> Result<Self, ConfigError> {
+        let russet_backends::config::Config {
+            store,
+            queue,
+            redis,
+            aws,
+            dynamodb,
+            sqs,
+        } = self.backend(data_dir).settled();
+        let server = ServerTable {
+            listen: Some(self.listen().to_owned()),
+            tokens: self.server.tokens.clone(),
+            max_clock_skew_ms: Some(self.max_clock_skew()?.as_millis()),
+        };
+        Ok(Self {
+            server,
+            store,
+            queue,
+            redis,
+            aws,
+            dynamodb,
+            sqs,
+        })
+    }
+
     /// How far the clocks of two nodes may be apart.
     ///
     /// # Errors

@@ -23,8 +23,8 @@ const ASKS_A_SECOND: usize = 3 * CALL_TRIES as usize;
 /// How often one task may change within a second.
 const CHANGES_A_SECOND: usize = 200;
 
-/// How often the store may refuse a node's calls within a second, for each partition: pauses
-/// between tries that double leave about half as many.
+/// How often the store may refuse a node's calls within a second, for each partition and each
+/// commit that it can have under way: pauses between tries that double leave about half as many.
 const REFUSALS_A_SECOND: usize = 160;
 
 const SECOND_US: u64 = 1_000_000;
@@ -43,7 +43,11 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
 
 /// A node that the store refuses does not ask it again and again without a pause.
 fn refusals(facts: &Facts<'_>, findings: &mut Findings) {
-    let most = REFUSALS_A_SECOND * usize::from(facts.run.plan.partitions);
+    let commits = match facts.run.plan.far {
+        true => russet_engine::limits::COMMITS_UNDER_WAY,
+        false => 1,
+    };
+    let most = REFUSALS_A_SECOND * usize::from(facts.run.plan.partitions) * commits;
     let mut recent: BTreeMap<Actor, VecDeque<(At, usize)>> = BTreeMap::new();
     for (position, entry) in facts.run.entries.iter().enumerate() {
         let What::TurnedAway { node } = &entry.what else {

@@ -35,9 +35,23 @@ impl Dial {
         let stream = tcp(address).await?;
         #[cfg(not(madsim))]
         if let Some(tls) = &self.tls {
-            return Ok(Box::new(tls.wrap(address, stream).await?));
+            let stream = tls.wrap(address, stream).await;
+            return Ok(Box::new(stream.map_err(no_tls)?));
         }
         Ok(Box::new(stream))
+    }
+}
+
+/// A server that speaks no TLS answers with something that is none.
+#[cfg(not(madsim))]
+fn no_tls(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|e| e.downcast_ref());
+    match cause {
+        Some(rustls::Error::InvalidMessage(_)) => io::Error::new(
+            error.kind(),
+            "the server speaks no TLS there; write redis:// in the url, or the port on which it does",
+        ),
+        _ => error,
     }
 }
 

@@ -113,9 +113,10 @@ impl Sum {
                     return;
                 };
                 let change = (key, Some(record));
-                match self.changes.last_mut() {
-                    Some((p, v, own)) if (*p, *v) == (partition, version) => own.push(change),
-                    _ => self.changes.push((partition, version, vec![change])),
+                let own = |(p, v, _): &&mut _| (*p, *v) == (partition, version);
+                match self.changes.iter_mut().find(own) {
+                    Some((_, _, own)) => own.push(change),
+                    None => self.changes.push((partition, version, vec![change])),
                 }
             }
             (Some(Seen::Ready(task)), Written::Member { .. }) => {
