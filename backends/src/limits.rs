@@ -155,6 +155,8 @@ pub const SQS_HIDDEN_MOST: Duration = Duration::from_secs(12 * 3_600);
 pub const SQS_RELEASE_MOST: Duration = Duration::from_secs(11 * 3_600);
 /// Most requests for messages of one SQS queue that a node has under way.
 pub const SQS_POLLS_AT_ONCE: usize = 4;
+/// Of so many times that something is handed out, one begins with the least urgent band.
+pub const SQS_TURNS: usize = 8;
 /// How long messages that nobody waits for any more are kept for the next one who does, before
 /// they are given back.
 pub const SQS_KEPT: Duration = Duration::from_secs(1);

@@ -11,7 +11,9 @@ use russet_core::{Lane, QueueName, TaskId};
 pub struct Message {
     /// Where it waits.
     pub lane: Lane,
-    /// Its place, lowest first.
+    /// How urgent it is: more is more urgent.
+    pub priority: u8,
+    /// Its place, lowest first: its priority and how long it has waited.
     pub score: i64,
     /// The task.
     pub task: TaskId,

@@ -194,6 +194,7 @@ impl World {
         if !self.queue.is_fused() {
             let messages = tasks.iter().map(|task| Message {
                 lane: lane_of(task),
+                priority: task.priority,
                 score: task.score,
                 task: task.id,
             });

@@ -109,7 +109,7 @@ fn next_to(message: &Message) -> Message {
 
 #[cfg(test)]
 mod tests {
-    use russet_core::{Resources, TaskId};
+    use russet_core::{NewTask, Resources, TaskId};
     use russet_engine::SystemClock;
 
     use super::*;
@@ -126,6 +126,7 @@ mod tests {
         };
         let messages = [0, 1, 2].map(|n| Message {
             lane: lane.clone(),
+            priority: NewTask::PRIORITY,
             score: n,
             task: TaskId::from_u128(n as u128),
         });

@@ -15,9 +15,10 @@ pub(super) struct Place {
     pub(super) name: Arc<str>,
     pub(super) url: String,
     pub(super) lane: Lane,
+    pub(super) band: Band,
 }
 
-/// The SQS queues that this node knows, and a number that grows with the lanes.
+/// The SQS queues that this node knows, and a number that grows with them.
 pub(super) struct Directory {
     known: Mutex<Known>,
     epoch: watch::Sender<u64>,
@@ -88,17 +89,19 @@ impl Directory {
         !known.places.contains_key(name) && !known.strangers.contains(name)
     }
 
-    pub(super) fn learn(&self, name: String, url: String, lane: Lane) -> Arc<Place> {
+    pub(super) fn learn(&self, name: String, url: String, lane: Lane, band: Band) -> Arc<Place> {
         let name: Arc<str> = name.into();
         let mut known = self.lock();
         let lanes = known.lanes.entry(lane.queue.clone()).or_default();
-        let is_new = lanes.insert(lane.clone());
+        lanes.insert(lane.clone());
         let place = Arc::new(Place {
             name: name.clone(),
             url,
             lane,
+            band,
         });
-        known.places.insert(name, place.clone());
+        // Whoever waits for the lane waits at this queue, too.
+        let is_new = known.places.insert(name, place.clone()).is_none();
         drop(known);
         if is_new {
             self.epoch.send_modify(|epoch| *epoch += 1);

@@ -44,19 +44,20 @@ impl Inner {
             Err(fault) if is_gone(&fault) => return Ok(()),
             Err(fault) => return Err(fault),
         };
-        let lane = name::read_tags(&tags);
-        let lane = lane.filter(|lane| {
-            let mut names = Band::ALL
-                .into_iter()
-                .map(|band| self.prefix.queue(lane, band));
-            names.any(|own| own == name)
+        let lane = name::read_tags(&tags).and_then(|lane| {
+            let is_own = |band: &Band| self.prefix.queue(&lane, *band) == name;
+            let band = Band::ALL.into_iter().find(is_own)?;
+            Some((lane, band))
         });
         match lane {
             Some(_) if !self.directory.has_room() => {
                 tracing::error!(name, most = SQS_QUEUES, "an SQS queue is one too many");
                 self.directory.learn_stranger(name.to_owned());
             }
-            Some(lane) => drop(self.directory.learn(name.to_owned(), url.to_owned(), lane)),
+            Some((lane, band)) => {
+                let (name, url) = (name.to_owned(), url.to_owned());
+                drop(self.directory.learn(name, url, lane, band));
+            }
             None => {
                 tracing::warn!(name, "an SQS queue with our prefix is none of ours");
                 self.directory.learn_stranger(name.to_owned());

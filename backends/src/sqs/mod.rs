@@ -7,8 +7,10 @@
 //! find it. [`Sqs::create_queues`] makes them, or, with [`SqsOptions::create`], the first
 //! message of a lane.
 //!
-//! There is one band now: [`Message`](russet_engine::Message) carries a score that mixes
-//! priority and time, and no priority.
+//! There are three bands: what is more urgent than the default priority, the default itself, and
+//! the rest. While the queue of a band is backed up, those behind it are asked only now and then
+//! ([`SQS_TURNS`](crate::limits::SQS_TURNS)), so that they do not starve. Within a band SQS keeps
+//! no order.
 //!
 //! # Messages
 //! A message is the id of a task. SQS may deliver it twice, late, out of order, or, when the

@@ -1,9 +1,10 @@
 //! How an SQS queue is called, and how its lane stands in its tags.
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fmt;
 
-use russet_core::{Lane, QueueName, ResourceName, Resources};
+use russet_core::{Lane, NewTask, QueueName, ResourceName, Resources};
 use russet_engine::Message;
 
 use crate::aws::OpenError;
@@ -62,11 +63,15 @@ pub(super) struct Band(u8);
 
 impl Band {
     /// All bands, the most urgent first.
-    pub(super) const ALL: [Self; 1] = [Self(0)];
+    pub(super) const ALL: [Self; 3] = [Self(0), Self(1), Self(2)];
 
-    /// The band of a message. Its score says no priority, so there is one band for all.
-    pub(super) const fn of(_message: &Message) -> Self {
-        Self(0)
+    /// The band of a message: the middle one is that of the default priority alone.
+    pub(super) fn of(message: &Message) -> Self {
+        match message.priority.cmp(&NewTask::PRIORITY) {
+            Ordering::Greater => Self(0),
+            Ordering::Equal => Self(1),
+            Ordering::Less => Self(2),
+        }
     }
 }
 
@@ -114,6 +119,7 @@ fn hash(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use russet_core::TaskId;
     use russet_core::limits::{NAME_LEN, TASK_RESOURCES};
 
     use super::*;
@@ -172,7 +178,25 @@ mod tests {
             resources: Resources::NONE,
         };
         let prefix = Prefix::new("russet").expect("a prefix");
-        let name = prefix.queue(&lane, Band::ALL[0]);
-        assert_eq!(name, "russet-mail_out-2094eac43db01224-0");
+        let names = Band::ALL.map(|band| prefix.queue(&lane, band));
+        let same = "russet-mail_out-2094eac43db01224";
+        assert_eq!(names, [0, 1, 2].map(|band| format!("{same}-{band}")));
+    }
+
+    #[test]
+    fn the_default_priority_has_a_band_of_its_own() {
+        let band = |priority| {
+            Band::of(&Message {
+                lane: Lane {
+                    queue: QueueName::new("mail").expect("a name"),
+                    resources: Resources::NONE,
+                },
+                priority,
+                score: 0,
+                task: TaskId::from_u128(1),
+            })
+        };
+        let bands = [9, 5, 4, 3, 0].map(|priority| band(priority).0);
+        assert_eq!((bands, NewTask::PRIORITY), ([0, 0, 1, 2, 2], 4));
     }
 }

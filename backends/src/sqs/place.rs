@@ -51,7 +51,7 @@ impl Inner {
                 return Err(QueueError::Unavailable { why });
             }
         };
-        Ok(self.directory.learn(name, url, lane.clone()))
+        Ok(self.directory.learn(name, url, lane.clone(), band))
     }
 
     /// Where a queue is, if it exists.

@@ -8,7 +8,7 @@ use russet_backends::conformance::fixtures;
 use russet_backends::dynamodb::{Dynamo, DynamoOptions};
 use russet_backends::sqs::SqsOptions;
 use russet_core::{
-    Lane, PartitionId, QueueName, Record, RecordKey, Resources, Task, TaskId, Timestamp,
+    Lane, NewTask, PartitionId, QueueName, Record, RecordKey, Resources, Task, TaskId, Timestamp,
 };
 use russet_engine::{
     Change, Entropy, Message, Outcome, Store, StoreError, SystemClock, SystemEntropy, Transaction,
@@ -123,6 +123,7 @@ pub fn lane(queue: &str) -> Lane {
 pub fn message(number: u64, lane: &Lane) -> Message {
     Message {
         lane: lane.clone(),
+        priority: NewTask::PRIORITY,
         score: 0,
         task: task(number).id,
     }

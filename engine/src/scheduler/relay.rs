@@ -40,6 +40,7 @@ impl Outgoing {
         // When the carrier is too busy, the task's watchdog sends it again.
         let _ = self.0.try_send(Parcel::Announce(Message {
             lane,
+            priority: task.priority,
             score: task.score,
             task: task.id,
         }));

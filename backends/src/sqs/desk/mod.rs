@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 pub(super) use self::shelf::Held;
 use self::shelf::Shelf;
 use super::directory::Place;
-use crate::limits::{SQS_BATCH, SQS_LONG_POLL, SQS_POLLS_AT_ONCE};
+use crate::limits::{SQS_BATCH, SQS_LONG_POLL, SQS_POLLS_AT_ONCE, SQS_TURNS};
 
 /// Where receivers and the requests for messages meet.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(super) struct Desk {
     last: u64,
     waiters: BTreeMap<u64, Waiter>,
     shelves: BTreeMap<Arc<str>, Shelf>,
-    /// Which lane is served first, so that each has its turn.
+    /// Which lane is served first, so that each has its turn, and now and then each band.
     turn: usize,
 }
 
@@ -116,30 +116,40 @@ impl Desk {
         waiter.delayed <= SQS_POLLS_AT_ONCE
     }
 
-    /// One of each queue in turn, as long as there are some.
+    /// One of each queue in turn, as long as there are some: of the most urgent band first, or, in
+    /// its turn, of the least urgent.
     fn take(&mut self, places: &[Arc<Place>], max: usize, now: Timestamp) -> Vec<Delivery> {
         let mut taken = Vec::new();
-        self.turn = self.turn.wrapping_add(1);
-        loop {
-            let before = taken.len();
-            for at in 0..places.len() {
-                let name = &places[(at + self.turn) % places.len()].name;
-                let shelf = self.shelves.get_mut(name);
-                let Some(held) = shelf.and_then(|shelf| shelf.next(now)) else {
-                    continue;
-                };
-                taken.push(held.delivery);
-                if taken.len() == max {
-                    return taken;
+        let mut bands: Vec<_> = bands(places).collect();
+        if self.is_turn_of_all() {
+            bands.reverse();
+        }
+        for places in bands {
+            let mut before = None;
+            while before != Some(taken.len()) {
+                before = Some(taken.len());
+                for at in 0..places.len() {
+                    let name = &places[(at + self.turn) % places.len()].name;
+                    let shelf = self.shelves.get_mut(name);
+                    if taken.len() < max
+                        && let Some(held) = shelf.and_then(|shelf| shelf.next(now))
+                    {
+                        taken.push(held.delivery);
+                    }
                 }
             }
-            if taken.len() == before {
-                return taken;
-            }
         }
+        self.turn = self.turn.wrapping_add(taken.len().min(1));
+        taken
     }
 
-    /// The requests that are to be made now for a receiver which waits up to `wait`.
+    /// Whether those that a more urgent band holds up have their turn.
+    fn is_turn_of_all(&self) -> bool {
+        self.turn % SQS_TURNS == SQS_TURNS - 1
+    }
+
+    /// The requests that are to be made now for a receiver which waits up to `wait`. While a band
+    /// is backed up, nobody asks for what is less urgent, unless it is its turn.
     pub(super) fn plan(
         &mut self,
         places: &[Arc<Place>],
@@ -148,35 +158,54 @@ impl Desk {
         now: Timestamp,
     ) -> Vec<Poll> {
         let mut polls = Vec::new();
-        for place in places {
-            let demand = self.demand(&place.name);
-            let shelf = self.shelves.entry(place.name.clone()).or_default();
-            let there = shelf.held.iter().filter(|held| held.until > now).count();
-            let demand = demand.saturating_sub(there);
-            let at_once = match shelf.deep {
-                true => demand.div_ceil(SQS_BATCH).min(SQS_POLLS_AT_ONCE),
-                false => demand.min(1),
-            };
-            while shelf.long + shelf.short < at_once {
-                let wait = match shelf.deep || wait.is_zero() {
-                    true => 0,
-                    false => shelf.patience(wait),
-                };
-                match wait {
-                    0 => shelf.short += 1,
-                    _ => shelf.long += 1,
-                }
-                self.last += 1;
-                polls.push(Poll {
-                    number: self.last,
-                    place: place.clone(),
-                    max: demand.min(SQS_BATCH),
-                    wait,
-                    visibility,
-                });
+        for places in bands(places) {
+            for place in places {
+                self.plan_one(place, wait, visibility, now, &mut polls);
+            }
+            let shelves = places
+                .iter()
+                .filter_map(|place| self.shelves.get(&place.name));
+            if shelves.into_iter().any(|shelf| shelf.deep) && !self.is_turn_of_all() {
+                break;
             }
         }
         polls
+    }
+
+    fn plan_one(
+        &mut self,
+        place: &Arc<Place>,
+        wait: Duration,
+        visibility: Duration,
+        now: Timestamp,
+        polls: &mut Vec<Poll>,
+    ) {
+        let demand = self.demand(&place.name);
+        let shelf = self.shelves.entry(place.name.clone()).or_default();
+        let there = shelf.held.iter().filter(|held| held.until > now).count();
+        let demand = demand.saturating_sub(there);
+        let at_once = match shelf.deep {
+            true => demand.div_ceil(SQS_BATCH).min(SQS_POLLS_AT_ONCE),
+            false => demand.min(1),
+        };
+        while shelf.long + shelf.short < at_once {
+            let wait = match shelf.deep || wait.is_zero() {
+                true => 0,
+                false => shelf.patience(wait),
+            };
+            match wait {
+                0 => shelf.short += 1,
+                _ => shelf.long += 1,
+            }
+            self.last += 1;
+            polls.push(Poll {
+                number: self.last,
+                place: place.clone(),
+                max: demand.min(SQS_BATCH),
+                wait,
+                visibility,
+            });
+        }
     }
 
     /// How many messages of a queue are waited for.
@@ -227,4 +256,9 @@ impl Desk {
         shelf.held = kept;
         left.into_iter().map(|held| held.delivery.receipt).collect()
     }
+}
+
+/// Queues of one band after the other. They come in this order.
+fn bands(places: &[Arc<Place>]) -> impl Iterator<Item = &[Arc<Place>]> {
+    places.chunk_by(|a, b| a.band == b.band)
 }

@@ -1,12 +1,18 @@
 use russet_core::{Lane, Millis, QueueName, Resources, TaskId};
 
 use super::*;
+use crate::sqs::name::Band;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const HIDDEN: Duration = Duration::from_secs(10);
 
 fn place(name: &str) -> Arc<Place> {
+    in_band(name, 1)
+}
+
+fn in_band(name: &str, band: usize) -> Arc<Place> {
     Arc::new(Place {
+        band: Band::ALL[band],
         name: name.into(),
         url: String::new(),
         lane: Lane {
@@ -145,4 +151,33 @@ fn each_queue_has_its_turn() {
     let mut first = tasks(desk.look(waiter, &places, NOW));
     first.sort_unstable();
     assert_eq!(first, [0, 10]);
+}
+
+#[test]
+fn what_is_more_urgent_is_handed_out_first() {
+    let (mut desk, places) = (Desk::default(), [in_band("a", 0), in_band("b", 2)]);
+    let waiter = waiter(&mut desk, &places, 3);
+    let polls = plan(&mut desk, &places, 1);
+    assert_eq!(polls.len(), 2);
+    desk.ended(&polls[1], held(&polls[1], 10..13), NOW);
+    desk.ended(&polls[0], held(&polls[0], 0..2), NOW);
+    assert_eq!(tasks(desk.look(waiter, &places, NOW)), [0, 1, 10]);
+}
+
+#[test]
+fn no_starvation_behind_a_band_that_is_backed_up_others_have_their_turn() {
+    let (mut desk, places) = (Desk::default(), [in_band("a", 0), in_band("b", 1)]);
+    let waiter = waiter(&mut desk, &places, 1);
+    let mut asked = Vec::new();
+    for _ in 0..4 * SQS_TURNS {
+        let polls = plan(&mut desk, &places, 1);
+        for poll in &polls {
+            desk.ended(poll, held(poll, 0..1), NOW);
+        }
+        asked.extend(polls.iter().map(|poll| poll.place.name.clone()));
+        assert_eq!(tasks(desk.look(waiter, &places, NOW)).len(), 1);
+    }
+    let urgent = asked.iter().filter(|name| &***name == "a").count();
+    let others = asked.len() - urgent;
+    assert!(urgent > 3 * others && others >= 3, "{asked:?}");
 }

@@ -1,17 +1,20 @@
 //! Several nodes, and receivers that come and go.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use russet_backends::sqs::Sqs;
-use russet_core::{Lane, ResourceName, Resources};
-use russet_engine::{Queue, SystemClock};
+use russet_core::{Lane, NewTask, ResourceName, Resources};
+use russet_engine::{Message, Queue, SystemClock};
 use russet_servers::Fauxqs;
 
 use crate::servers::{lane, message, queues};
 
 const HIDDEN: Duration = Duration::from_secs(60);
+/// SQS queues of a lane.
+const BANDS: u64 = 3;
 
 async fn node(server: &Fauxqs) -> Arc<Sqs> {
     let queue = Sqs::open(queues(&server.url(), "test"), Arc::new(SystemClock)).await;
@@ -76,7 +79,36 @@ async fn idle_workers_share_requests_that_wait() {
     });
     join_all(workers).await;
     let calls = queue.calls() - before;
-    assert!(calls <= 5, "{calls} requests in {TIMES} seconds");
+    assert!(calls <= 5 * BANDS, "{calls} requests in {TIMES} seconds");
+}
+
+#[tokio::test]
+async fn what_is_urgent_comes_before_a_crowd_that_is_not() {
+    let server = Fauxqs::start();
+    let queue = node(&server).await;
+    let lane = lane("emails");
+    let with = |number: u64, priority: u8| Message {
+        priority,
+        ..message(number, &lane)
+    };
+    let crowd = (0..100).map(|number| with(number, NewTask::PRIORITY));
+    let urgent: Vec<_> = (100..120).map(|number| with(number, 9)).collect();
+    let messages = crowd.chain(urgent.clone()).collect();
+    queue.send(messages).await.expect("they are sent");
+    let lanes = [lane.clone()];
+    let mut left: BTreeSet<_> = urgent.iter().map(|message| message.task).collect();
+    let mut others = 0;
+    while !left.is_empty() {
+        let wait = Duration::from_secs(2);
+        let received = queue.receive(&lanes, 10, HIDDEN, wait).await;
+        let received = received.expect("it is received");
+        assert!(!received.is_empty(), "{left:?} did not come");
+        others += received
+            .iter()
+            .filter(|got| !left.remove(&got.task))
+            .count();
+    }
+    assert!(others <= 50, "{others} of the crowd came before");
 }
 
 /// What arrives for a receiver that went away is visible again in little more than a second.
