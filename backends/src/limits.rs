@@ -111,6 +111,8 @@ pub const DYNAMO_TIMEOUT: Duration = Duration::from_secs(5);
 pub const DYNAMO_TRANSACTION_CHANGES: usize = 100;
 /// Most bytes of all items in one transaction of DynamoDB.
 pub const DYNAMO_TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
+/// Most bytes that the rules let one transaction of DynamoDB change: they weigh records roughly.
+pub const DYNAMO_DECIDED_BYTES: usize = 3 * 1024 * 1024;
 /// Largest item of DynamoDB, in bytes: the names and values of all its attributes.
 pub const DYNAMO_ITEM_BYTES: usize = 400 * 1024;
 /// Largest record in DynamoDB, in bytes: what an item holds beside its key and index entries.

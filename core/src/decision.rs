@@ -26,6 +26,9 @@ pub struct View {
     pub queue_defaults: QueueConfig,
     /// Most records that the store changes in one transaction; `None`: any number.
     pub most_changes: Option<usize>,
+    /// Most bytes of records that it changes in one transaction; `None`: any number.
+    #[serde(default)]
+    pub most_bytes: Option<usize>,
     /// How often the store may have gone back.
     #[serde(default)]
     pub epoch: Epoch,

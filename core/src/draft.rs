@@ -68,12 +68,21 @@ impl<'a> Draft<'a> {
     /// Refuses what does not fit into one transaction of the store.
     pub fn check_size(&self) -> Result<(), Rejection> {
         let changes = self.writes.len();
-        match self.view.most_changes.filter(|most| changes > *most) {
-            Some(limit) => Err(Rejection::TransactionTooLarge {
+        if let Some(limit) = self.view.most_changes.filter(|most| changes > *most) {
+            return Err(Rejection::TransactionTooLarge {
                 changes: changes as u64,
                 limit: limit as u64,
-            }),
-            None => Ok(()),
+            });
+        }
+        match self.view.most_bytes {
+            // One record by itself is the store's to refuse.
+            Some(limit) if changes > 1 && self.writes.weight() > limit => {
+                Err(Rejection::TransactionTooHeavy {
+                    bytes: self.writes.weight() as u64,
+                    limit: limit as u64,
+                })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -107,6 +116,14 @@ impl<'a> Draft<'a> {
     pub fn room(&self) -> usize {
         let most = self.view.most_changes.unwrap_or(usize::MAX);
         most.saturating_sub(self.writes.len())
+    }
+
+    /// About how many more bytes of records the decision may change.
+    pub fn room_bytes(&self) -> usize {
+        match self.view.most_bytes {
+            Some(most) => most.saturating_sub(self.writes.weight()),
+            None => usize::MAX,
+        }
     }
 
     /// Whether this decision writes the record.

@@ -140,6 +140,16 @@ pub enum Rejection {
         /// How many the store can change.
         limit: u64,
     },
+    /// The command by itself changes records of more bytes than the store can change at once.
+    #[error(
+        "the command changes about {bytes} bytes of records at once, and the store can change {limit}: send less with it, keep large data elsewhere, or make its tasks a workflow, which may be larger"
+    )]
+    TransactionTooHeavy {
+        /// How many bytes it would change, about.
+        bytes: u64,
+        /// How many the store can change.
+        limit: u64,
+    },
     /// A task of a workflow needs more records changed at once than the store can change.
     #[error(
         "{task} depends on {count} tasks outside of its workflow, and the store can do {limit}: let some of its dependencies wait for them instead"
@@ -199,6 +209,7 @@ impl Rejection {
             Self::WrongStatus { .. } => "wrong_status",
             Self::LimitExceeded { .. }
             | Self::TransactionTooLarge { .. }
+            | Self::TransactionTooHeavy { .. }
             | Self::TooManyOutside { .. } => "limit_exceeded",
             Self::Incomplete { .. } => "incomplete",
             Self::NotLeader { .. } => "not_leader",

@@ -36,6 +36,7 @@ impl Recorded {
             max_clock_skew: view.max_clock_skew,
             queue_defaults: view.queue_defaults.clone(),
             most_changes: view.most_changes,
+            most_bytes: view.most_bytes,
             epoch: view.epoch,
             records: known.collect(),
         };

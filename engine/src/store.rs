@@ -129,6 +129,9 @@ pub struct Limits {
     /// Most changes in one transaction; at least 20, which every command on one task needs at
     /// most that has no more to tell or to wait for than a few others.
     pub transaction_changes: usize,
+    /// Most bytes of all records that one transaction changes, as [`Record::weight`] has them, if
+    /// there is such a limit; at least four of the largest records.
+    pub transaction_bytes: Option<usize>,
     /// Largest record, in bytes.
     pub record_bytes: usize,
     /// Whether it takes a round trip to load. A node then presumes what it knows already, and has

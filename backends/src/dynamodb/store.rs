@@ -5,7 +5,7 @@ use russet_engine::{
 };
 
 use super::Dynamo;
-use crate::limits::{DYNAMO_RECORD_BYTES, DYNAMO_TRANSACTION_CHANGES};
+use crate::limits::{DYNAMO_DECIDED_BYTES, DYNAMO_RECORD_BYTES, DYNAMO_TRANSACTION_CHANGES};
 
 #[async_trait]
 impl Store for Dynamo {
@@ -16,6 +16,7 @@ impl Store for Dynamo {
     fn limits(&self) -> Limits {
         Limits {
             transaction_changes: DYNAMO_TRANSACTION_CHANGES,
+            transaction_bytes: Some(DYNAMO_DECIDED_BYTES),
             record_bytes: DYNAMO_RECORD_BYTES,
             is_far: true,
         }

@@ -21,6 +21,7 @@ impl Store for Embedded {
     fn limits(&self) -> Limits {
         Limits {
             transaction_changes: EMBEDDED_TRANSACTION_CHANGES,
+            transaction_bytes: None,
             record_bytes: EMBEDDED_RECORD_BYTES,
             is_far: false,
         }

@@ -111,6 +111,7 @@ impl Store for Memory {
     fn limits(&self) -> Limits {
         Limits {
             transaction_changes: self.transaction_changes,
+            transaction_bytes: None,
             record_bytes: MEMORY_RECORD_BYTES,
             is_far: false,
         }

@@ -22,6 +22,7 @@ impl Store for Redis {
     fn limits(&self) -> Limits {
         Limits {
             transaction_changes: REDIS_TRANSACTION_CHANGES,
+            transaction_bytes: None,
             record_bytes: REDIS_RECORD_BYTES,
             is_far: true,
         }

@@ -61,7 +61,12 @@ fn go_on(draft: &mut Draft<'_>, workflow: WorkflowId, gate: &mut Gate) -> Step<(
             (_, RecordKey::Task(_)) => 1 + 2 * outside.len(),
             _ => 0,
         };
-        if draft.room() < changes + usize::from(last) + gate.rest() {
+        let weight = match (gate.state, key) {
+            (GateState::GivenUp, _) => 0,
+            (_, key) => draft.get(key)?.map_or(0, Record::weight) + Record::PLAIN,
+        };
+        let is_full = draft.room() < changes + usize::from(last) + gate.rest();
+        if is_full || (at > 0 && draft.room_bytes() < weight) {
             return Ok(());
         }
         match (gate.state, key) {

@@ -42,7 +42,11 @@ impl RedriveWorkflow {
         for task in &self.tasks {
             match draft.attempt(|draft| self.redrive(draft, *task))? {
                 // The others go into another transaction.
-                Err(Rejection::TransactionTooLarge { .. }) if !tasks.is_empty() => break,
+                Err(
+                    Rejection::TransactionTooLarge { .. } | Rejection::TransactionTooHeavy { .. },
+                ) if !tasks.is_empty() => {
+                    break;
+                }
                 result => tasks.push(result),
             }
         }

@@ -203,11 +203,8 @@ impl Submit {
             members,
             gate: None,
         };
-        if draft
-            .view
-            .most_changes
-            .is_some_and(|most| self.is_larger_than(most))
-        {
+        let (most, most_bytes) = (draft.view.most_changes, draft.view.most_bytes);
+        if self.is_larger_than(most.unwrap_or(usize::MAX), most_bytes) {
             return self.begin(draft, record);
         }
         draft.put_workflow(record);

@@ -73,6 +73,15 @@ impl Writes {
         }
     }
 
+    /// About how many bytes they take.
+    pub fn weight(&self) -> usize {
+        let weight = |record: Option<&Record>| record.map_or(0, Record::weight);
+        match self {
+            Self::Few(writes) => writes.iter().map(|w| weight(w.record.as_ref())).sum(),
+            Self::Many(writes) => writes.values().map(|r| weight(r.as_ref())).sum(),
+        }
+    }
+
     /// All of them, sorted by key.
     pub fn into_vec(self) -> Vec<Write> {
         match self {

@@ -10,6 +10,7 @@ mod record;
 mod resources;
 mod status;
 mod task;
+mod weight;
 mod workflow;
 
 pub use dependency::{Dependencies, Dependency, DependencyOn, Dependents, IfUnsatisfied};

@@ -1,6 +1,7 @@
 //! What the end of a task means to those that wait for it.
 
 use alloc::format;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{end, place, record_error};
@@ -37,14 +38,22 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
     edges.truncate(fit);
     let local = edges.iter().filter(|edge| edge.task.partition() == here);
     draft.need(local.clone().map(|edge| RecordKey::Task(edge.task)))?;
-    let children = local.map(|edge| draft.find_task(edge.task));
+    let children = edges
+        .iter()
+        .map(|edge| match edge.task.partition() == here {
+            true => draft.find_task(edge.task),
+            false => Ok(None),
+        });
     let children = children.collect::<Step<Vec<_>>>()?;
+    let light = fitting(draft, parent, &children);
     draft.need(
         children
             .into_iter()
             .flatten()
             .flat_map(|child| beside(child)),
     )?;
+    let all = all && light == edges.len();
+    edges.truncate(light);
     for edge in &edges {
         if edge.task.partition() == here {
             parent_ended(draft, edge, parent.id, Some(parent.status))?;
@@ -64,6 +73,19 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
         parent.dependents.settled = parent.dependents.total;
     }
     Ok(())
+}
+
+/// How many of a parent's children can be written in one transaction with it.
+fn fitting(draft: &Draft<'_>, parent: &Task, children: &[Option<&Arc<Task>>]) -> usize {
+    let mut room = draft.room_bytes().saturating_sub(parent.weight());
+    let fits = |child: &&Option<&Arc<Task>>| {
+        // Beside it its workflow changes, or there is a message.
+        let weight = child.map_or(0, |child| child.weight()) + Record::PLAIN;
+        let fits = weight <= room;
+        room = room.saturating_sub(weight);
+        fits
+    };
+    children.iter().take_while(fits).count()
 }
 
 /// Asks at once for what a command that may end `task` reads beside it.

@@ -33,6 +33,7 @@ async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fail
             load_delay: Duration::ZERO,
             far: seed % 4 < 2,
             transaction_changes: (seed % 2 == 0).then_some(12),
+            transaction_bytes: None,
         };
         let world = World::new(Plan {
             nodes: 3,

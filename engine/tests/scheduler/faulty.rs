@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use russet_engine::core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp};
+use russet_engine::core::{Epoch, PartitionId, Record, RecordKey, TaskId, Timestamp};
 use russet_engine::{
     Due, Entropy, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -33,6 +33,8 @@ pub struct Faults {
     pub load_delay: Duration,
     /// Most changes in one transaction, if not as the inner store says.
     pub transaction_changes: Option<usize>,
+    /// Most bytes in one transaction, if not as the inner store says.
+    pub transaction_bytes: Option<usize>,
     /// Loading is said to take a round trip.
     pub far: bool,
 }
@@ -89,6 +91,7 @@ impl Store for Faulty {
         if let Some(most) = self.faults.transaction_changes {
             limits.transaction_changes = most;
         }
+        limits.transaction_bytes = self.faults.transaction_bytes.or(limits.transaction_bytes);
         limits.is_far = self.faults.far;
         limits
     }
@@ -120,11 +123,18 @@ impl Store for Faulty {
         batch: Vec<Transaction>,
     ) -> Result<Vec<Outcome>, StoreError> {
         self.commits.fetch_add(1, Ordering::Relaxed);
-        assert!(
-            batch
-                .iter()
-                .all(|t| t.changes.len() <= self.limits().transaction_changes)
-        );
+        let limits = self.limits();
+        for transaction in &batch {
+            let changes = &transaction.changes;
+            assert!(changes.len() <= limits.transaction_changes);
+            let weights = changes.iter().filter_map(|change| change.after.as_ref());
+            let bytes: usize = weights.map(Record::weight).sum();
+            let is_light = |most| bytes <= most;
+            assert!(
+                limits.transaction_bytes.is_none_or(is_light),
+                "{bytes} bytes"
+            );
+        }
         if !self.faults.delay.is_zero() {
             tokio::time::sleep(self.faults.delay).await;
         }

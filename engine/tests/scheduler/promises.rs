@@ -150,6 +150,7 @@ const TROUBLE: Faults = Faults {
     delay: Duration::from_micros(300),
     load_delay: Duration::ZERO,
     transaction_changes: None,
+    transaction_bytes: None,
 };
 
 /// Calls until the store answers.

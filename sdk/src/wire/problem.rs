@@ -169,6 +169,7 @@ impl From<Rejection> for Problem {
             | Rejection::KeyTaken { existing, .. } => problem.task = Some(existing),
             Rejection::LimitExceeded { limit, .. }
             | Rejection::TransactionTooLarge { limit, .. }
+            | Rejection::TransactionTooHeavy { limit, .. }
             | Rejection::TooManyOutside { limit, .. } => problem.limit = Some(limit.to_string()),
             Rejection::Incomplete { .. } => {
                 problem = problem.retry_after(limits::RETRY_AFTER.as_millis());
@@ -187,6 +188,7 @@ fn status(rejection: &Rejection) -> u16 {
         | Rejection::DependencyNotFound { .. }
         | Rejection::LimitExceeded { .. }
         | Rejection::TransactionTooLarge { .. }
+        | Rejection::TransactionTooHeavy { .. }
         | Rejection::TooManyOutside { .. } => 422,
         Rejection::NotFound { .. } | Rejection::NoWorkflow { .. } => 404,
         Rejection::Incomplete { .. } => 503,

@@ -14,12 +14,19 @@ use crate::draft::{Draft, Step};
 use crate::rules::accepted_status;
 use crate::{
     Dependency, EventKind, Gate, GateState, Record, RecordKey, Rejection, Reply, Stage, TaskId,
-    Timestamp, Workflow, WorkflowId, limits,
+    Timestamp, View, Workflow, WorkflowId, limits,
 };
 
+/// About how many bytes change with the tasks: the workflow, and its key.
+const BESIDE: usize = 2 * Record::PLAIN;
+
 impl Submit {
-    /// Whether it may change more than `most` records at once.
-    pub fn is_larger_than(&self, most: usize) -> bool {
+    /// Whether it may change more than `most` records at once, or about so many bytes.
+    pub fn is_larger_than(&self, most: usize, most_bytes: Option<usize>) -> bool {
+        let weight: usize = self.tasks.iter().map(NewTask::weight).sum();
+        if most_bytes.is_some_and(|most| weight + BESIDE > most) {
+            return true;
+        }
         let edges: usize = self.tasks.iter().map(|task| task.dependencies.len()).sum();
         let at_most = self.tasks.len() + 2 * edges + 2;
         at_most > most && self.changes() > most
@@ -48,7 +55,7 @@ impl Submit {
             outside,
             due_at: draft.now,
         };
-        let mut pieces = pieces(&workflow, held, most).into_iter();
+        let mut pieces = pieces(&workflow, held, draft.view).into_iter();
         if let Some(first) = pieces.next() {
             first.store(draft, workflow, gate)?;
         }
@@ -71,8 +78,7 @@ impl Submit {
         if held.len() != gate.records as usize {
             return Err(incomplete.into());
         }
-        let most = draft.view.most_changes.unwrap_or(usize::MAX);
-        let mut pieces = pieces(&known, held, most);
+        let mut pieces = pieces(&known, held, draft.view);
         pieces.retain(|piece| piece.first >= gate.done);
         Ok(Reply::Staged(pieces))
     }
@@ -208,7 +214,11 @@ impl Graph {
 
 /// Cuts records into pieces, each small enough for a transaction with the workflow and its key.
 /// What is stored is named by a list that is stored no later.
-fn pieces(workflow: &Workflow, held: Vec<(RecordKey, Record)>, most: usize) -> Vec<Stage> {
+fn pieces(workflow: &Workflow, held: Vec<(RecordKey, Record)>, view: &View) -> Vec<Stage> {
+    let most = view.most_changes.unwrap_or(usize::MAX);
+    let most_bytes = view
+        .most_bytes
+        .map_or(usize::MAX, |most| most - BESIDE.min(most));
     let keys: Vec<_> = held.iter().map(|(key, _)| key.clone()).collect();
     let per_list = limits::GATED_PER_LIST;
     let stage = |first: usize, then: usize, records: Vec<(RecordKey, Record)>| Stage {
@@ -219,7 +229,7 @@ fn pieces(workflow: &Workflow, held: Vec<(RecordKey, Record)>, most: usize) -> V
         then: then as u32,
         records,
     };
-    let (mut pieces, mut piece, mut first) = (Vec::new(), Vec::new(), 0);
+    let (mut pieces, mut piece, mut first, mut bytes) = (Vec::new(), Vec::new(), 0, 0);
     for (at, record) in held.into_iter().enumerate() {
         let named = &keys[at..keys.len().min(at + per_list)];
         let list = at.is_multiple_of(per_list).then(|| {
@@ -227,10 +237,14 @@ fn pieces(workflow: &Workflow, held: Vec<(RecordKey, Record)>, most: usize) -> V
             (key, Record::Gated(Arc::new(named.to_vec())))
         });
         let with = piece.len() + usize::from(list.is_some()) + 1;
-        if with > most.saturating_sub(2) && !piece.is_empty() {
+        let listed = list.as_ref().map_or(0, |(_, list)| list.weight());
+        let weight = record.1.weight() + listed;
+        let is_full = with > most.saturating_sub(2) || bytes + weight > most_bytes;
+        if is_full && !piece.is_empty() {
             pieces.push(stage(first, at, core::mem::take(&mut piece)));
-            first = at;
+            (first, bytes) = (at, 0);
         }
+        bytes += weight;
         piece.extend(list);
         piece.push(record);
     }

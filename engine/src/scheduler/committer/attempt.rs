@@ -86,14 +86,16 @@ impl Work<'_> {
     /// commands are tried now. The rules refuse a command that is too large by itself. The flag
     /// says whether nothing was left for later.
     fn fit(&mut self, batch: &Batch, groups: Vec<Group>) -> (Vec<Group>, bool) {
-        let most = self.node.backend.store.limits().transaction_changes;
+        let limits = self.node.backend.store.limits();
+        let most = limits.transaction_changes;
         let (mut fitting, mut complete) = (Vec::with_capacity(groups.len()), true);
         for mut group in groups {
-            if group.transaction.changes.len() > most && group.members.len() > 1 {
-                group = batch.first_of(&group, most);
+            if !group.fits(&limits) && group.members.len() > 1 {
+                group = batch.first_of(&group, &limits);
                 complete = false;
             }
             let changes = group.transaction.changes.len();
+            // What is too heavy all the same the store refuses.
             if changes <= most {
                 fitting.push(group);
                 continue;

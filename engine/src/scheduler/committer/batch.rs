@@ -7,7 +7,7 @@ use russet_core::{
 };
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use crate::{Change, Entropy, Recorded, Recorder, Transaction, Version, Versioned};
+use crate::{Change, Entropy, Limits, Recorded, Recorder, Transaction, Version, Versioned};
 
 /// A position in the list of commands that is being worked on.
 pub(super) type Job = usize;
@@ -32,6 +32,14 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// Whether one transaction can change all of it.
+    pub fn fits(&self, limits: &Limits) -> bool {
+        let changes = &self.transaction.changes;
+        let weight = |change: &Change| change.after.as_ref().map_or(0, Record::weight);
+        let is_light = |most| changes.iter().map(weight).sum::<usize>() <= most;
+        changes.len() <= limits.transaction_changes && limits.transaction_bytes.is_none_or(is_light)
+    }
+
     /// The records that it changes.
     pub fn changed(&self) -> impl Iterator<Item = &RecordKey> {
         self.transaction.changes.iter().map(|change| &change.key)
@@ -202,14 +210,18 @@ impl Batch {
         }
     }
 
-    /// As many of a group's first members as change at most `most` records, one at least: they
-    /// stand on nothing that the others do.
-    pub fn first_of(&self, group: &Group, most: usize) -> Group {
-        let mut changed = FxHashSet::default();
+    /// As many of a group's first members as change at most what a transaction may, one at least:
+    /// they stand on nothing that the others do.
+    pub fn first_of(&self, group: &Group, limits: &Limits) -> Group {
+        let mut changed: FxHashMap<&RecordKey, usize> = FxHashMap::default();
+        let mut bytes = 0;
         let fits = |at: &&usize| {
-            let writes = self.decided[**at].1.writes.iter();
-            changed.extend(writes.map(|write| &write.key));
-            changed.len() <= most
+            for write in &self.decided[**at].1.writes {
+                let weight = write.record.as_ref().map_or(0, Record::weight);
+                bytes = bytes + weight - changed.insert(&write.key, weight).unwrap_or(0);
+            }
+            changed.len() <= limits.transaction_changes
+                && limits.transaction_bytes.is_none_or(|most| bytes <= most)
         };
         let fitting = group.members.iter().take_while(fits).count().max(1);
         let members = group.members[..fitting].to_vec();

@@ -18,6 +18,7 @@ impl Work<'_> {
             max_clock_skew: configuration.max_clock_skew,
             queue_defaults: configuration.queue_defaults.clone(),
             most_changes: Some(store.limits().transaction_changes),
+            most_bytes: store.limits().transaction_bytes,
             epoch: store.epoch(self.partition.id),
             ..View::default()
         });
