@@ -24,6 +24,7 @@ export RUSTFLAGS="--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
 
 for target in $targets; do
     # With --target, build scripts and macros are built without the flags above.
+    echo "building $target; the first time takes minutes"
     cargo build --release --quiet --target "$host" --bin "$target"
     binary=target/$host/release/$target
     if [ -n "$file" ]; then

@@ -36,6 +36,20 @@ pub fn lines(run: &Run<'_>, violation: &Violation) -> Vec<String> {
     shown.map(line).collect()
 }
 
+/// Everything that happened, a line each; `about` leaves only what names this.
+pub fn all<'a>(run: &'a Run<'_>, about: Option<&'a str>) -> impl Iterator<Item = String> + 'a {
+    run.entries
+        .iter()
+        .enumerate()
+        .filter_map(move |(at, entry)| {
+            let what = words(run, &entry.what, about.unwrap_or_default());
+            let named = about.is_none_or(|name| {
+                what.contains(name) || format!("{:?}", entry.what).contains(name)
+            });
+            named.then(|| format!("[{at}] {} {what}", entry.at))
+        })
+}
+
 /// An entry in words; of a long one what is `about` the tasks that a sentence names.
 fn words(run: &Run<'_>, what: &What, about: &str) -> String {
     match what {

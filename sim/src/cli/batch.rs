@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::num::NonZeroUsize;
+use std::time::{Duration, Instant};
 
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -15,6 +16,8 @@ const ALL_MARKS_FROM: u64 = 150;
 const RARE_MARKS_FROM: u64 = 2_000;
 /// Failures that are shown in full.
 const SHOWN: u64 = 10;
+/// How often a line tells of progress where there is no terminal.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs many seeds, and checks every promise in each.
 #[derive(Args)]
@@ -27,7 +30,7 @@ pub(super) struct Batch {
     world: Option<WorldKind>,
     /// How many run side by side; as many as there are cores when absent.
     #[arg(long)]
-    jobs: Option<usize>,
+    jobs: Option<NonZeroUsize>,
     /// Stops at the first failure.
     #[arg(long)]
     fail_fast: bool,
@@ -57,24 +60,38 @@ impl Batch {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} seeds, {eta} left {msg}");
         progress.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         let (mut sum, begun) = (Sum::default(), Instant::now());
+        let (mut told, mut unshown) = (begun, Vec::new());
         run_all(
             &jobs,
-            self.jobs.unwrap_or_else(cores),
+            self.jobs.map_or_else(cores, NonZeroUsize::get),
             None,
             |job, verdict| {
                 sum.add(&verdict);
                 progress.inc(1);
+                if progress.is_hidden() && told.elapsed() >= TOLD_EVERY {
+                    told = Instant::now();
+                    eprintln!(
+                        "{} of {} seeds, {} failed",
+                        sum.runs,
+                        jobs.len(),
+                        sum.failed
+                    );
+                }
                 if verdict.broken.is_empty() {
                     return true;
                 }
                 progress.set_message(format!("{} failed", sum.failed));
-                if sum.failed <= SHOWN {
-                    progress.suspend(|| print!("{}", failure(job, &verdict.broken)));
+                match sum.failed <= SHOWN {
+                    true => progress.suspend(|| print!("{}", failure(job, None, &verdict.broken))),
+                    false => unshown.push(job.to_string()),
                 }
                 !self.fail_fast
             },
         )?;
         progress.finish_and_clear();
+        if !unshown.is_empty() {
+            println!("FAILED  {} more: {}", unshown.len(), unshown.join("; "));
+        }
         println!("world {}: {}", world.as_str(), sum.text(begun.elapsed()));
         let missed = sum.missed(&expected(world, sum.runs));
         let vacuous = sum.runs >= ALL_MARKS_FROM && !missed.is_empty();

@@ -1,3 +1,4 @@
+use std::num::NonZeroUsize;
 use std::time::Instant;
 
 use clap::Args;
@@ -5,7 +6,9 @@ use russet_core::planted::Bug;
 
 use super::children::{Job, cores, run_all};
 use super::one::bug;
+use super::report::failure;
 use super::{CliError, WorldKind};
+use crate::verdict::Broken;
 
 /// A bug that is not caught within so many seeds survives.
 const WITHIN: u64 = 200;
@@ -13,23 +16,23 @@ const WITHIN: u64 = 200;
 /// Plants bugs, one at a time, and shows which checker catches each.
 #[derive(Args)]
 pub(super) struct Bugs {
-    /// Only these bugs; all when absent.
+    /// Only these bugs, each with the failure that shows it; all when absent.
     #[arg(value_parser = bug)]
     bugs: Vec<Bug>,
     /// Only so many bugs, chosen by rotation with --turn.
     #[arg(long)]
-    some: Option<usize>,
+    some: Option<NonZeroUsize>,
     /// Which part of the rotation, such as the number of the build.
     #[arg(long, default_value_t = 0)]
     turn: usize,
     /// How many seeds run side by side.
     #[arg(long)]
-    jobs: Option<usize>,
+    jobs: Option<NonZeroUsize>,
 }
 
 struct Catch {
     seed: u64,
-    promise: String,
+    broken: Vec<Broken>,
 }
 
 impl Bugs {
@@ -43,14 +46,18 @@ impl Bugs {
         for bug in bugs {
             let begun = Instant::now();
             match self.hunt(bug)? {
-                Some((world, Catch { seed, promise })) => {
+                Some((world, Catch { seed, broken })) => {
                     needed.push(seed + 1);
+                    let promise = broken.first().map_or("", |broken| &broken.promise);
                     println!(
                         "{:<34} {:<9} {promise:<18} {:>5}",
                         bug.as_str(),
                         world.as_str(),
                         seed + 1
                     );
+                    if !self.bugs.is_empty() {
+                        print!("{}", failure(&Job::Seed(world, seed), Some(bug), &broken));
+                    }
                 }
                 None => {
                     survived += 1;
@@ -76,7 +83,7 @@ impl Bugs {
         if !self.bugs.is_empty() {
             return self.bugs.clone();
         }
-        let count = self.some.unwrap_or(Bug::ALL.len());
+        let count = self.some.map_or(Bug::ALL.len(), NonZeroUsize::get);
         let first = self.turn * count;
         let chosen = (0..count).map(|n| Bug::ALL[(first + n) % Bug::ALL.len()]);
         chosen.collect()
@@ -89,17 +96,16 @@ impl Bugs {
             let mut caught: Option<Catch> = None;
             run_all(
                 &jobs,
-                self.jobs.unwrap_or_else(cores),
+                self.jobs.map_or_else(cores, NonZeroUsize::get),
                 Some(bug),
                 |job, verdict| {
-                    let (Job::Seed(_, seed), Some(broken)) = (job, verdict.broken.first()) else {
+                    let (Job::Seed(_, seed), false) = (job, verdict.broken.is_empty()) else {
                         return true;
                     };
                     if caught.as_ref().is_none_or(|known| *seed < known.seed) {
-                        let promise = broken.promise.clone();
                         caught = Some(Catch {
                             seed: *seed,
-                            promise,
+                            broken: verdict.broken,
                         });
                     }
                     false

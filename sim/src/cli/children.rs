@@ -19,6 +19,16 @@ pub(super) enum Job<'a> {
     File(&'a Path),
 }
 
+/// As it is named on the command line.
+impl std::fmt::Display for Job<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Seed(world, seed) => write!(f, "{seed} --world {}", world.as_str()),
+            Self::File(path) => write!(f, "--plan {}", path.display()),
+        }
+    }
+}
+
 impl Job<'_> {
     fn command(&self, bug: Option<Bug>) -> Result<Command, CliError> {
         let own = std::env::current_exe().map_err(|error| CliError::Child {
@@ -47,8 +57,8 @@ impl Job<'_> {
     /// Runs it. A process that panics has broken a promise too.
     pub fn run(&self, bug: Option<Bug>) -> Result<Verdict, CliError> {
         let failed = |why: String| CliError::Child {
-            what: format!("{self:?}"),
-            why,
+            what: self.to_string(),
+            why: why.trim().trim_start_matches("error: ").to_owned(),
         };
         let output = self
             .command(bug)?
@@ -69,11 +79,11 @@ impl Job<'_> {
         }
     }
 
-    /// Everything that happens in it, as text.
-    pub fn trace(&self) -> Result<Vec<u8>, CliError> {
-        let output = self.command(None)?.arg("--trace").output();
+    /// Everything that happens in it, as text: with more arguments of the process.
+    pub fn trace(&self, bug: Option<Bug>, how: &[&str]) -> Result<Vec<u8>, CliError> {
+        let output = self.command(bug)?.arg("--trace").args(how).output();
         let output = output.map_err(|error| CliError::Child {
-            what: format!("{self:?}"),
+            what: self.to_string(),
             why: error.to_string(),
         })?;
         Ok([output.stdout, output.stderr].concat())

@@ -22,8 +22,8 @@ impl Meta {
             for seed in self.seeds.0.clone() {
                 let job = Job::Seed(world, seed);
                 let (one, other) = std::thread::scope(|scope| {
-                    let other = scope.spawn(|| job.trace());
-                    (job.trace(), other.join())
+                    let other = scope.spawn(|| job.trace(None, &["--raw"]));
+                    (job.trace(None, &["--raw"]), other.join())
                 });
                 let other =
                     other.map_err(|_| CliError::Refused("a comparison panicked".to_owned()))?;

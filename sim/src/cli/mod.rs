@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::plan::{Plan, WorldKind};
-use seeds::Seeds;
+use seeds::{Seeds, seed};
 
 /// Everything was as promised.
 const KEPT: u8 = 0;
@@ -47,6 +47,7 @@ enum Command {
     /// Prints the plan of a seed.
     Plan {
         /// The seed.
+        #[arg(value_parser = seed)]
         seed: u64,
         /// The world.
         #[arg(long, value_enum, default_value = "memory")]
@@ -73,7 +74,7 @@ enum CliError {
         why: String,
     },
     /// A file cannot be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}; name another file, or start this in the root of the repository", path.display())]
     File {
         /// The file.
         path: PathBuf,
@@ -151,7 +152,9 @@ fn simulated() -> Result<(), CliError> {
 }
 
 fn print_plan(seed: u64, world: WorldKind) -> Result<bool, CliError> {
-    println!("{}", pretty(&Plan::of_seed(world, seed)));
+    use std::io::Write;
+    // Whoever reads may have seen enough.
+    let _ = writeln!(std::io::stdout(), "{}", pretty(&Plan::of_seed(world, seed)));
     Ok(true)
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 use russet_core::planted::{self, Bug};
 
 use super::{CliError, Plan, WorldKind, read_plan};
-use crate::check::Run;
+use crate::check::{Run, show};
 use crate::verdict::Verdict;
 
 /// Runs one plan in this process, and prints its verdict as a line of JSON.
@@ -25,6 +25,12 @@ pub(super) struct One {
     /// Prints everything that happens instead.
     #[arg(long)]
     trace: bool,
+    /// Prints it as the simulator keeps it.
+    #[arg(long)]
+    raw: bool,
+    /// Prints only what names this.
+    #[arg(long)]
+    about: Option<String>,
 }
 
 /// A bug by its name.
@@ -59,7 +65,10 @@ impl One {
             ended: outcome.ended,
         };
         if self.trace {
-            print_trace(&run);
+            match self.raw {
+                true => print_lines(run.entries.iter().map(|e| format!("{} {:?}", e.at, e.what))),
+                false => print_lines(show::all(&run, self.about.as_deref())),
+            }
             return Ok(true);
         }
         let mut verdict = Verdict::of(&run);
@@ -70,12 +79,12 @@ impl One {
     }
 }
 
-fn print_trace(run: &Run<'_>) {
+fn print_lines(lines: impl Iterator<Item = String>) {
     use std::io::Write;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for entry in run.entries {
+    for line in lines {
         // Whoever reads may have seen enough.
-        let _ = writeln!(out, "{} {:?}", entry.at, entry.what);
+        let _ = writeln!(out, "{line}");
     }
 }
 

@@ -20,12 +20,18 @@ pub(super) struct Regressions {
 impl Regressions {
     pub fn run(self) -> Result<bool, CliError> {
         let files = plans(&self.folder)?;
+        if files.is_empty() {
+            let folder = self.folder.display();
+            return Err(CliError::Refused(format!(
+                "there is no plan in {folder}: start this in the root of the repository, or name the folder of plans"
+            )));
+        }
         let jobs: Vec<_> = files.iter().map(|file| Job::File(file)).collect();
         let (mut sum, begun) = (Sum::default(), std::time::Instant::now());
         run_all(&jobs, cores(), None, |job, verdict| {
             sum.add(&verdict);
             if !verdict.broken.is_empty() {
-                print!("{}", failure(job, &verdict.broken));
+                print!("{}", failure(job, None, &verdict.broken));
             }
             true
         })?;

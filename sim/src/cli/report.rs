@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
 use std::time::Duration;
 
+use russet_core::planted::Bug;
+
 use super::children::Job;
 use crate::history::FaultKind;
 use crate::marks::Mark;
@@ -13,12 +15,10 @@ use crate::verdict::{Broken, Verdict};
 const SHOWN: usize = 12;
 
 /// One line that reproduces a failure, then the promise and the events that show it.
-pub(super) fn failure(job: &Job<'_>, broken: &[Broken]) -> String {
-    let again = match job {
-        Job::Seed(world, seed) => format!("cargo sim replay {seed} --world {}", world.as_str()),
-        Job::File(path) => format!("cargo sim replay --plan {}", path.display()),
-    };
-    let mut text = format!("FAILED  {again}  (commit {}, {})\n", commit(), toolchain());
+pub(super) fn failure(job: &Job<'_>, bug: Option<Bug>, broken: &[Broken]) -> String {
+    let planted = bug.map_or_else(String::new, |bug| format!(" --bug {}", bug.as_str()));
+    let at = format!("(commit {}, {})", commit(), toolchain());
+    let mut text = format!("FAILED  cargo sim replay {job}{planted}  {at}\n");
     for Broken {
         promise,
         what,
@@ -29,12 +29,20 @@ pub(super) fn failure(job: &Job<'_>, broken: &[Broken]) -> String {
         for line in shown_by.iter().take(SHOWN) {
             text += &format!("    {line}\n");
         }
+        if let Some(more) = shown_by.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+            text += &format!("    and {more} events more\n");
+        }
     }
     text
 }
 
 fn commit() -> String {
-    said_by("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned())
+    let commit = said_by("git", &["rev-parse", "--short=12", "HEAD"]);
+    let commit = commit.unwrap_or_else(|| "unknown".to_owned());
+    match said_by("git", &["status", "--porcelain", "--untracked-files=no"]) {
+        Some(_) => format!("{commit} with changes"),
+        None => commit,
+    }
 }
 
 fn toolchain() -> String {

@@ -33,6 +33,12 @@ impl FromStr for Seeds {
     }
 }
 
+/// A single seed.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    let seed = text.parse();
+    seed.map_err(|_| format!("{text:?} is not a number; give a seed as 7"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

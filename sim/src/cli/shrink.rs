@@ -7,23 +7,25 @@ use russet_core::planted::Bug;
 
 use super::children::Job;
 use super::one::bug;
+use super::seeds::seed;
 use super::{CliError, Plan, WorldKind, pretty, read_plan, regressions};
 use shrinker::{Shrinker, size};
 
 /// Finds a smaller plan that breaks the same promise, and keeps it as a regression.
 #[derive(Args)]
+#[command(override_usage = "cargo sim shrink [OPTIONS] <SEED | --plan FILE>")]
 pub(super) struct Shrink {
     /// The seed.
-    #[arg(required_unless_present = "plan")]
+    #[arg(required_unless_present = "plan", value_parser = seed)]
     seed: Option<u64>,
     /// The world.
     #[arg(long, value_enum, default_value = "memory")]
     world: WorldKind,
     /// A file with a plan, instead of a seed.
-    #[arg(long, conflicts_with = "seed")]
+    #[arg(long, value_name = "FILE", conflicts_with = "seed")]
     plan: Option<PathBuf>,
-    /// A planted bug that the plan breaks a promise with.
-    #[arg(long, value_parser = bug)]
+    /// A planted bug that the plan breaks a promise with. Then --out is needed: it is no regression.
+    #[arg(long, value_parser = bug, requires = "out")]
     bug: Option<Bug>,
     /// Where the smaller plan is written; sim/regressions/WORLD-PROMISE-SEED.json when absent.
     #[arg(long)]
@@ -38,9 +40,10 @@ impl Shrink {
         };
         let scratch = std::env::temp_dir().join(format!("russet-sim-{}.json", std::process::id()));
         let Some(promise) = broken(&plan, &scratch, self.bug)? else {
-            return Err(CliError::Refused(
-                "this plan keeps every promise; there is nothing to shrink".to_owned(),
-            ));
+            return Err(CliError::Refused(format!(
+                "this plan keeps every promise in the world {}; there is nothing to shrink. Was it another --world, or a --bug?",
+                plan.world.as_str()
+            )));
         };
         println!("{promise} is broken; looking for a smaller plan");
         let seed = plan.seed;
@@ -58,11 +61,22 @@ impl Shrink {
             .unwrap_or_else(|| Path::new(regressions::FOLDER).join(name));
         write(&out, &shrinker.best)?;
         let after = size(&shrinker.best);
+        let planted = self
+            .bug
+            .map_or_else(String::new, |bug| format!(" --bug {}", bug.as_str()));
         println!(
-            "from {before} to {after} parts in {} runs: {}",
-            shrinker.tries,
+            "from {before} to {after} parts (steps, tasks and their attempts, faults, workers, nodes) in {} runs",
+            shrinker.tries
+        );
+        println!(
+            "look at it: cargo sim replay --plan {}{planted} --trace",
             out.display()
         );
+        if self.bug.is_none() {
+            println!(
+                "commit it with the fix: `cargo sim regressions` and the tests run it from now on"
+            );
+        }
         Ok(true)
     }
 }
