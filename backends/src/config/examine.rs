@@ -64,34 +64,33 @@ impl Config {
 
     /// Tables that say something which is not used, with the reason.
     pub fn unused(&self) -> Vec<(&'static str, String)> {
-        let (store, queue) = (self.store.backend, self.queue.backend);
-        let has_sqs = queue == QueueBackend::Sqs;
-        let has_dynamodb = store == StoreBackend::Dynamodb;
-        let no_store = |wanted: &str| format!("not used: [store] backend is not {wanted:?}");
         let tables = [
-            (
-                "redis",
-                self.redis != RedisTable::default() && store != StoreBackend::Redis,
-                no_store("redis"),
-            ),
-            (
-                "dynamodb",
-                self.dynamodb != DynamoTable::default() && !has_dynamodb,
-                no_store("dynamodb"),
-            ),
-            (
-                "sqs",
-                self.sqs != SqsTable::default() && !has_sqs,
-                "not used: [queue] backend is not \"sqs\"".to_owned(),
-            ),
-            (
-                "aws",
-                self.aws != AwsTable::default() && !has_sqs && !has_dynamodb,
-                "not used: neither the store nor the queue is one of AWS".to_owned(),
-            ),
+            ("redis", self.redis != RedisTable::default()),
+            ("aws", self.aws != AwsTable::default()),
+            ("dynamodb", self.dynamodb != DynamoTable::default()),
+            ("sqs", self.sqs != SqsTable::default()),
         ];
-        let unused = tables.into_iter().filter(|(_, is_unused, _)| *is_unused);
-        unused.map(|(table, _, why)| (table, why)).collect()
+        let unused = tables
+            .into_iter()
+            .filter(|(table, says)| *says && !self.uses(table));
+        let why = |table| match table {
+            "aws" => "not used: neither the store nor the queue is one of AWS".to_owned(),
+            "sqs" => "not used: [queue] backend is not \"sqs\"".to_owned(),
+            store => format!("not used: [store] backend is not {store:?}"),
+        };
+        unused.map(|(table, _)| (table, why(table))).collect()
+    }
+
+    /// Whether the store or the queue is described by this table.
+    pub fn uses(&self, table: &str) -> bool {
+        let (store, queue) = (self.store.backend, self.queue.backend);
+        match table {
+            "redis" => store == StoreBackend::Redis,
+            "dynamodb" => store == StoreBackend::Dynamodb,
+            "sqs" => queue == QueueBackend::Sqs,
+            "aws" => self.uses("dynamodb") || self.uses("sqs"),
+            _ => true,
+        }
     }
 
     async fn examine_redis(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {

@@ -158,7 +158,7 @@ async fn tables_that_are_not_used_are_named() {
         .iter()
         .filter(|f| f.ok && f.detail.starts_with("not used"));
     let unused: Vec<_> = unused.map(|finding| finding.table).collect();
-    assert_eq!(unused, ["redis", "dynamodb", "sqs", "aws"]);
+    assert_eq!(unused, ["redis", "aws", "dynamodb", "sqs"]);
     assert_eq!(Config::default().unused(), []);
     let queue = format!("{text}[queue]\nbackend = 'sqs'\n");
     let config = Config::from_toml(&queue).expect("it is read");

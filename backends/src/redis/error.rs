@@ -37,7 +37,7 @@ pub enum RedisOpenError {
     /// Nobody answers.
     #[error(
         "Redis at {address} cannot be reached: {why}; check the url (rediss:// where the server \
-         expects TLS), and that the server runs and can be reached from here"
+         expects TLS, redis:// where it does not), and that the server runs and can be reached from here"
     )]
     Unreachable {
         /// Where.

@@ -281,3 +281,11 @@ async fn connections_can_be_encrypted() {
     options.ca_file = Some(folder.path().join("key"));
     says(&refused(options).await, &["ca_file"]);
 }
+
+#[tokio::test]
+async fn a_database_that_is_not_there_is_named() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let error = refused(RedisOptions::new(format!("{}/99", server.url()))).await;
+    assert!(matches!(error, RedisOpenError::Url { .. }), "{error}");
+    says(&error, &["no database", "DB index is out of range"]);
+}

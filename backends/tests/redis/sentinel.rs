@@ -1,11 +1,12 @@
 //! Sentinels that say which server is the primary.
 
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
-use russet_backends::redis::{RedisOptions, Topology};
+use russet_backends::redis::{Redis, RedisOpenError, RedisOptions, Topology};
 use russet_core::RecordKey;
-use russet_engine::Store;
+use russet_engine::{Store, SystemClock};
 use russet_servers::{Process, RedisServer, RedisVersion, installed};
 
 use super::nodes::{FIRST, receive, submit};
@@ -108,4 +109,15 @@ fn sentinel_knows(sentinel: &Process, field: &str) -> String {
     let _ = stream.read_to_string(&mut answer);
     let mut lines = answer.lines().skip_while(|line| *line != field);
     lines.nth(2).unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_sentinel_that_is_taken_for_a_server_is_named() {
+    let primary = RedisServer::start(RedisVersion::Redis7);
+    let sentinel = sentinel(&primary);
+    let url = format!("redis://127.0.0.1:{}", sentinel.port());
+    let opened = Redis::open(RedisOptions::new(url), Arc::new(SystemClock)).await;
+    let error = opened.err().expect("it is refused");
+    assert!(matches!(error, RedisOpenError::Sentinel { .. }), "{error}");
+    assert!(error.to_string().contains("set sentinel_master"), "{error}");
 }

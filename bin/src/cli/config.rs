@@ -195,13 +195,17 @@ impl Show {
         let mut config = self.source.load()?;
         self.listening.lay_over(&mut config);
         let config = config.settled(self.source.data_dir.as_deref())?;
+        let wrong = |error: toml::ser::Error| {
+            CliError::input("config", format!("cannot be written as TOML: {error}"))
+        };
+        let mut tables = toml::Table::try_from(&config).map_err(wrong)?;
+        let backend = config.backend(None);
+        let unused = backend.unused();
+        tables.retain(|table, _| backend.uses(table) || unused.iter().any(|(t, _)| *t == table));
         if global.json {
-            report::json(&config)?;
+            report::json(&tables)?;
         } else {
-            let text = toml::to_string(&config).map_err(|error| {
-                CliError::input("config", format!("cannot be written as TOML: {error}"))
-            })?;
-            report::text(text)?;
+            report::text(toml::to_string(&tables).map_err(wrong)?)?;
         }
         Ok(ExitCode::SUCCESS)
     }

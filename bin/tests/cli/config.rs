@@ -59,6 +59,49 @@ fn what_holds_is_shown_with_its_secrets_masked() {
 }
 
 #[test]
+fn what_holds_is_shown_with_its_defaults_and_without_what_is_not_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let token = [("RUSSET_TOKENS", "0123456789abcdef")];
+    let shown = config(
+        folder.path(),
+        &["show", "--set", "store.backend=redis"],
+        &token,
+    );
+    let said = shown.good();
+    for setting in [
+        "listen = \"127.0.0.1:7718\"",
+        "tokens = [\"***\"]",
+        "max_clock_skew_ms = 500",
+        "url = \"redis://127.0.0.1:6379\"",
+        "timeout_ms = 5000",
+    ] {
+        assert!(said.contains(setting), "{setting}: {said}");
+    }
+    assert!(
+        !said.contains("data_dir") && !said.contains("[aws]"),
+        "{said}"
+    );
+    let again = folder.path().join("russet.toml");
+    std::fs::write(&again, said).expect("is written");
+    let again = again.to_str().expect("is text");
+    config(folder.path(), &["show", "--config", again], &[]).good();
+}
+
+#[test]
+fn a_table_that_nothing_uses_is_named_and_is_no_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = [("RUSSET_REDIS_URL", "redis://127.0.0.1:1")];
+    let checked = config(
+        folder.path(),
+        &["check", "--set", "store.backend=memory"],
+        &url,
+    );
+    let said = checked.good();
+    let line = "ok  redis  not used: [store] backend is not \"redis\"";
+    assert!(said.contains(line), "{said}");
+}
+
+#[test]
 fn a_cluster_is_checked_as_one_only_when_it_is_used_as_one() {
     let folder = tempfile::tempdir().expect("a folder");
     let cluster = RedisCluster::start(RedisVersion::Redis7, &[]);
