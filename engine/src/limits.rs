@@ -41,7 +41,8 @@ pub const QUEUE_REMEMBERED: Duration = Duration::from_millis(100);
 /// How long it takes at most until all nodes have forgotten how a queue was, also those whose
 /// clocks go back meanwhile.
 pub const QUEUE_FORGOTTEN: Duration = Duration::from_millis(200);
-/// Most queues of a partition of which a node remembers that any number of tasks may start.
+/// Most queues of which a node remembers that any number of tasks may start; each partition has an
+/// equal share of them.
 pub const QUEUES_REMEMBERED: usize = 10_000;
 /// Most tasks that one lease request is granted.
 pub const LEASE_TASKS: usize = 1_000;

@@ -129,6 +129,7 @@ impl Scheduler {
             false => 0,
         };
         let commits = committer::commits(backend.store.as_ref());
+        let queues = limits::QUEUES_REMEMBERED / usize::from(count.max(1));
         let (intakes, mailboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| Intake::new()).unzip();
         let partitions = (0..count).zip(intakes).map(|(id, intake)| Partition {
             id: PartitionId(id),
@@ -136,7 +137,7 @@ impl Scheduler {
             intake,
             alarm: Alarm::new(),
             recent: Recent::new(recent_bytes),
-            unlimited: Unlimited::new(&configuration.queue_defaults),
+            unlimited: Unlimited::new(&configuration.queue_defaults, queues),
             claims: Claims::new(commits),
         });
         let node = Arc::new(Node {

@@ -1,7 +1,6 @@
 //! How many tasks of a queue may start: what a node asks before it looks for ready ones. The rules
 //! decide again on each of them.
 
-use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use lru::LruCache;
@@ -17,6 +16,7 @@ use crate::{EngineError, Versioned, limits};
 pub(super) struct Unlimited {
     /// Whether a queue that was never configured is limited.
     is_limited: bool,
+    most: usize,
     known: Mutex<LruCache<QueueName, Known, FxBuildHasher>>,
 }
 
@@ -27,11 +27,12 @@ struct Known {
 }
 
 impl Unlimited {
-    pub fn new(defaults: &QueueConfig) -> Self {
-        let most = NonZeroUsize::new(limits::QUEUES_REMEMBERED).unwrap_or(NonZeroUsize::MIN);
-        let known = LruCache::with_hasher(most, FxBuildHasher);
+    /// Remembers so many queues at most.
+    pub fn new(defaults: &QueueConfig, most: usize) -> Self {
+        let known = LruCache::unbounded_with_hasher(FxBuildHasher);
         Self {
             is_limited: defaults.slots().is_some(),
+            most,
             known: Mutex::new(known),
         }
     }
@@ -53,9 +54,13 @@ impl Unlimited {
             Some(Record::Queue(known)) => known.free_slots().is_some(),
             _ => self.is_limited,
         };
-        match is_limited {
-            true => self.forget(queue),
-            false => drop(self.lock().put(queue.clone(), Known { asked_at, record })),
+        if is_limited {
+            return self.forget(queue);
+        }
+        let mut known = self.lock();
+        known.put(queue.clone(), Known { asked_at, record });
+        while known.len() > self.most {
+            known.pop_lru();
         }
     }
 
@@ -102,6 +107,28 @@ impl Node {
     pub(super) fn forget_queue(&self, queue: &QueueName) {
         for partition in &self.partitions {
             partition.unlimited.forget(queue);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounded_the_oldest_queues_are_forgotten_beyond_the_number() {
+        let unlimited = Unlimited::new(&QueueConfig::default(), 3);
+        let now = Timestamp::from_millis(1_000);
+        let queue = |n: u32| QueueName::new(format!("queue-{n}")).expect("a name");
+        for n in 0..10 {
+            unlimited.note(&queue(n), now, None);
+        }
+        let known = (0..10).filter(|n| unlimited.get(&queue(*n), now).is_some());
+        assert_eq!(known.collect::<Vec<_>>(), [7, 8, 9]);
+        let later = now + Millis::new(limits::QUEUE_REMEMBERED.as_millis() as u64);
+        let earlier = Timestamp::from_millis(999);
+        for other in [later, earlier] {
+            assert_eq!(unlimited.get(&queue(9), other), None, "{other}");
         }
     }
 }
