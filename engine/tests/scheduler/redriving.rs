@@ -1,8 +1,10 @@
+use std::time::Duration;
+
 use russet_engine::core::*;
 use russet_engine::{EngineError, Listing, RedrivenWorkflow};
 
 use crate::faulty::Faults;
-use crate::gates::small;
+use crate::gates::{key, small};
 use crate::promises::surely;
 use crate::world::*;
 
@@ -228,4 +230,50 @@ async fn a_redrive_waits_for_listings_that_are_behind() {
     let node = world.node(0);
     let behind = node.redrive_workflow(large.workflow, Some(7), false).await;
     assert!(matches!(behind, Err(EngineError::Store(_))), "{behind:?}");
+}
+
+/// Both have seen the task as ended: one gives its key to another, the other brings it back.
+#[tokio::test(start_paused = true)]
+async fn dedup_a_key_names_one_live_task_when_its_task_comes_back_as_another_takes_it() {
+    for turn in 0..4 {
+        let world = World::new(Plan {
+            nodes: 2,
+            seed: turn,
+            faults: Faults {
+                delay: Duration::from_millis(1),
+                far: turn % 2 == 0,
+                ..Faults::default()
+            },
+            ..Plan::default()
+        });
+        let keyed = |world: &World| NewTask {
+            idempotency: Some(Idempotency {
+                window: Window::WhileLive,
+                ..key()
+            }),
+            ..world.task()
+        };
+        let first = world.submit(keyed(&world)).await;
+        let cancel = Cancel {
+            task: first,
+            reason: None,
+        };
+        world.node(0).cancel(cancel).await.expect("cancel");
+        let redrive = Redrive {
+            task: first,
+            id: 7,
+            cancelled: true,
+        };
+        let second = keyed(&world);
+        let (back, taken) = tokio::join!(
+            world.node(0).redrive_as(redrive),
+            world.node(1).submit(one(second.clone()))
+        );
+        let live = world.get(first).await.status == Status::Queued;
+        let named = taken.as_ref().map(|submitted| submitted.tasks[0]).ok();
+        match live {
+            true => assert_ne!(named, Some(second.id), "{back:?}, {taken:?}"),
+            false => assert_eq!(named, Some(second.id), "{back:?}, {taken:?}"),
+        }
+    }
 }

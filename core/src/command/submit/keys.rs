@@ -224,6 +224,9 @@ pub(in crate::command) fn take_back(
     let key = RecordKey::Dedup(idempotency.key.clone());
     if let Some(Record::Dedup(known)) = draft.get(&key)? {
         if known.named == own {
+            // Whoever gives the key to another task meanwhile, since this one had ended, conflicts.
+            let same = Record::Dedup(known.clone());
+            draft.put(key, same);
             return Ok(());
         }
         if holds(draft, &key, known)? {
