@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Epoch, Event, Leader, LeaseId, Message, Millis, PartitionId, QueueConfig, Record, RecordKey,
-    Records, Rejection, Status, Task, TaskId, Timestamp, WorkflowId,
+    Records, Rejection, Status, Task, TaskId, Timestamp, TransactionLimit, WorkflowId,
 };
 
 /// What is known when a command is decided: the records that were loaded, each present or
@@ -24,11 +24,9 @@ pub struct View {
     pub max_clock_skew: Millis,
     /// How a queue without a record treats its tasks.
     pub queue_defaults: QueueConfig,
-    /// Most records that the store changes in one transaction; `None`: any number.
-    pub most_changes: Option<usize>,
-    /// Most bytes of records that it changes in one transaction; `None`: any number.
+    /// How much the store changes in one transaction.
     #[serde(default)]
-    pub most_bytes: Option<usize>,
+    pub transaction: TransactionLimit,
     /// How often the store may have gone back.
     #[serde(default)]
     pub epoch: Epoch,

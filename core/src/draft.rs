@@ -67,23 +67,21 @@ impl<'a> Draft<'a> {
 
     /// Refuses what does not fit into one transaction of the store.
     pub fn check_size(&self) -> Result<(), Rejection> {
-        let changes = self.writes.len();
-        if let Some(limit) = self.view.most_changes.filter(|most| changes > *most) {
+        let (limit, changes) = (&self.view.transaction, self.writes.len());
+        if changes > limit.changes {
             return Err(Rejection::TransactionTooLarge {
                 changes: changes as u64,
-                limit: limit as u64,
+                limit: limit.changes as u64,
             });
         }
-        match self.view.most_bytes {
-            // One record by itself is the store's to refuse.
-            Some(limit) if changes > 1 && self.writes.weight() > limit => {
-                Err(Rejection::TransactionTooHeavy {
-                    bytes: self.writes.weight() as u64,
-                    limit: limit as u64,
-                })
-            }
-            _ => Ok(()),
+        // One record by itself is the store's to refuse.
+        if changes > 1 && self.writes.weight() > limit.bytes {
+            return Err(Rejection::TransactionTooHeavy {
+                bytes: self.writes.weight() as u64,
+                limit: limit.bytes as u64,
+            });
         }
+        Ok(())
     }
 
     /// Stops unless all of `keys` are known, so that they are loaded at once.
@@ -114,16 +112,14 @@ impl<'a> Draft<'a> {
 
     /// How many more records the decision may change.
     pub fn room(&self) -> usize {
-        let most = self.view.most_changes.unwrap_or(usize::MAX);
+        let most = self.view.transaction.changes;
         most.saturating_sub(self.writes.len())
     }
 
     /// About how many more bytes of records the decision may change.
     pub fn room_bytes(&self) -> usize {
-        match self.view.most_bytes {
-            Some(most) => most.saturating_sub(self.writes.weight()),
-            None => usize::MAX,
-        }
+        let most = self.view.transaction.bytes;
+        most.saturating_sub(self.writes.weight())
     }
 
     /// Whether this decision writes the record.

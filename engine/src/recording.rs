@@ -35,8 +35,7 @@ impl Recorded {
             split: view.split,
             max_clock_skew: view.max_clock_skew,
             queue_defaults: view.queue_defaults.clone(),
-            most_changes: view.most_changes,
-            most_bytes: view.most_bytes,
+            transaction: view.transaction,
             epoch: view.epoch,
             records: known.collect(),
         };

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use russet_core::{
     Epoch, PartitionId, QueueName, Record, RecordKey, Status, TaskId, TimerKey, Timestamp,
-    WorkflowId,
+    TransactionLimit, WorkflowId,
 };
 
 /// What a record's version is compared by. Whoever commits draws it at random, so that no
@@ -126,12 +126,8 @@ impl QueueStats {
 /// What a store can do at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Most changes in one transaction; at least 20, which every command on one task needs at
-    /// most that has no more to tell or to wait for than a few others.
-    pub transaction_changes: usize,
-    /// Most bytes of all records that one transaction changes, as [`Record::weight`] has them, if
-    /// there is such a limit; at least four of the largest records.
-    pub transaction_bytes: Option<usize>,
+    /// How much one transaction changes.
+    pub transaction: TransactionLimit,
     /// Largest record, in bytes.
     pub record_bytes: usize,
     /// Whether it takes a round trip to load. A node then presumes what it knows already, and has

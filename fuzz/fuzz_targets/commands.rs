@@ -26,6 +26,7 @@ mod store;
 use commands::{Plan, STEP};
 use harness::Checks;
 use libfuzzer_sys::fuzz_target;
+use russet_core::TransactionLimit;
 
 /// Longer plans take long to run and find no more.
 const MOST_STEPS: usize = 150;
@@ -42,7 +43,11 @@ fuzz_target!(|bytes: &[u8]| {
     let plan = Plan {
         partitions: 1 + u16::from(shape % 2),
         split: shape / 2 % 2 == 1,
-        most_changes: (shape / 128 == 1).then_some(24),
+        transaction: match shape / 64 {
+            2 => specs::FEW_CHANGES,
+            3 => specs::FEW_BYTES,
+            _ => TransactionLimit::NONE,
+        },
         settings: *settings,
         steps: steps.chunks(STEP).take(MOST_STEPS).map(padded).collect(),
     };

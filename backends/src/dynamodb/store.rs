@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp};
+use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp, TransactionLimit};
 use russet_engine::{
     Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -15,8 +15,10 @@ impl Store for Dynamo {
 
     fn limits(&self) -> Limits {
         Limits {
-            transaction_changes: DYNAMO_TRANSACTION_CHANGES,
-            transaction_bytes: Some(DYNAMO_DECIDED_BYTES),
+            transaction: TransactionLimit {
+                changes: DYNAMO_TRANSACTION_CHANGES,
+                bytes: DYNAMO_DECIDED_BYTES,
+            },
             record_bytes: DYNAMO_RECORD_BYTES,
             is_far: true,
         }

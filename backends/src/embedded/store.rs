@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp};
+use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp, TransactionLimit};
 use russet_engine::{
     Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -20,8 +20,10 @@ impl Store for Embedded {
 
     fn limits(&self) -> Limits {
         Limits {
-            transaction_changes: EMBEDDED_TRANSACTION_CHANGES,
-            transaction_bytes: None,
+            transaction: TransactionLimit {
+                changes: EMBEDDED_TRANSACTION_CHANGES,
+                ..TransactionLimit::NONE
+            },
             record_bytes: EMBEDDED_RECORD_BYTES,
             is_far: false,
         }

@@ -2,7 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use russet_core::{Epoch, PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp, planted};
+use russet_core::{
+    Epoch, PartitionId, QueueName, Record, RecordKey, TaskId, Timestamp, TransactionLimit, planted,
+};
 use russet_engine::{
     Clock, Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -110,8 +112,10 @@ impl Store for Memory {
 
     fn limits(&self) -> Limits {
         Limits {
-            transaction_changes: self.transaction_changes,
-            transaction_bytes: None,
+            transaction: TransactionLimit {
+                changes: self.transaction_changes,
+                ..TransactionLimit::NONE
+            },
             record_bytes: MEMORY_RECORD_BYTES,
             is_far: false,
         }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use redis::cmd;
-use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp};
+use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp, TransactionLimit};
 use russet_engine::{
     Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
@@ -21,8 +21,10 @@ impl Store for Redis {
 
     fn limits(&self) -> Limits {
         Limits {
-            transaction_changes: REDIS_TRANSACTION_CHANGES,
-            transaction_bytes: None,
+            transaction: TransactionLimit {
+                changes: REDIS_TRANSACTION_CHANGES,
+                ..TransactionLimit::NONE
+            },
             record_bytes: REDIS_RECORD_BYTES,
             is_far: true,
         }

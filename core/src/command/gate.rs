@@ -56,14 +56,10 @@ fn go_on(draft: &mut Draft<'_>, workflow: WorkflowId, gate: &mut Gate) -> Step<(
     for (at, key) in keys.iter().enumerate() {
         let last = at + 1 == left;
         let outside = outside(draft, workflow, gate, key)?;
-        let changes = match (gate.state, key) {
-            (GateState::GivenUp, _) => 1,
-            (_, RecordKey::Task(_)) => 1 + 2 * outside.len(),
-            _ => 0,
-        };
-        let weight = match (gate.state, key) {
-            (GateState::GivenUp, _) => 0,
-            (_, key) => draft.get(key)?.map_or(0, Record::weight) + Record::PLAIN,
+        let (changes, weight) = match (gate.state, key) {
+            (GateState::GivenUp, _) => (1, 0),
+            (_, RecordKey::Task(id)) => cost(draft, *id, &outside)?,
+            _ => (0, 0),
         };
         let is_full = draft.room() < changes + usize::from(last) + gate.rest();
         if is_full || (at > 0 && draft.room_bytes() < weight) {
@@ -78,6 +74,24 @@ fn go_on(draft: &mut Draft<'_>, workflow: WorkflowId, gate: &mut Gate) -> Step<(
     }
     draft.remove(list);
     Ok(())
+}
+
+/// How many records a task changes that is let through, and about how many bytes they take: its
+/// own, what may stand beside it, and each parent outside with a list of its dependents.
+fn cost(draft: &Draft<'_>, id: TaskId, outside: &[Dependency]) -> Step<(usize, usize)> {
+    let here = draft.view.partition;
+    let own = draft.find_task(id)?.map_or(0, |task| task.weight());
+    let mut bytes = own + Record::PLAIN;
+    for edge in outside {
+        bytes += match edge.task.partition() == here {
+            true => {
+                draft.find_task(edge.task)?.map_or(0, |task| task.weight())
+                    + Record::LONGEST_DEPENDENTS
+            }
+            false => Record::PLAIN,
+        };
+    }
+    Ok((1 + 2 * outside.len(), bytes))
 }
 
 impl Gate {

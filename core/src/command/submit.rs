@@ -203,8 +203,7 @@ impl Submit {
             members,
             gate: None,
         };
-        let (most, most_bytes) = (draft.view.most_changes, draft.view.most_bytes);
-        if self.is_larger_than(most.unwrap_or(usize::MAX), most_bytes) {
+        if self.is_larger_than(&draft.view.transaction) {
             return self.begin(draft, record);
         }
         draft.put_workflow(record);

@@ -6,15 +6,21 @@ use crate::{Record, RecordKey, Write};
 /// Most writes that are kept in a plain list.
 const FEW: usize = 16;
 
-/// What a decision writes, by key. Most decisions write one or two records, a workflow's
-/// submission thousands.
-pub(crate) enum Writes {
+/// What a decision writes, by key.
+#[derive(Default)]
+pub(crate) struct Writes {
+    kept: Kept,
+    weight: usize,
+}
+
+/// Most decisions write one or two records, a workflow's submission thousands.
+enum Kept {
     /// Sorted by key.
     Few(Vec<Write>),
     Many(BTreeMap<RecordKey, Option<Record>>),
 }
 
-impl Default for Writes {
+impl Default for Kept {
     fn default() -> Self {
         Self::Few(Vec::new())
     }
@@ -22,12 +28,12 @@ impl Default for Writes {
 
 impl Writes {
     pub fn get(&self, key: &RecordKey) -> Option<&Option<Record>> {
-        match self {
-            Self::Few(writes) => {
+        match &self.kept {
+            Kept::Few(writes) => {
                 let at = place(writes, key).ok()?;
                 Some(&writes[at].record)
             }
-            Self::Many(writes) => writes.get(key),
+            Kept::Many(writes) => writes.get(key),
         }
     }
 
@@ -36,62 +42,79 @@ impl Writes {
     }
 
     pub fn insert(&mut self, key: RecordKey, record: Option<Record>) {
-        match self {
-            Self::Few(writes) => match place(writes, &key) {
-                Ok(at) => writes[at].record = record,
-                Err(at) if writes.len() < FEW => writes.insert(at, Write { key, record }),
-                Err(_) => {
-                    let few = core::mem::take(writes).into_iter();
-                    let mut many: BTreeMap<_, _> = few.map(|w| (w.key, w.record)).collect();
-                    many.insert(key, record);
-                    *self = Self::Many(many);
-                }
-            },
-            Self::Many(writes) => {
-                writes.insert(key, record);
-            }
-        }
+        self.weight += weight(record.as_ref());
+        let before = self.kept.insert(key, record);
+        self.weight -= weight(before.flatten().as_ref());
     }
 
     pub fn len(&self) -> usize {
-        match self {
-            Self::Few(writes) => writes.len(),
-            Self::Many(writes) => writes.len(),
+        match &self.kept {
+            Kept::Few(writes) => writes.len(),
+            Kept::Many(writes) => writes.len(),
         }
     }
 
     /// Puts back what was to be written under `key` before; `None`: nothing.
     pub fn restore(&mut self, key: RecordKey, before: Option<Option<Record>>) {
-        match (before, &mut *self) {
-            (Some(before), _) => self.insert(key, before),
-            (None, Self::Few(writes)) => {
-                if let Ok(at) = place(writes, &key) {
-                    writes.remove(at);
-                }
-            }
-            (None, Self::Many(writes)) => drop(writes.remove(&key)),
+        if let Some(before) = before {
+            return self.insert(key, before);
         }
+        let removed = self.kept.remove(&key);
+        self.weight -= weight(removed.flatten().as_ref());
     }
 
     /// About how many bytes they take.
-    pub fn weight(&self) -> usize {
-        let weight = |record: Option<&Record>| record.map_or(0, Record::weight);
-        match self {
-            Self::Few(writes) => writes.iter().map(|w| weight(w.record.as_ref())).sum(),
-            Self::Many(writes) => writes.values().map(|r| weight(r.as_ref())).sum(),
-        }
+    pub const fn weight(&self) -> usize {
+        self.weight
     }
 
     /// All of them, sorted by key.
     pub fn into_vec(self) -> Vec<Write> {
-        match self {
-            Self::Few(writes) => writes,
-            Self::Many(writes) => writes
+        match self.kept {
+            Kept::Few(writes) => writes,
+            Kept::Many(writes) => writes
                 .into_iter()
                 .map(|(key, record)| Write { key, record })
                 .collect(),
         }
     }
+}
+
+impl Kept {
+    /// What was there before.
+    fn insert(&mut self, key: RecordKey, record: Option<Record>) -> Option<Option<Record>> {
+        match self {
+            Self::Few(writes) => match place(writes, &key) {
+                Ok(at) => Some(core::mem::replace(&mut writes[at].record, record)),
+                Err(at) if writes.len() < FEW => {
+                    writes.insert(at, Write { key, record });
+                    None
+                }
+                Err(_) => {
+                    let few = core::mem::take(writes).into_iter();
+                    let mut many: BTreeMap<_, _> = few.map(|w| (w.key, w.record)).collect();
+                    many.insert(key, record);
+                    *self = Self::Many(many);
+                    None
+                }
+            },
+            Self::Many(writes) => writes.insert(key, record),
+        }
+    }
+
+    fn remove(&mut self, key: &RecordKey) -> Option<Option<Record>> {
+        match self {
+            Self::Few(writes) => {
+                let at = place(writes, key).ok()?;
+                Some(writes.remove(at).record)
+            }
+            Self::Many(writes) => writes.remove(key),
+        }
+    }
+}
+
+fn weight(record: Option<&Record>) -> usize {
+    record.map_or(0, Record::weight)
 }
 
 fn place(writes: &[Write], key: &RecordKey) -> Result<usize, usize> {

@@ -25,4 +25,5 @@ pub use status::Status;
 pub use task::{
     ErrorKind, Idempotency, Lease, LeaseEnd, Progress, RetryPolicy, Task, TaskError, Window,
 };
+pub use weight::TransactionLimit;
 pub use workflow::Workflow;

@@ -5,8 +5,8 @@ use std::fmt;
 
 use russet_core::command::{LeaseTask, NewWorkflow, Submit};
 use russet_core::{
-    Command, LeaseId, Millis, PartitionId, QueueConfig, TaskId, Timestamp, View, WorkerId,
-    WorkflowId, entries,
+    Command, LeaseId, Millis, PartitionId, QueueConfig, TaskId, Timestamp, TransactionLimit, View,
+    WorkerId, WorkflowId, entries,
 };
 
 use crate::harness::{Checks, World};
@@ -20,8 +20,8 @@ pub const STEP: usize = 24;
 pub struct Plan {
     pub partitions: u16,
     pub split: bool,
-    /// Most records that the store changes at once.
-    pub most_changes: Option<usize>,
+    /// How much the store changes at once.
+    pub transaction: TransactionLimit,
     /// Chooses how far clocks are apart, and what queues do that nobody configured.
     pub settings: u8,
     pub steps: Vec<[u8; STEP]>,
@@ -32,14 +32,14 @@ impl fmt::Debug for Plan {
         let Self {
             partitions,
             split,
-            most_changes,
+            transaction,
             settings,
             steps,
         } = self;
         let steps = steps.len();
         write!(
             f,
-            "{partitions} partitions, split {split}, most changes {most_changes:?}, settings {settings}, {steps} steps"
+            "{partitions} partitions, split {split}, {transaction:?}, settings {settings}, {steps} steps"
         )
     }
 }
@@ -49,7 +49,7 @@ impl Plan {
     pub fn play(&self, checks: Checks) -> World {
         let settings = View {
             split: self.split,
-            most_changes: self.most_changes,
+            transaction: self.transaction,
             max_clock_skew: Millis::new([0, 0, 50, 5_000][usize::from(self.settings % 4)]),
             queue_defaults: QueueConfig {
                 concurrency: [None, None, Some(1), Some(2)][usize::from(self.settings / 4 % 4)],
@@ -152,7 +152,7 @@ impl Dice<'_> {
         } else {
             None
         };
-        let (large, most) = (shape / 128 == 1, world.oracle.most_changes());
+        let (large, most) = (shape / 128 == 1, world.oracle.most_tasks());
         let (count, edges) = match most.filter(|_| large && workflow.is_some()) {
             // No task depends on so many that it could not be redriven.
             Some(most) => (most + usize::from(shape % 16), shape / 2 % 7),

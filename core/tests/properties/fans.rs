@@ -228,7 +228,7 @@ fn a_child_of_a_thousand_parents_costs_each_of_them_little() {
 fn a_parent_as_it_was_before_its_children_were_told_contradicts_them() {
     let mut fan = Fan::new();
     fan.stored = Partition::new(View {
-        most_changes: Some(24),
+        transaction: specs::FEW_CHANGES,
         ..View::default()
     });
     let parent = fan.submit(1, &[], DependencyOn::Success)[0];

@@ -28,30 +28,34 @@ use harness::Checks;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, FileFailurePersistence, TestError, TestRunner};
-use russet_core::EventKind;
+use russet_core::{EventKind, TransactionLimit};
 
 const STEPS: usize = 100;
 
 fn plans(partitions: u16, split: bool) -> impl Strategy<Value = Plan> {
-    plans_for(partitions, split, None)
+    plans_for(partitions, split, TransactionLimit::NONE)
 }
 
-/// Plans for a store that changes only so many records at once that a command other than the
-/// submission of a workflow always fits.
+/// Plans for a store of small transactions: few records at once.
 fn small_plans(partitions: u16) -> impl Strategy<Value = Plan> {
-    plans_for(partitions, false, Some(24))
+    plans_for(partitions, false, specs::FEW_CHANGES)
+}
+
+/// Plans for a store of small transactions: few bytes at once.
+fn light_plans(partitions: u16) -> impl Strategy<Value = Plan> {
+    plans_for(partitions, false, specs::FEW_BYTES)
 }
 
 fn plans_for(
     partitions: u16,
     split: bool,
-    most_changes: Option<usize>,
+    transaction: TransactionLimit,
 ) -> impl Strategy<Value = Plan> {
     let steps = prop::collection::vec(any::<[u8; STEP]>(), 1..STEPS);
     (any::<u8>(), steps).prop_map(move |(settings, steps)| Plan {
         partitions,
         split,
-        most_changes,
+        transaction,
         settings,
         steps,
     })
@@ -129,6 +133,9 @@ properties! {
     a_store_of_small_transactions_keeps_every_promise: 150 cases of small_plans(1), Checks::default();
     two_partitions_of_small_transactions_keep_every_promise:
         150 cases of small_plans(2), Checks::default();
+    a_store_of_light_transactions_keeps_every_promise: 150 cases of light_plans(1), Checks::default();
+    two_partitions_of_light_transactions_keep_every_promise:
+        150 cases of light_plans(2), Checks::default();
     pieces_of_workflows_that_are_repeated_at_once_get_the_same_reply:
         75 cases of small_plans(1), Checks { repeat: true, replay: true, ..Checks::default() };
     every_command_that_is_repeated_at_once_gets_the_same_reply:

@@ -4,11 +4,22 @@ use russet_core::command::{Submit, When};
 use russet_core::{
     Dependency, DependencyOn, Idempotency, IdempotencyKey, IfUnsatisfied, Millis, NewTask,
     PartitionId, QueueName, ResourceName, Resources, RetryPolicy, TaskId, TaskType, Timestamp,
-    Window, WorkflowId,
+    TransactionLimit, Window, WorkflowId,
 };
 
 use crate::commands::Dice;
 use crate::harness::World;
+
+/// So few records, or bytes, at once that a command other than the submission of a workflow always
+/// fits.
+pub const FEW_CHANGES: TransactionLimit = TransactionLimit {
+    changes: 24,
+    ..TransactionLimit::NONE
+};
+pub const FEW_BYTES: TransactionLimit = TransactionLimit {
+    bytes: 40_000,
+    ..TransactionLimit::NONE
+};
 
 pub fn id(world: &mut World, partition: usize) -> TaskId {
     let serial = world.next_serial();

@@ -18,7 +18,9 @@ const HERE: PartitionId = PartitionId(0);
 
 impl Stage {
     pub fn small_transactions(&mut self, mut line: Line) -> Played {
-        self.settings.most_changes = line.number("most")?;
+        if let Some(most) = line.number("most")? {
+            self.settings.transaction.changes = most;
+        }
         line.finish()
     }
 

@@ -26,9 +26,8 @@ impl Scheduler {
     /// [`EngineError`]; after an unknown outcome the same submission can be sent again.
     pub async fn submit(&self, submit: Submit) -> Result<Submitted, EngineError> {
         let partition = partition_of(&submit);
-        let limits = self.node.backend.store.limits();
-        let (most, most_bytes) = (limits.transaction_changes, limits.transaction_bytes);
-        if submit.workflow.is_some() && submit.is_larger_than(most, most_bytes) {
+        let limit = self.node.backend.store.limits().transaction;
+        if submit.workflow.is_some() && submit.is_larger_than(&limit) {
             return self.submit_in_pieces(partition, submit).await;
         }
         submitted(self.node.call_one(partition, Command::Submit(submit)).await)

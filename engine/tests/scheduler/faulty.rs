@@ -89,9 +89,11 @@ impl Store for Faulty {
     fn limits(&self) -> Limits {
         let mut limits = self.inner.limits();
         if let Some(most) = self.faults.transaction_changes {
-            limits.transaction_changes = most;
+            limits.transaction.changes = most;
         }
-        limits.transaction_bytes = self.faults.transaction_bytes.or(limits.transaction_bytes);
+        if let Some(most) = self.faults.transaction_bytes {
+            limits.transaction.bytes = most;
+        }
         limits.is_far = self.faults.far;
         limits
     }
@@ -126,13 +128,12 @@ impl Store for Faulty {
         let limits = self.limits();
         for transaction in &batch {
             let changes = &transaction.changes;
-            assert!(changes.len() <= limits.transaction_changes);
             let weights = changes.iter().filter_map(|change| change.after.as_ref());
             let bytes: usize = weights.map(Record::weight).sum();
-            let is_light = |most| bytes <= most;
             assert!(
-                limits.transaction_bytes.is_none_or(is_light),
-                "{bytes} bytes"
+                limits.transaction.admits(changes.len(), bytes),
+                "{} changes of {bytes} bytes",
+                changes.len()
             );
         }
         if !self.faults.delay.is_zero() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use russet::limits::CALL_TRIES;
 use russet_core::policy::RELAY_AFTER;
-use russet_core::{LeaseId, Outbox, Record, Task, TaskId, limits};
+use russet_core::{LeaseId, Outbox, Record, Task, TaskId, TransactionLimit, limits};
 use russet_engine::limits::LEASE_TASKS;
 
 use super::Violation;
@@ -72,9 +72,7 @@ fn refusals(facts: &Facts<'_>, findings: &mut Findings) {
 
 /// No transaction is larger than the store says that it can be.
 fn transactions(facts: &Facts<'_>, findings: &mut Findings) {
-    let Some(most) = facts.run.plan.transaction_changes else {
-        return;
-    };
+    let limit = facts.run.plan.transaction_of(TransactionLimit::NONE);
     // What a store forgets when it goes back is no transaction. What is removed alone may be that of
     // several: Redis does not tell them apart.
     let asked = facts.commits.iter();
@@ -83,15 +81,20 @@ fn transactions(facts: &Facts<'_>, findings: &mut Findings) {
     let wrote = |commit: &&Commit<'_>| {
         told_apart || commit.stored.changes.iter().any(|c| c.after.is_some())
     };
-    for commit in asked
-        .filter(wrote)
-        .filter(|c| c.stored.changes.len() > most)
-    {
-        let what = format!(
-            "{} records changed at once, and the store can do {most}",
-            commit.stored.changes.len()
-        );
-        findings.add(what, &[commit.entry]);
+    for commit in asked.filter(wrote) {
+        let changes = commit.stored.changes.len();
+        let put = commit
+            .stored
+            .changes
+            .iter()
+            .filter_map(|c| c.after.as_ref());
+        let bytes = put.map(Record::weight).sum();
+        if !limit.admits(changes, bytes) {
+            let what = format!(
+                "{changes} records of {bytes} bytes changed at once, and the store can do {limit:?}"
+            );
+            findings.add(what, &[commit.entry]);
+        }
     }
 }
 

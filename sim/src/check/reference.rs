@@ -62,7 +62,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
 fn is_no_verdict(facts: &Facts<'_>, answer: &Answer) -> bool {
     match answer {
         Answer::Lost | Answer::NotSent => true,
-        Answer::Refused { status: 413, .. } => facts.run.plan.transaction_changes.is_some(),
+        Answer::Refused { status: 413, .. } => facts.run.plan.bounds_transactions(),
         Answer::Refused { status, .. } => *status == 0 || *status == 429 || *status >= 500,
         _ => false,
     }

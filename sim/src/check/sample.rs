@@ -61,6 +61,7 @@ impl Sample {
             split: false,
             cluster: None,
             transaction_changes: None,
+            transaction_bytes: None,
             far: false,
             max_clock_skew_ms: 0,
             clocks: Vec::new(),

@@ -33,6 +33,10 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
     let workers: Vec<_> = workers.collect();
     let clients = random.within(2..5) as u8;
     let transaction_changes = random.percent(20).then(|| random.within(20..60) as usize);
+    let weights = Random::new(seed, 12);
+    let transaction_bytes = weights
+        .percent(15)
+        .then(|| weights.within(40_000..120_000) as usize);
     Plan {
         seed,
         world,
@@ -40,6 +44,7 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         split,
         cluster,
         transaction_changes,
+        transaction_bytes,
         far: match world {
             WorldKind::Memory | WorldKind::Embedded => Random::new(seed, 10).percent(50),
             WorldKind::Redis | WorldKind::Sqs => true,

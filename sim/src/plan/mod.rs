@@ -10,7 +10,7 @@ mod tests;
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
-use russet_core::{DependencyOn, Millis};
+use russet_core::{DependencyOn, Millis, TransactionLimit};
 use serde::{Deserialize, Serialize};
 
 pub use random::Random;
@@ -67,6 +67,9 @@ pub struct Plan {
     pub cluster: Option<u8>,
     /// Most changes in one transaction; as the store says when absent.
     pub transaction_changes: Option<usize>,
+    /// Most bytes of records in one transaction; as the store says when absent.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub transaction_bytes: Option<usize>,
     /// The store is taken to be far: nodes presume what they know of tasks.
     #[serde(default)]
     pub far: bool,
@@ -272,6 +275,19 @@ impl Plan {
     /// How often a fault happens; 0: never.
     pub fn rate(&self, kind: FaultKind) -> u64 {
         self.faults.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// What the store changes at once, which can do so much.
+    pub fn transaction_of(&self, own: TransactionLimit) -> TransactionLimit {
+        TransactionLimit {
+            changes: self.transaction_changes.unwrap_or(own.changes),
+            bytes: self.transaction_bytes.unwrap_or(own.bytes),
+        }
+    }
+
+    /// Whether what is asked for may be too large to be done at once.
+    pub fn bounds_transactions(&self) -> bool {
+        self.transaction_of(TransactionLimit::NONE) != TransactionLimit::NONE
     }
 
     /// Whether the store may forget what it has acknowledged.

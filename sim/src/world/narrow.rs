@@ -1,25 +1,29 @@
-//! A store that commits fewer changes at once than it could.
+//! A store that commits less at once than it could.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp};
+use russet_core::{Epoch, PartitionId, RecordKey, TaskId, Timestamp, TransactionLimit};
 use russet_engine::{
     Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
 
-/// The store, and how many records it changes at once.
+use crate::plan::Plan;
+
+/// The store, and how much it changes at once.
 pub struct Narrow {
     store: Arc<dyn Store>,
-    changes: usize,
+    transaction: TransactionLimit,
 }
 
 impl Narrow {
-    /// `store`, of which a transaction changes at most `changes` records, if that is given.
-    pub fn of(store: Arc<dyn Store>, changes: Option<usize>) -> Arc<dyn Store> {
-        match changes {
-            Some(changes) => Arc::new(Self { store, changes }),
-            None => store,
+    /// `store`, of which a transaction changes no more than `plan` says.
+    pub fn of(store: Arc<dyn Store>, plan: &Plan) -> Arc<dyn Store> {
+        let own = store.limits().transaction;
+        let transaction = plan.transaction_of(own);
+        match transaction == own {
+            true => store,
+            false => Arc::new(Self { store, transaction }),
         }
     }
 }
@@ -32,7 +36,7 @@ impl Store for Narrow {
 
     fn limits(&self) -> Limits {
         Limits {
-            transaction_changes: self.changes,
+            transaction: self.transaction,
             ..self.store.limits()
         }
     }

@@ -234,7 +234,7 @@ impl Stage {
     async fn backend(&self, node: Actor, clock: &Arc<NodeClock>) -> Backend {
         let (net, partitions) = (self.net.clone(), self.plan.partitions);
         let narrow = |backend: Backend| Backend {
-            store: Narrow::of(backend.store, self.plan.transaction_changes),
+            store: Narrow::of(backend.store, &self.plan),
             queue: backend.queue,
         };
         match self.plan.world {
@@ -281,10 +281,7 @@ impl Stage {
     fn limits(&self) -> Limits {
         let own = self.memory.limits();
         Limits {
-            transaction_changes: self
-                .plan
-                .transaction_changes
-                .unwrap_or(own.transaction_changes),
+            transaction: self.plan.transaction_of(own.transaction),
             is_far: self.plan.far,
             ..own
         }

@@ -23,7 +23,7 @@ fn too_large(outcome: Result<Outcome, StoreError>) -> String {
 #[tokio::test]
 async fn a_hundred_changes_fit_into_a_transaction_and_no_more() {
     let world = Stubbed::start().await;
-    assert_eq!(world.store.limits().transaction_changes, 100);
+    assert_eq!(world.store.limits().transaction.changes, 100);
     let changes = |from: u64, count| (from..from + count).map(task).collect::<Vec<_>>();
     let fits = changes(0, 100).iter().map(create).collect();
     assert_eq!(world.commit(fits).await, Ok(Outcome::Committed));

@@ -14,22 +14,20 @@ use crate::draft::{Draft, Step};
 use crate::rules::accepted_status;
 use crate::{
     Dependency, EventKind, Gate, GateState, Record, RecordKey, Rejection, Reply, Stage, TaskId,
-    Timestamp, View, Workflow, WorkflowId, limits,
+    Timestamp, TransactionLimit, Workflow, WorkflowId, limits,
 };
 
-/// About how many bytes change with the tasks: the workflow, and its key.
-const BESIDE: usize = 2 * Record::PLAIN;
+/// Records that change with the tasks: the workflow, and its key.
+const BESIDE: usize = 2;
+const BESIDE_BYTES: usize = BESIDE * Record::PLAIN;
 
 impl Submit {
-    /// Whether it may change more than `most` records at once, or about so many bytes.
-    pub fn is_larger_than(&self, most: usize, most_bytes: Option<usize>) -> bool {
+    /// Whether it may change more than one transaction can.
+    pub fn is_larger_than(&self, limit: &TransactionLimit) -> bool {
         let weight: usize = self.tasks.iter().map(NewTask::weight).sum();
-        if most_bytes.is_some_and(|most| weight + BESIDE > most) {
-            return true;
-        }
         let edges: usize = self.tasks.iter().map(|task| task.dependencies.len()).sum();
-        let at_most = self.tasks.len() + 2 * edges + 2;
-        at_most > most && self.changes() > most
+        let (at_most, bytes) = (self.tasks.len() + 2 * edges + BESIDE, weight + BESIDE_BYTES);
+        !limit.admits(at_most, bytes) && !limit.admits(self.changes(), bytes)
     }
 
     /// Most records that it may change at once: tasks, lists of edges, what a dependency on an
@@ -38,13 +36,13 @@ impl Submit {
         let own: alloc::collections::BTreeSet<_> = self.tasks.iter().map(|task| task.id).collect();
         let edges = self.tasks.iter().flat_map(|task| &task.dependencies);
         let outside = edges.filter(|edge| !own.contains(&edge.task)).count();
-        self.tasks.len() + list_reads(&self.tasks).len() + 2 * outside + 2
+        self.tasks.len() + list_reads(&self.tasks).len() + 2 * outside + BESIDE
     }
 
     /// Stores the first piece, once nothing can be wrong with any of them.
     pub(super) fn begin(&self, draft: &mut Draft<'_>, mut workflow: Workflow) -> Step<Reply> {
         let graph = self.check(draft)?;
-        let most = draft.view.most_changes.unwrap_or(usize::MAX);
+        let most = draft.view.transaction.changes;
         let outside = graph.check_outside(&self.tasks, most)?;
         let held = graph.hold(&self.tasks, workflow.id, workflow.created_at);
         workflow.tasks = self.tasks.len() as u32;
@@ -55,7 +53,7 @@ impl Submit {
             outside,
             due_at: draft.now,
         };
-        let mut pieces = pieces(&workflow, held, draft.view).into_iter();
+        let mut pieces = pieces(&workflow, held, &draft.view.transaction).into_iter();
         if let Some(first) = pieces.next() {
             first.store(draft, workflow, gate)?;
         }
@@ -78,7 +76,7 @@ impl Submit {
         if held.len() != gate.records as usize {
             return Err(incomplete.into());
         }
-        let mut pieces = pieces(&known, held, draft.view);
+        let mut pieces = pieces(&known, held, &draft.view.transaction);
         pieces.retain(|piece| piece.first >= gate.done);
         Ok(Reply::Staged(pieces))
     }
@@ -214,11 +212,11 @@ impl Graph {
 
 /// Cuts records into pieces, each small enough for a transaction with the workflow and its key.
 /// What is stored is named by a list that is stored no later.
-fn pieces(workflow: &Workflow, held: Vec<(RecordKey, Record)>, view: &View) -> Vec<Stage> {
-    let most = view.most_changes.unwrap_or(usize::MAX);
-    let most_bytes = view
-        .most_bytes
-        .map_or(usize::MAX, |most| most - BESIDE.min(most));
+fn pieces(
+    workflow: &Workflow,
+    held: Vec<(RecordKey, Record)>,
+    limit: &TransactionLimit,
+) -> Vec<Stage> {
     let keys: Vec<_> = held.iter().map(|(key, _)| key.clone()).collect();
     let per_list = limits::GATED_PER_LIST;
     let stage = |first: usize, then: usize, records: Vec<(RecordKey, Record)>| Stage {
@@ -239,8 +237,8 @@ fn pieces(workflow: &Workflow, held: Vec<(RecordKey, Record)>, view: &View) -> V
         let with = piece.len() + usize::from(list.is_some()) + 1;
         let listed = list.as_ref().map_or(0, |(_, list)| list.weight());
         let weight = record.1.weight() + listed;
-        let is_full = with > most.saturating_sub(2) || bytes + weight > most_bytes;
-        if is_full && !piece.is_empty() {
+        let fits = limit.admits(with + BESIDE, bytes + weight + BESIDE_BYTES);
+        if !fits && !piece.is_empty() {
             pieces.push(stage(first, at, core::mem::take(&mut piece)));
             (first, bytes) = (at, 0);
         }

@@ -9,7 +9,7 @@ use russet_core::{
 };
 
 use super::submit::submitted;
-use super::{Answer, Expected, Flow, Job, Oracle, Peek};
+use super::{Answer, EDGE_BYTES, Expected, Flow, Job, Oracle, Peek, RECORD_BYTES};
 
 const PATIENCE: Millis = Millis::from_secs(30);
 
@@ -25,7 +25,8 @@ pub struct Closed {
 
 impl Oracle {
     /// Whether tasks change more records than fit into a transaction: one each, one for each list
-    /// of edges, two for each edge to the outside, and the workflow with its key.
+    /// of edges, two for each edge to the outside, and the workflow with its key; or
+    /// more bytes.
     pub(super) fn is_large(&self, tasks: &[NewTask]) -> bool {
         let own: BTreeSet<_> = tasks.iter().map(|task| task.id).collect();
         let edges = || tasks.iter().flat_map(|task| &task.dependencies);
@@ -36,7 +37,10 @@ impl Oracle {
             if count > 8 { count.div_ceil(128) } else { 0 }
         });
         let changes = tasks.len() + lists.sum::<usize>() + 2 * outside + 2;
-        self.most_changes.is_some_and(|most| changes > most)
+        let given = |task: &NewTask| task.payload.len() + task.metadata.len();
+        let given: usize = tasks.iter().map(given).sum();
+        let bytes = (tasks.len() + 2) * RECORD_BYTES + given + edges().count() * 2 * EDGE_BYTES;
+        changes > self.transaction.changes || bytes > self.transaction.bytes
     }
 
     /// Everything is checked before anything is stored.

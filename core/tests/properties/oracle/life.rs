@@ -68,6 +68,7 @@ impl Oracle {
     /// Tells those who wait for a task that it ended, or as many of them as the rules tell now.
     pub(super) fn tell(&mut self, parent: TaskId, peek: Peek<'_>) {
         let now_told = told_now(parent, peek);
+        let is_bounded = self.is_bounded();
         let job = self.jobs.get_mut(&parent).expect("a parent");
         let status = job.status;
         let untold = job.children[job.told..].iter().flatten();
@@ -80,7 +81,7 @@ impl Oracle {
             job.told = job.children.len();
             job.partly.clear();
         } else {
-            assert!(self.most_changes.is_some(), "somebody is not told");
+            assert!(is_bounded, "somebody is not told");
             job.partly.extend(&now_told);
         }
         for edge in now_told {

@@ -17,10 +17,14 @@ use russet_core::command::{Campaign, Configure};
 use russet_core::{
     Command, Decision, Dependency, ErrorKind, IdempotencyKey, Leader, Lease, Message, MessageId,
     Millis, Named, NewTask, Progress, QueueConfig, QueueName, Reply, Status, TaskId, Timestamp,
-    View, Window, WorkflowId,
+    TransactionLimit, View, Window, WorkflowId,
 };
 
 use crate::store::Partition;
+
+/// About how many bytes a record counts for in a transaction, and an edge in a list.
+const RECORD_BYTES: usize = 1_024;
+const EDGE_BYTES: usize = 32;
 
 /// What a command must come to: an answer, or the code of a refusal.
 pub type Expected = Result<Answer, &'static str>;
@@ -119,7 +123,7 @@ pub struct Mail {
 pub struct Oracle {
     split: bool,
     skew: Millis,
-    most_changes: Option<usize>,
+    transaction: TransactionLimit,
     defaults: QueueConfig,
     pub jobs: BTreeMap<TaskId, Job>,
     pub flows: BTreeMap<WorkflowId, Flow>,
@@ -139,7 +143,7 @@ impl Oracle {
         Self {
             split: settings.split,
             skew: settings.max_clock_skew,
-            most_changes: settings.most_changes,
+            transaction: settings.transaction,
             defaults: settings.queue_defaults.clone(),
             jobs: BTreeMap::new(),
             flows: BTreeMap::new(),
@@ -153,8 +157,15 @@ impl Oracle {
         }
     }
 
-    pub fn most_changes(&self) -> Option<usize> {
-        self.most_changes
+    /// About how many tasks fit into a transaction, if that is bounded.
+    pub fn most_tasks(&self) -> Option<usize> {
+        let TransactionLimit { changes, bytes } = self.transaction;
+        let most = changes.min(bytes / RECORD_BYTES);
+        self.is_bounded().then_some(most)
+    }
+
+    fn is_bounded(&self) -> bool {
+        self.transaction != TransactionLimit::NONE
     }
 
     /// Carries out `command`, and says what must come of it.

@@ -1,13 +1,16 @@
 //! A workflow that goes on where it failed.
 
 use russet_core::command::{Redrive, RedriveWorkflow};
-use russet_core::{Rejection, Reply, Status, TaskId};
+use russet_core::{Record, Rejection, Reply, Status, TaskId};
 
-use super::{Answer, Expected, Oracle, Peek};
+use super::{Answer, EDGE_BYTES, Expected, Oracle, Peek, RECORD_BYTES};
 
 /// Most records that the redrive of one task changes, as a rule: the task, its key, its parents
 /// and their lists, messages to parents elsewhere.
 const REDRIVE_WRITES: usize = 8;
+
+/// Most bytes of the list of a parent.
+const LIST_BYTES: usize = 128 * EDGE_BYTES;
 
 impl Oracle {
     /// Each task by itself, in whichever order most of them come back, as far as there is room.
@@ -54,11 +57,18 @@ impl Oracle {
 
     /// What the rules redrove, when one task more may not have fitted into the transaction.
     fn room<'a>(&self, peek: Peek<'a>) -> Option<&'a [Result<Status, Rejection>]> {
-        let (most, decision) = self.most_changes.zip(peek.decision)?;
+        let decision = peek.decision?;
+        let written = decision.writes.iter();
+        let bytes: usize = written
+            .filter_map(|w| w.record.as_ref())
+            .map(Record::weight)
+            .sum();
+        let has_room = self.transaction.admits(
+            decision.writes.len() + REDRIVE_WRITES,
+            bytes + REDRIVE_WRITES * RECORD_BYTES + LIST_BYTES,
+        );
         match &decision.reply {
-            Reply::Redriven { tasks } if decision.writes.len() + REDRIVE_WRITES > most => {
-                Some(tasks)
-            }
+            Reply::Redriven { tasks } if !has_room => Some(tasks),
             _ => None,
         }
     }

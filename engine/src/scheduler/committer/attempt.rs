@@ -86,20 +86,20 @@ impl Work<'_> {
     /// commands are tried now. The rules refuse a command that is too large by itself. The flag
     /// says whether nothing was left for later.
     fn fit(&mut self, batch: &Batch, groups: Vec<Group>) -> (Vec<Group>, bool) {
-        let limits = self.node.backend.store.limits();
-        let most = limits.transaction_changes;
+        let limit = self.node.backend.store.limits().transaction;
         let (mut fitting, mut complete) = (Vec::with_capacity(groups.len()), true);
         for mut group in groups {
-            if !group.fits(&limits) && group.members.len() > 1 {
-                group = batch.first_of(&group, &limits);
+            if !group.fits(&limit) && group.members.len() > 1 {
+                group = batch.first_of(&group, &limit);
                 complete = false;
             }
             let changes = group.transaction.changes.len();
             // What is too heavy all the same the store refuses.
-            if changes <= most {
+            if changes <= limit.changes {
                 fitting.push(group);
                 continue;
             }
+            let most = limit.changes;
             let why = format!("{changes} records change at once, the store can do {most}");
             let (job, _) = batch.decided[group.members[0]];
             self.give_up(&[job], &StoreError::TooLarge { why }.into());

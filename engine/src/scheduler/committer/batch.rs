@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use russet_core::{
-    Command, Decision, Record, RecordKey, Rejection, TaskId, Timestamp, Undecided, View, decide,
+    Command, Decision, Record, RecordKey, Rejection, TaskId, Timestamp, TransactionLimit,
+    Undecided, View, decide,
 };
 use rustc_hash::{FxBuildHasher, FxHashMap, FxHashSet};
 
-use crate::{Change, Entropy, Limits, Recorded, Recorder, Transaction, Version, Versioned};
+use crate::{Change, Entropy, Recorded, Recorder, Transaction, Version, Versioned};
 
 /// A position in the list of commands that is being worked on.
 pub(super) type Job = usize;
@@ -33,11 +34,10 @@ pub(super) struct Group {
 
 impl Group {
     /// Whether one transaction can change all of it.
-    pub fn fits(&self, limits: &Limits) -> bool {
+    pub fn fits(&self, limit: &TransactionLimit) -> bool {
         let changes = &self.transaction.changes;
         let weight = |change: &Change| change.after.as_ref().map_or(0, Record::weight);
-        let is_light = |most| changes.iter().map(weight).sum::<usize>() <= most;
-        changes.len() <= limits.transaction_changes && limits.transaction_bytes.is_none_or(is_light)
+        limit.admits(changes.len(), changes.iter().map(weight).sum())
     }
 
     /// The records that it changes.
@@ -212,7 +212,7 @@ impl Batch {
 
     /// As many of a group's first members as change at most what a transaction may, one at least:
     /// they stand on nothing that the others do.
-    pub fn first_of(&self, group: &Group, limits: &Limits) -> Group {
+    pub fn first_of(&self, group: &Group, limit: &TransactionLimit) -> Group {
         let mut changed: FxHashMap<&RecordKey, usize> = FxHashMap::default();
         let mut bytes = 0;
         let fits = |at: &&usize| {
@@ -220,8 +220,7 @@ impl Batch {
                 let weight = write.record.as_ref().map_or(0, Record::weight);
                 bytes = bytes + weight - changed.insert(&write.key, weight).unwrap_or(0);
             }
-            changed.len() <= limits.transaction_changes
-                && limits.transaction_bytes.is_none_or(|most| bytes <= most)
+            limit.admits(changed.len(), bytes)
         };
         let fitting = group.members.iter().take_while(fits).count().max(1);
         let members = group.members[..fitting].to_vec();

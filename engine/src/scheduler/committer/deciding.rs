@@ -17,8 +17,7 @@ impl Work<'_> {
             split: !self.node.backend.queue.is_fused(),
             max_clock_skew: configuration.max_clock_skew,
             queue_defaults: configuration.queue_defaults.clone(),
-            most_changes: Some(store.limits().transaction_changes),
-            most_bytes: store.limits().transaction_bytes,
+            transaction: store.limits().transaction,
             epoch: store.epoch(self.partition.id),
             ..View::default()
         });

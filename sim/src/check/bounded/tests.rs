@@ -95,7 +95,12 @@ fn transactions_and_grants_are_as_large_as_they_may_be() {
     sample.plan.transaction_changes = Some(1);
     let two = vec![put(sample.task(1)), put(sample.task(2))];
     sample.commit(two);
-    assert!(sample.finds(check, "2 records changed at once"));
+    assert!(sample.finds(check, "2 records of"));
+    sample.plan.transaction_changes = Some(2);
+    assert_eq!(sample.check(check), []);
+    sample.plan.transaction_bytes = Some(2_000);
+    assert!(sample.finds(check, "2 records of"));
+    sample.plan.transaction_bytes = None;
     let granted = Granted {
         task: id(1),
         attempt: 1,
