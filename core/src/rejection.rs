@@ -150,6 +150,14 @@ pub enum Rejection {
         /// How many the store can change.
         limit: u64,
     },
+    /// A task would wait for so many live tasks again that not all of them can be told at once.
+    #[error(
+        "task {task} waits for more tasks that are live again than the store can change at once: redrive it again when most of them have ended"
+    )]
+    TooManyParents {
+        /// The task.
+        task: TaskId,
+    },
     /// A task of a workflow needs more records changed at once than the store can change.
     #[error(
         "{task} depends on {count} tasks outside of its workflow, and the store can do {limit}: let some of its dependencies wait for them instead"
@@ -210,10 +218,19 @@ impl Rejection {
             Self::LimitExceeded { .. }
             | Self::TransactionTooLarge { .. }
             | Self::TransactionTooHeavy { .. }
+            | Self::TooManyParents { .. }
             | Self::TooManyOutside { .. } => "limit_exceeded",
             Self::Incomplete { .. } => "incomplete",
             Self::NotLeader { .. } => "not_leader",
         }
+    }
+
+    /// Whether the command is more than the store can do at once.
+    pub(crate) const fn is_of_size(&self) -> bool {
+        matches!(
+            self,
+            Self::TransactionTooLarge { .. } | Self::TransactionTooHeavy { .. }
+        )
     }
 
     /// The same refusal, with the field named inside `parent`: `tasks[3].priority`.

@@ -137,6 +137,12 @@ fn wrong_status(task: &Task, needs: String) -> Rejection {
 impl Redrive {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         let task = self.revived(draft)?;
+        if let Err(why) = draft.check_size() {
+            return Err(match why.is_of_size() {
+                true => Rejection::TooManyParents { task: task.id }.into(),
+                false => why.into(),
+            });
+        }
         Ok(now_reply(&task))
     }
 

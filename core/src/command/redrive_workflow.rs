@@ -42,10 +42,9 @@ impl RedriveWorkflow {
         for task in &self.tasks {
             match draft.attempt(|draft| self.redrive(draft, *task))? {
                 // The others go into another transaction.
-                Err(
-                    Rejection::TransactionTooLarge { .. } | Rejection::TransactionTooHeavy { .. },
-                ) if !tasks.is_empty() => {
-                    break;
+                Err(why) if why.is_of_size() && !tasks.is_empty() => break,
+                Err(why) if why.is_of_size() => {
+                    tasks.push(Err(Rejection::TooManyParents { task: *task }));
                 }
                 result => tasks.push(result),
             }

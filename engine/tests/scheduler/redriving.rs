@@ -159,6 +159,31 @@ async fn a_workflow_that_is_larger_than_a_transaction_is_redriven_in_pieces() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_of_too_many_live_parents_is_refused_and_comes_back_when_they_have_ended() {
+    let world = small(1, 1, Faults::default());
+    let large = large(&world, 30, 1);
+    large.submit(&world).await;
+    large.fail(&world).await;
+    let sink = large.tasks[31].id;
+    let redriven = large.redrive(&world, 0, 7).await;
+    assert_eq!(redriven.redriven, 31);
+    let (refused, why) = &redriven.refused[0];
+    assert_eq!((*refused, why.code()), (sink, "limit_exceeded"));
+    let why = why.to_string();
+    assert!(
+        why.contains("redrive it again when most of them have ended"),
+        "{why}"
+    );
+    let alone = world.node(0).redrive(sink).await.expect_err("is refused");
+    assert!(alone.to_string().contains(&why), "{alone}");
+    world.work(31).await;
+    let again = large.redrive(&world, 0, 8).await;
+    assert_eq!((again.redriven, again.refused), (1, Vec::new()));
+    world.work(1).await;
+    assert_eq!(large.record(&world).await.succeeded, 32);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_redrive_that_was_interrupted_goes_on_with_the_next() {
     let world = World::new(Plan::default());
     let large = large(&world, 10, 20);

@@ -156,7 +156,9 @@ impl From<Rejection> for Problem {
                 problem.field = Some(field);
                 problem.limit = Some(limit);
             }
-            Rejection::NotFound { task } => problem.task = Some(task),
+            Rejection::NotFound { task } | Rejection::TooManyParents { task } => {
+                problem.task = Some(task);
+            }
             Rejection::StaleLease { task, status, .. }
             | Rejection::NotQueued { task, status }
             | Rejection::WrongStatus { task, status, .. } => {
@@ -189,6 +191,7 @@ fn status(rejection: &Rejection) -> u16 {
         | Rejection::LimitExceeded { .. }
         | Rejection::TransactionTooLarge { .. }
         | Rejection::TransactionTooHeavy { .. }
+        | Rejection::TooManyParents { .. }
         | Rejection::TooManyOutside { .. } => 422,
         Rejection::NotFound { .. } | Rejection::NoWorkflow { .. } => 404,
         Rejection::Incomplete { .. } => 503,
