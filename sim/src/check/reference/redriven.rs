@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use russet_core::{Dependency, IfUnsatisfied, Status, Task, TaskId, WorkflowId};
+use russet_core::{
+    Dependency, IfUnsatisfied, Record, Status, Task, TaskId, TransactionLimit, WorkflowId, limits,
+};
 
 use super::is_no_verdict;
 use crate::check::calls::{Item, Replied};
@@ -16,6 +18,10 @@ use crate::history::{Answer, Ask, redrive_number};
 
 /// Records that a task's redrive changes beside its parents: its own, its key, its workflow's.
 const BESIDE_PARENTS: usize = 4;
+
+/// Bytes of a task of a plan at most, and of a list of dependents beside what any record takes.
+const HEAVIEST: usize = 2 * Record::PLAIN;
+const LIST_BYTES: usize = 32 * limits::DEPENDENTS_PER_CHUNK;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let is_one = |item: &&Item<'_>| matches!(item.ask, Ask::RedriveWorkflow { .. });
@@ -193,11 +199,20 @@ impl<'a> Redrive<'_, 'a> {
         }
     }
 
-    /// Whether the task waits for more parents than one transaction can tell of it.
+    /// Whether the task waits for more parents than one transaction can tell of it. Where the
+    /// dependents of a parent are a list by themselves, that changes beside the parent.
     fn is_too_wide(&self, task: &Task) -> bool {
-        let most = self.facts.run.plan.transaction_changes;
-        let writes = task.dependencies.total as usize + BESIDE_PARENTS;
-        task.attempt == 0 && most.is_some_and(|most| writes > most)
+        let parents = self.parents_of(task).iter();
+        let lists = parents.filter(|edge| self.has_list(edge.task)).count();
+        let changes = BESIDE_PARENTS + task.dependencies.total as usize + lists;
+        let bytes = changes * HEAVIEST + lists * LIST_BYTES;
+        let limit = self.facts.run.plan.transaction_of(TransactionLimit::NONE);
+        task.attempt == 0 && !limit.admits(changes, bytes)
+    }
+
+    fn has_list(&self, parent: TaskId) -> bool {
+        let mut states = self.states(parent).flatten();
+        states.any(|parent| !parent.dependents.has_room_inline())
     }
 
     /// Whether a key names the task, or its workflow.
@@ -227,11 +242,16 @@ impl<'a> Redrive<'_, 'a> {
         if task.attempt > 0 || task.if_unsatisfied == IfUnsatisfied::Run {
             return false;
         }
+        let mut parents = self.parents_of(task).iter();
+        parents.any(|edge| self.stands_in_the_way(edge))
+    }
+
+    /// What the task was submitted to wait for.
+    fn parents_of(&self, task: &Task) -> &[Dependency] {
         let timeline = &self.facts.tasks[&task.id];
         let mut made = timeline.moments.iter().filter(|m| m.created().is_some());
         let made = made.rfind(|moment| moment.entry <= self.replied.entry);
-        let edges = made.map_or(&[][..], |made| self.edges.of_task(task.id, made.entry));
-        edges.iter().any(|edge| self.stands_in_the_way(edge))
+        made.map_or(&[], |made| self.edges.of_task(task.id, made.entry))
     }
 
     /// Whether a parent had ended as it should not have when its child was looked at. One that

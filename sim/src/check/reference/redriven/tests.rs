@@ -146,3 +146,16 @@ fn a_task_stays_that_waits_for_more_parents_than_a_transaction_can_tell() {
     assert_eq!(wide(20).check(reference::check), []);
     assert!(wide(60).finds(reference::check, "which has no reason to"));
 }
+
+/// A parent that had many dependents, or was redriven, has a list of them, which changes with it.
+#[test]
+fn a_parent_with_a_list_of_dependents_is_two_records_to_a_transaction() {
+    let stays = |dependents| {
+        let mut sample = failed();
+        sample.plan.transaction_changes = Some(5);
+        sample.change(1, |task| task.dependents.total = dependents);
+        redriven(sample, &BOTH[..1], told(1, &[(2, "limit_exceeded")]))
+    };
+    assert_eq!(stays(128).check(reference::check), []);
+    assert!(stays(1).finds(reference::check, "which has no reason to"));
+}
