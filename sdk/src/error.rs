@@ -125,6 +125,20 @@ impl Error {
         }
     }
 
+    /// Whether another server of the same store may answer the call.
+    pub(crate) fn is_the_servers(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Lost { .. } => true,
+            Self::Refused(problem) => match problem.code.as_str() {
+                "stopping" | "unavailable" => true,
+                // A proxy's.
+                "http" => matches!(problem.status, 502..=504),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     pub(crate) fn json(what: &'static str, source: serde_json::Error) -> Self {
         let source = Arc::new(source);
         Self::Json { what, source }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use clap::Args;
+use futures::future::{join_all, try_join_all};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use russet::wire::EventView;
@@ -36,27 +37,63 @@ pub struct Events {
 }
 
 impl Events {
-    /// Prints what happens until nobody reads any more. A server that has gone is waited for; one
-    /// that is not there at the start is an error.
+    /// Prints what happens, on every server that is named, until nobody reads any more. A server
+    /// that has gone is waited for; when none is there at the start that is an error.
     pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
-        let mut body = global.get(&self.path()).await?;
+        let path = self.path();
+        let streams = join_all(global.servers().map(|server| global.get(server, &path))).await;
+        let (mut followed, mut missing) = (Vec::new(), None);
+        for (server, stream) in global.servers().zip(streams) {
+            match stream {
+                Ok(body) => followed.push((server, Some(body))),
+                Err(error) if may_come_back(&error) => {
+                    followed.push((server, None));
+                    missing = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if followed.iter().all(|(_, body)| body.is_none())
+            && let Some(error) = missing
+        {
+            return Err(error);
+        }
+        let all = followed.into_iter();
+        try_join_all(all.map(|(server, body)| self.stay(server, body, global))).await?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// Follows one server, and waits for it whenever it is not there.
+    async fn stay(
+        &self,
+        server: &str,
+        mut body: Option<Incoming>,
+        global: &Global,
+    ) -> Result<(), CliError> {
         loop {
-            follow(body, global).await?;
-            let url = &global.url;
+            let why = match body {
+                Some(body) => {
+                    follow(body, global).await?;
+                    "has ended the stream of events"
+                }
+                None => "is not there",
+            };
             aside(format_args!(
-                "warning: {url} has ended the stream of events: waiting for it to follow it again"
+                "warning: {server} {why}: waiting for it to follow it again"
             ));
-            body = self.again(global).await?;
-            aside("warning: following again; what happened in between is missing");
+            body = Some(self.again(server, global).await?);
+            aside(format_args!(
+                "warning: following {server} again; what happened in between is missing"
+            ));
         }
     }
 
     /// The stream of a server that comes back.
-    async fn again(&self, global: &Global) -> Result<Incoming, CliError> {
+    async fn again(&self, server: &str, global: &Global) -> Result<Incoming, CliError> {
         let mut pause = RECONNECT;
         loop {
             tokio::time::sleep(pause).await;
-            match global.get(&self.path()).await {
+            match global.get(server, &self.path()).await {
                 Err(error) if may_come_back(&error) => {}
                 answer => return answer,
             }

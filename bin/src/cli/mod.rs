@@ -45,7 +45,8 @@ pub struct Cli {
 /// Options of every command.
 #[derive(Clone, Debug, Args)]
 pub struct Global {
-    /// The server.
+    /// The server; or several nodes of one store, with commas between: when one fails the next
+    /// is asked.
     #[arg(
         long,
         global = true,

@@ -40,15 +40,29 @@ impl Global {
         })
     }
 
-    /// What the server has at `path`, for what the client does not know.
-    pub(super) async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
-        let body = whole(self.get(path).await?, &self.url).await?;
-        Ok(serde_json::from_slice(&body).map_err(|error| unreadable(&self.url, &error))?)
+    /// The nodes that may be asked.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &str> {
+        let servers = self.url.split(',');
+        servers.map(|server| server.trim().trim_end_matches('/'))
     }
 
-    /// What the server answers at `path`, as it comes.
-    pub(super) async fn get(&self, path: &str) -> Result<Incoming, CliError> {
-        let server = self.url.trim_end_matches('/').to_owned();
+    /// What a server has at `path`, for what the client does not know: the first that is there.
+    pub(super) async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
+        let mut servers = self.servers();
+        let mut server = servers.next().unwrap_or_default();
+        let body = loop {
+            match (self.get(server, path).await, servers.next()) {
+                (Err(CliError::Unreachable { .. }), Some(next)) => server = next,
+                (answer, _) => break answer?,
+            }
+        };
+        let body = whole(body, server).await?;
+        Ok(serde_json::from_slice(&body).map_err(|error| unreadable(server, &error))?)
+    }
+
+    /// What a server answers at `path`, as it comes.
+    pub(super) async fn get(&self, server: &str, path: &str) -> Result<Incoming, CliError> {
+        let server = server.to_owned();
         let mut request = hyper::Request::get(format!("{server}{path}"));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));

@@ -1,10 +1,12 @@
 //! Several nodes on one Redis.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use russet_servers::{RedisServer, RedisVersion};
 
-use crate::process::{Ran, Site, russet};
+use crate::process::{Process, Ran, Site, russet};
 
 /// Longest time until another node does what one that was killed would have done: its leases
 /// and timers are overdue for a second, and other nodes look every second.
@@ -89,6 +91,70 @@ fn no_loss_what_a_killed_node_would_have_done_another_does() {
     within(TAKEN_OVER, "the lease has expired", || {
         status(&held) == "dead"
     });
+}
+
+/// Two nodes of one store; commands of the second know both, and ask the first while it answers.
+fn pair(server: &RedisServer) -> (Site, Site) {
+    let (first, mut second) = (on(server), on(server));
+    second.url = format!("{}, {}", first.url, second.url);
+    (first, second)
+}
+
+#[test]
+fn workers_and_producers_go_to_the_next_server_when_theirs_is_killed() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let (mut first, both) = pair(&server);
+    let _worker = both.worker(&["--exec", "cat"]);
+    let done = |id: &str| both.task(id)["status"] == "succeeded";
+    let before = first.submit(&["--type", "a"]);
+    within(TAKEN_OVER, "the worker is there", || done(&before));
+    first.process.signal("KILL");
+    first.process.wait();
+    let after = both.submit(&["--type", "a"]);
+    within(TAKEN_OVER, "the worker asks the second", || done(&after));
+    both.run(&["tasks", "explain", &after]).good();
+}
+
+#[test]
+fn events_of_all_nodes_that_are_named_are_followed() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let (mut first, both) = pair(&server);
+    let mut command = both.command(&["--json", "events"]);
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("starts");
+    let (see, seen) = std::sync::mpsc::channel();
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    std::thread::spawn(move || {
+        lines
+            .map_while(Result::ok)
+            .try_for_each(|line| see.send(line))
+    });
+    let mut follower = Process::from(child);
+    let own = both.url.split(", ").nth(1).expect("an address").to_owned();
+    let follow = |url: &str| {
+        within(TAKEN_OVER, "an event of the node", || {
+            let mut command = both.command(&["submit", "--quiet", "--type", "a"]);
+            let ran: Ran = command
+                .env("RUSSET_URL", url)
+                .output()
+                .expect("runs")
+                .into();
+            let id = ran.good().to_owned();
+            let next = || seen.recv_timeout(Duration::from_millis(200));
+            std::iter::from_fn(|| next().ok()).any(|line| line.contains(&id))
+        });
+    };
+    follow(&first.url);
+    follow(&own);
+    first.process.signal("KILL");
+    first.process.wait();
+    let mut said = BufReader::new(follower.stderr()).lines();
+    let said = said.next().expect("a line").expect("text");
+    assert!(
+        said.contains(&first.url) && said.contains("has ended the stream"),
+        "{said}"
+    );
+    follow(&own);
 }
 
 #[test]

@@ -71,7 +71,8 @@ impl Client {
     }
 
     /// A client of the server at `url`, such as `http://127.0.0.1:7718`. It connects with the
-    /// first call.
+    /// first call. Several nodes of one store may be named, with commas between: the client goes
+    /// to the next when the one that it asks cannot be reached or cannot answer.
     ///
     /// # Errors
     /// A text that is not such an address.

@@ -1,15 +1,17 @@
-//! Calls over HTTP.
+//! Calls over HTTP, to one node of a store, and to the next when that fails.
 
 mod call;
 mod each;
 mod ids;
+mod servers;
 mod transport;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
-use hyper::{Request, StatusCode, Uri};
+use hyper::{Request, StatusCode};
 use russet_engine::{Entropy, TaskIds};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +20,7 @@ use tokio::time::{sleep, timeout};
 
 pub(super) use call::{Call, encoded, query};
 use ids::Server;
+use servers::Servers;
 use transport::Pool;
 pub use transport::{Transport, TransportError};
 
@@ -25,9 +28,9 @@ use crate::backoff::Backoff;
 use crate::wire::Problem;
 use crate::{Error, limits};
 
-/// A server, and what carries requests to it.
+/// Servers, and what carries requests to them.
 pub(super) struct Http {
-    base: String,
+    servers: Servers,
     authorization: Option<HeaderValue>,
     transport: Arc<dyn Transport>,
     entropy: Arc<dyn Entropy>,
@@ -53,7 +56,7 @@ impl Http {
         ids: Arc<TaskIds>,
     ) -> Result<Self, Error> {
         Ok(Self {
-            base: base(url)?,
+            servers: Servers::new(url)?,
             authorization: token.map(bearer).transpose()?,
             transport,
             entropy,
@@ -62,9 +65,9 @@ impl Http {
         })
     }
 
-    /// The server's address.
+    /// The address of the server that is asked.
     pub fn server(&self) -> &str {
-        &self.base
+        self.servers.current()
     }
 
     /// A call with a body.
@@ -84,7 +87,7 @@ impl Http {
 
     fn read<T: DeserializeOwned>(&self, reply: &[u8]) -> Result<T, Error> {
         serde_json::from_slice(reply).map_err(|error| Error::Unreadable {
-            server: self.base.clone(),
+            server: self.server().to_owned(),
             why: error.to_string(),
         })
     }
@@ -102,19 +105,33 @@ impl Http {
             if !again || tries == limits::CALL_TRIES {
                 return Err(error);
             }
+            // Another server, if there is one that was not asked yet, is asked at once.
+            let pause = match usize::try_from(tries).is_ok_and(|tries| tries < self.servers.len()) {
+                true => Duration::ZERO,
+                false => backoff.pause(error.retry_after(), self.entropy.as_ref()),
+            };
             tries += 1;
-            let pause = backoff.pause(error.retry_after(), self.entropy.as_ref());
             tracing::debug!(%error, path = %call.path, ?pause, "calling again");
             sleep(pause).await;
         }
     }
 
+    /// Asks the current server, which is left when it cannot be reached or cannot answer.
     async fn once(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
-        let request = self.request(call, body)?;
+        let server = self.server();
+        let answer = self.ask(server, call, body).await;
+        if answer.as_ref().is_err_and(Error::is_the_servers) {
+            self.servers.leave(server);
+        }
+        answer
+    }
+
+    async fn ask(&self, server: &str, call: &Call, body: Bytes) -> Result<Bytes, Error> {
+        let request = self.request(server, call, body)?;
         let patience = limits::CALL_TIMEOUT + call.wait;
         let response = match timeout(patience, self.transport.send(request)).await {
-            Ok(answer) => answer.map_err(|error| self.failed(error))?,
-            Err(_) => return Err(self.lost(format!("nothing came within {patience:?}"))),
+            Ok(answer) => answer.map_err(|error| failed(server, error))?,
+            Err(_) => return Err(lost(server, format!("nothing came within {patience:?}"))),
         };
         let (status, body) = (response.status(), response.into_body());
         match status.is_success() {
@@ -123,10 +140,10 @@ impl Http {
         }
     }
 
-    fn request(&self, call: &Call, body: Bytes) -> Result<Request<Bytes>, Error> {
+    fn request(&self, server: &str, call: &Call, body: Bytes) -> Result<Request<Bytes>, Error> {
         let mut request = Request::builder()
             .method(call.method.clone())
-            .uri(format!("{}{}", self.base, call.path))
+            .uri(format!("{server}{}", call.path))
             .header(ACCEPT, "application/json");
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization);
@@ -137,21 +154,19 @@ impl Http {
         let request = request.body(body);
         request.map_err(|error| setting("the address", &error))
     }
+}
 
-    fn failed(&self, error: TransportError) -> Error {
-        match error {
-            TransportError::NotSent { why } => {
-                let server = self.base.clone();
-                Error::Unreachable { server, why }
-            }
-            TransportError::Lost { why } => self.lost(why),
-        }
+fn failed(server: &str, error: TransportError) -> Error {
+    let at = server.to_owned();
+    match error {
+        TransportError::NotSent { why } => Error::Unreachable { server: at, why },
+        TransportError::Lost { why } => lost(server, why),
     }
+}
 
-    fn lost(&self, why: String) -> Error {
-        let server = self.base.clone();
-        Error::Lost { server, why }
-    }
+fn lost(server: &str, why: String) -> Error {
+    let server = server.to_owned();
+    Error::Lost { server, why }
 }
 
 /// What a refusal says; a proxy's is turned into a problem too.
@@ -178,21 +193,6 @@ fn bearer(token: &str) -> Result<HeaderValue, Error> {
     Ok(value)
 }
 
-/// `url` without a slash at its end, when it is one of plain HTTP.
-fn base(url: &str) -> Result<String, Error> {
-    let uri: Uri = url
-        .parse()
-        .map_err(|error| setting("the address", &error))?;
-    let usable = uri.scheme_str() == Some("http") && uri.query().is_none();
-    if usable && uri.authority().is_some() {
-        return Ok(url.trim_end_matches('/').to_owned());
-    }
-    Err(Error::Setting {
-        what: "the address",
-        why: format!("{url:?} is not of the form http://host:port; for TLS use a proxy beside"),
-    })
-}
-
 fn setting(what: &'static str, why: &dyn std::fmt::Display) -> Error {
     let why = why.to_string();
     Error::Setting { what, why }
@@ -201,21 +201,6 @@ fn setting(what: &'static str, why: &dyn std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_plain_http_with_or_without_a_path() {
-        assert_eq!(
-            base("http://10.0.0.1:7300/").ok().as_deref(),
-            Some("http://10.0.0.1:7300")
-        );
-        assert_eq!(
-            base("http://h/russet").ok().as_deref(),
-            Some("http://h/russet")
-        );
-        for wrong in ["https://h", "h:80", "/v1", "http://h/?a=b", ""] {
-            assert!(base(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn the_answer_of_a_proxy_becomes_a_problem() {

@@ -1,0 +1,111 @@
+//! The nodes that a client may ask: any of them answers any request.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use hyper::Uri;
+
+use super::setting;
+use crate::{Error, limits};
+
+/// Nodes of one store, of which one is asked until it fails.
+pub(super) struct Servers {
+    all: Vec<String>,
+    current: AtomicUsize,
+}
+
+impl Servers {
+    /// One address, or several with commas between them.
+    pub fn new(addresses: &str) -> Result<Self, Error> {
+        let all = addresses.split(',').map(|address| base(address.trim()));
+        let all = all.collect::<Result<Vec<_>, _>>()?;
+        if all.len() > limits::SERVERS {
+            let why = format!("{} are named, at most {}", all.len(), limits::SERVERS);
+            return Err(setting("the addresses", &why));
+        }
+        Ok(Self {
+            all,
+            current: AtomicUsize::new(0),
+        })
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The one to ask.
+    pub fn current(&self) -> &str {
+        &self.all[self.current.load(Ordering::Relaxed)]
+    }
+
+    /// Asks the next one from now on, unless somebody has left `failed` already.
+    pub fn leave(&self, failed: &str) {
+        let Some(at) = self.all.iter().position(|server| server == failed) else {
+            return;
+        };
+        let next = (at + 1) % self.all.len();
+        let (done, order) = (Ordering::Relaxed, Ordering::Relaxed);
+        let left = self.current.compare_exchange(at, next, done, order);
+        if left.is_ok() && next != at {
+            tracing::info!(
+                server = failed,
+                next = self.all[next],
+                "going to the next server"
+            );
+        }
+    }
+}
+
+/// `url` without a slash at its end, when it is one of plain HTTP.
+fn base(url: &str) -> Result<String, Error> {
+    let uri: Uri = url
+        .parse()
+        .map_err(|error| setting("the address", &error))?;
+    let usable = uri.scheme_str() == Some("http") && uri.query().is_none();
+    if usable && uri.authority().is_some() {
+        return Ok(url.trim_end_matches('/').to_owned());
+    }
+    Err(Error::Setting {
+        what: "the address",
+        why: format!(
+            "{url:?} is not of the form http://host:port, or several of them with commas between; for TLS use a proxy beside"
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_plain_http_with_or_without_a_path() {
+        let base = |url| base(url).ok();
+        assert_eq!(
+            base("http://10.0.0.1:7300/").as_deref(),
+            Some("http://10.0.0.1:7300")
+        );
+        assert_eq!(base("http://h/russet").as_deref(), Some("http://h/russet"));
+        for wrong in ["https://h", "h:80", "/v1", "http://h/?a=b", ""] {
+            assert_eq!(base(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_failed_is_left_once_however_many_calls_it_failed() {
+        let servers = Servers::new("http://a, http://b/,http://c").expect("addresses");
+        assert_eq!(servers.current(), "http://a");
+        servers.leave("http://a");
+        servers.leave("http://a");
+        assert_eq!(servers.current(), "http://b");
+        servers.leave("http://b");
+        servers.leave("http://c");
+        assert_eq!(servers.current(), "http://a");
+    }
+
+    #[test]
+    fn one_wrong_address_or_too_many_are_refused() {
+        assert!(Servers::new("http://a,,http://b").is_err());
+        let many = vec!["http://a"; limits::SERVERS + 1].join(",");
+        assert!(Servers::new(&many).is_err());
+    }
+}
