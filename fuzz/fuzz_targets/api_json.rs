@@ -16,8 +16,8 @@ use russet::Api;
 use russet::core::{LeaseId, TaskId, Timestamp, WorkflowId};
 use russet::wire::{
     CancelTask, CompleteLease, ConfigureQueue, ExtendLease, FailLease, LeaseRequest, ListTasks,
-    OneOrMany, Problem, RedriveTasks, ReleaseLease, SubmitTask, SubmitWorkflow, WaitTask,
-    from_json,
+    OneOrMany, Problem, RedriveTask, RedriveTasks, RedriveWorkflow, ReleaseLease, SubmitTask,
+    SubmitWorkflow, WaitTask, from_json,
 };
 use russet_backends::memory::Memory;
 use russet_engine::{Backend, Clock, Configuration, Entropy, Scheduler};
@@ -61,6 +61,8 @@ enum Request {
     Wait,
     Cancel,
     Redrive,
+    RedriveEach,
+    RedriveWorkflow,
 }
 
 fn play(request: Request, body: &[u8]) {
@@ -100,8 +102,14 @@ fn play(request: Request, body: &[u8]) {
         Request::Cancel => ask(body, async |world, it: CancelTask| {
             world.api.cancel(world.ids.task, it).await
         }),
-        Request::Redrive => ask(body, async |world, it: RedriveTasks| {
+        Request::Redrive => ask(body, async |world, it: RedriveTask| {
+            world.api.redrive(world.ids.dead, it).await
+        }),
+        Request::RedriveEach => ask(body, async |world, it: RedriveTasks| {
             world.api.redrive_each(it).await
+        }),
+        Request::RedriveWorkflow => ask(body, async |world, it: RedriveWorkflow| {
+            world.api.redrive_workflow(world.ids.workflow, it).await
         }),
     }
 }
@@ -357,9 +365,14 @@ static SOUND: LazyLock<Vec<(Request, String)>> = LazyLock::new(|| {
         ),
         (Request::Wait, r#"{"timeout_ms":60000}"#),
         (Request::Cancel, r#"{"reason":"not needed"}"#),
+        (Request::Redrive, r#"{"request_id":"r","cancelled":true}"#),
         (
-            Request::Redrive,
+            Request::RedriveEach,
             r#"{"queue":"default","after":"00000000000000000000000001","limit":9}"#,
+        ),
+        (
+            Request::RedriveWorkflow,
+            r#"{"request_id":"r","cancelled":true}"#,
         ),
     ];
     let named = |text: &str| {

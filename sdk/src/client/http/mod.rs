@@ -105,8 +105,9 @@ impl Http {
             if !again || tries == limits::CALL_TRIES {
                 return Err(error);
             }
-            // Another server, if there is one that was not asked yet, is asked at once.
-            let pause = match usize::try_from(tries).is_ok_and(|tries| tries < self.servers.len()) {
+            // Another server that was not asked yet is asked at once.
+            let asked = usize::try_from(tries).unwrap_or(usize::MAX);
+            let pause = match error.is_the_servers() && asked < self.servers.len() {
                 true => Duration::ZERO,
                 false => backoff.pause(error.retry_after(), self.entropy.as_ref()),
             };
