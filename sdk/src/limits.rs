@@ -32,6 +32,8 @@ pub const CALL_TRIES: u32 = 5;
 pub const CALL_BACKOFF: Duration = Duration::from_millis(50);
 /// The longest pause between two tries, whatever the server asks for.
 pub const CALL_BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// How long a server may take for what another one can be asked for as well.
+pub const SERVER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Most servers that a client goes to in turn.
 pub const SERVERS: usize = 32;
 /// How long one try of a call may take, beside the time that it asks the server to wait.

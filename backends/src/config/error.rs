@@ -81,3 +81,15 @@ pub enum ConfigError {
         source: OpenError,
     },
 }
+
+impl ConfigError {
+    /// Whether a server was not reached, which may be there later; no setting need be wrong.
+    pub const fn is_outage(&self) -> bool {
+        matches!(
+            self,
+            Self::Redis(RedisOpenError::Unreachable { .. })
+                | Self::Dynamo(AwsError::Unreachable { .. })
+                | Self::Sqs(AwsError::Unreachable { .. })
+        )
+    }
+}

@@ -149,8 +149,8 @@ impl Core {
             tracing::error!(
                 partition,
                 server = route.describe(),
-                "the server has forgotten the partition: what was in it is lost; look why, and \
-                 start the nodes again"
+                "the server has forgotten the partition: what was in it is lost; look why. New \
+                 tasks are accepted, no node has to be started again"
             );
         }
         partition.epoch.fetch_max(epoch, Ordering::AcqRel);

@@ -124,6 +124,7 @@ impl CliError {
 
     fn status(&self) -> u8 {
         match self {
+            Self::Backend(error) if error.is_outage() => FAILED,
             Self::Input { .. }
             | Self::File { .. }
             | Self::Config(_)

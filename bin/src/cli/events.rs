@@ -41,9 +41,11 @@ impl Events {
     /// that has gone is waited for; when none is there at the start that is an error.
     pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let path = self.path();
-        let streams = join_all(global.servers().map(|server| global.get(server, &path))).await;
+        let servers = global.servers();
+        let streams = servers.iter().map(|server| global.get(server, &path));
+        let streams = join_all(streams).await;
         let (mut followed, mut missing) = (Vec::new(), None);
-        for (server, stream) in global.servers().zip(streams) {
+        for (server, stream) in servers.into_iter().zip(streams) {
             match stream {
                 Ok(body) => followed.push((server, Some(body))),
                 Err(error) if may_come_back(&error) => {
@@ -79,11 +81,11 @@ impl Events {
                 None => "is not there",
             };
             aside(format_args!(
-                "warning: {server} {why}: waiting for it to follow it again"
+                "warning: {server} {why}: its events are missing until it is back"
             ));
             body = Some(self.again(server, global).await?);
             aside(format_args!(
-                "warning: following {server} again; what happened in between is missing"
+                "warning: following {server} now; what happened there in between is missing"
             ));
         }
     }

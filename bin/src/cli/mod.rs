@@ -46,7 +46,7 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 pub struct Global {
     /// The server; or several nodes of one store, with commas between: when one fails the next
-    /// is asked.
+    /// is asked, and `events` follows all of them.
     #[arg(
         long,
         global = true,

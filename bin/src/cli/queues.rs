@@ -190,7 +190,7 @@ fn ms(ms: u64) -> String {
 fn state(config: &QueueConfigView) -> String {
     let limit = config
         .concurrency
-        .map(|limit| format!("at most {limit} at once"));
+        .map(|limit| format!("at most {limit} at once in each partition"));
     match (config.paused, limit) {
         (true, _) => "paused".into(),
         (false, Some(limit)) => limit,
@@ -235,9 +235,10 @@ fn inspect(queue: &QueueView) -> String {
 }
 
 fn configuration(config: &QueueConfigView) -> String {
-    let limit = config
-        .concurrency
-        .map_or_else(|| "none".into(), |limit| limit.to_string());
+    let limit = config.concurrency.map_or_else(
+        || "none".into(),
+        |limit| format!("{limit} in each partition"),
+    );
     format!(
         "{:<14}{}\n{:<14}{limit}\n{:<14}{}\n{:<14}{}\n{:<14}{}\n",
         "paused",

@@ -41,14 +41,21 @@ impl Global {
     }
 
     /// The nodes that may be asked.
-    pub(super) fn servers(&self) -> impl Iterator<Item = &str> {
-        let servers = self.url.split(',');
-        servers.map(|server| server.trim().trim_end_matches('/'))
+    pub(super) fn servers(&self) -> Vec<&str> {
+        let given = self.url.split(',');
+        let given = given.map(|server| server.trim().trim_end_matches('/'));
+        let mut servers = Vec::new();
+        for server in given.filter(|server| !server.is_empty()) {
+            if !servers.contains(&server) {
+                servers.push(server);
+            }
+        }
+        servers
     }
 
     /// What a server has at `path`, for what the client does not know: the first that is there.
     pub(super) async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
-        let mut servers = self.servers();
+        let mut servers = self.servers().into_iter();
         let mut server = servers.next().unwrap_or_default();
         let body = loop {
             match (self.get(server, path).await, servers.next()) {

@@ -46,7 +46,7 @@ fn events_are_followed_again_when_the_server_is_back() {
     let mut said = BufReader::new(follower.stderr()).lines();
     let mut say = || said.next().expect("a line").expect("text");
     assert!(say().contains("has ended the stream"));
-    assert!(say().contains("what happened in between is missing"));
+    assert!(say().contains("what happened there in between is missing"));
     let id = site.submit(&["--type", "a", "--queue", "q"]);
     assert!(lines.any(|line| line.expect("text").contains(&id)));
 }

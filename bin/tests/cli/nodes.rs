@@ -1,6 +1,7 @@
 //! Several nodes on one Redis.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -157,6 +158,42 @@ fn events_of_all_nodes_that_are_named_are_followed() {
     follow(&own);
 }
 
+/// What the node answers at `path`, head and body.
+fn ask(node: &Site, path: &str) -> String {
+    let address = node.url.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).expect("connects");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("sends");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answers");
+    answer
+}
+
+#[test]
+fn a_node_whose_store_is_away_still_tells_its_own_metrics() {
+    let mut server = RedisServer::start(RedisVersion::Redis7);
+    let node = on(&server);
+    node.submit(&["--type", "a"]);
+    let metrics = ask(&node, "/metrics");
+    let tasks = r#"russet_tasks{queue="default",status="queued"} 1"#;
+    assert!(
+        metrics.contains(tasks) && metrics.contains("russet_store_up 1"),
+        "{metrics}"
+    );
+    server.process_mut().kill();
+    let metrics = ask(&node, "/metrics");
+    assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
+    let events = r#"russet_task_events_total{queue="default",event="submitted"} 1"#;
+    assert!(
+        metrics.contains(events) && metrics.contains("russet_store_up 0"),
+        "{metrics}"
+    );
+    assert!(!metrics.contains(tasks), "{metrics}");
+}
+
 #[test]
 fn an_embedded_store_moves_to_redis() {
     let server = RedisServer::start(RedisVersion::Redis7);
@@ -218,7 +255,7 @@ fn a_redis_that_cannot_be_used_is_named_and_its_password_is_not() {
         ]);
         command.env("RUSSET_REDIS_URL", &url);
         let refused: Ran = command.output().expect("runs").into();
-        let error = refused.error(2);
+        let error = refused.error(if said == "cannot be reached" { 1 } else { 2 });
         assert!(error.contains("[redis]") && error.contains(said), "{error}");
         assert!(!error.contains("sesame"), "{error}");
     }

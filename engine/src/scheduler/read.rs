@@ -13,8 +13,10 @@ use super::weight::weight;
 use super::{Node, Scheduler};
 use crate::{EngineError, Listing, Page, QueueStats, Stats, limits};
 
-/// How a node looks at tasks that others may be changing.
+/// How often a node looks at a task that others may be changing, and how soon at first where
+/// others are likely to.
 const WAIT_POLL: Duration = Duration::from_secs(1);
+const WAIT_FIRST_POLL: Duration = Duration::from_millis(20);
 
 /// A queue: its configuration, and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,6 +222,11 @@ impl Scheduler {
     pub async fn wait(&self, id: TaskId, wait: Duration) -> Result<Option<Arc<Task>>, EngineError> {
         let until = self.node.clock.now() + russet_core::Millis::new(wait.as_millis() as u64);
         let mut events = self.events();
+        // What another node does is no event of this one.
+        let mut poll = match self.node.backend.store.limits().is_far {
+            true => WAIT_FIRST_POLL,
+            false => WAIT_POLL,
+        };
         loop {
             let task = self.get(id).await?;
             let now = self.node.clock.now();
@@ -227,7 +234,8 @@ impl Scheduler {
             if ended || now >= until {
                 return Ok(task);
             }
-            let pause = Duration::from(until.since(now)).min(WAIT_POLL);
+            let pause = Duration::from(until.since(now)).min(poll);
+            poll = (poll + poll / 2).min(WAIT_POLL);
             let changed = async {
                 while let Some(Ok(batch)) = events.next().await {
                     if batch.iter().any(|event| event.task == id) {

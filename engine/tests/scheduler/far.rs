@@ -237,3 +237,21 @@ async fn what_a_commit_under_way_changes_is_waited_for_and_does_not_conflict() {
     let commits = world.store.commits.load(Ordering::Relaxed) - before;
     assert_eq!(commits, 3, "one each");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_task_on_another_node_is_seen_soon() {
+    let world = far(2);
+    let task = lease_on(&world, 0).await;
+    let (id, start) = (task.id, tokio::time::Instant::now());
+    let ended = async {
+        tokio::time::sleep(Duration::from_millis(60)).await;
+        complete(world.node(0), &task).await
+    };
+    let waited = world.node(1).wait(id, Duration::from_secs(30));
+    let (ended, waited) = tokio::join!(ended, waited);
+    ended.expect("complete");
+    let status = waited.expect("wait").expect("the task").status;
+    assert_eq!(status, Status::Succeeded);
+    let took = start.elapsed();
+    assert!(took < Duration::from_millis(150), "{took:?}");
+}

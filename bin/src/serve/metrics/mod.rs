@@ -47,6 +47,7 @@ pub struct Metrics {
     attempts: Arc<Attempts>,
     queues: Arc<Queues>,
     workers: Gauge,
+    store: Gauge,
     /// The HTTP server's own figures.
     pub requests: Requests,
 }
@@ -77,6 +78,12 @@ impl Metrics {
             "Workers that asked this node for tasks lately",
             workers.clone(),
         );
+        let store = Gauge::default();
+        registry.register(
+            "store_up",
+            "1 when the store answered for this scrape",
+            store.clone(),
+        );
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "This server", version);
         let requests = Requests::register(&mut registry);
@@ -86,6 +93,7 @@ impl Metrics {
             attempts,
             queues,
             workers,
+            store,
             requests,
         }
     }
@@ -95,9 +103,11 @@ impl Metrics {
         self.attempts.started(task);
     }
 
-    /// The text that Prometheus reads, with these queues and so many live workers at `now`.
-    pub fn text(&self, queues: Vec<QueueView>, workers: usize, now: Timestamp) -> String {
-        self.queues.set(queues, now);
+    /// The text that Prometheus reads, with these queues, if the store tells, and so many live
+    /// workers at `now`.
+    pub fn text(&self, queues: Option<Vec<QueueView>>, workers: usize, now: Timestamp) -> String {
+        self.store.set(i64::from(queues.is_some()));
+        self.queues.set(queues.unwrap_or_default(), now);
         self.workers.set(i64::try_from(workers).unwrap_or(i64::MAX));
         let mut out = String::new();
         // Writing into a String fails only if a collector does, and none of ours does.

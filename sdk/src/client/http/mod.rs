@@ -97,17 +97,17 @@ impl Http {
         let mut backoff = Backoff::new(limits::CALL_BACKOFF, limits::CALL_BACKOFF_MAX);
         let mut tries = 1;
         loop {
-            let error = match self.once(call, body.clone()).await {
+            let others = self.servers.len().saturating_sub(tries);
+            let error = match self.once(call, body.clone(), others > 0).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
             let again = error.is_temporary() && (call.safe || error.is_unchanged());
-            if !again || tries == limits::CALL_TRIES {
+            if !again || tries == limits::CALL_TRIES as usize {
                 return Err(error);
             }
             // Another server that was not asked yet is asked at once.
-            let asked = usize::try_from(tries).unwrap_or(usize::MAX);
-            let pause = match error.is_the_servers() && asked < self.servers.len() {
+            let pause = match error.is_the_servers() && others > 0 {
                 true => Duration::ZERO,
                 false => backoff.pause(error.retry_after(), self.entropy.as_ref()),
             };
@@ -117,19 +117,29 @@ impl Http {
         }
     }
 
-    /// Asks the current server, which is left when it cannot be reached or cannot answer.
-    async fn once(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
+    /// Asks the current server, which is left when it cannot be reached or cannot answer: soon,
+    /// when there are `others` that can be asked for the same.
+    async fn once(&self, call: &Call, body: Bytes, others: bool) -> Result<Bytes, Error> {
         let server = self.server();
-        let answer = self.ask(server, call, body).await;
+        let patience = match others && call.safe {
+            true => limits::SERVER_TIMEOUT,
+            false => limits::CALL_TIMEOUT,
+        };
+        let answer = self.ask(server, call, body, patience + call.wait).await;
         if answer.as_ref().is_err_and(Error::is_the_servers) {
             self.servers.leave(server);
         }
         answer
     }
 
-    async fn ask(&self, server: &str, call: &Call, body: Bytes) -> Result<Bytes, Error> {
+    async fn ask(
+        &self,
+        server: &str,
+        call: &Call,
+        body: Bytes,
+        patience: Duration,
+    ) -> Result<Bytes, Error> {
         let request = self.request(server, call, body)?;
-        let patience = limits::CALL_TIMEOUT + call.wait;
         let response = match timeout(patience, self.transport.send(request)).await {
             Ok(answer) => answer.map_err(|error| failed(server, error))?,
             Err(_) => return Err(lost(server, format!("nothing came within {patience:?}"))),

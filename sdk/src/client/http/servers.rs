@@ -14,10 +14,22 @@ pub(super) struct Servers {
 }
 
 impl Servers {
-    /// One address, or several with commas between them.
+    /// One address, or several with commas between them; each counts once.
     pub fn new(addresses: &str) -> Result<Self, Error> {
-        let all = addresses.split(',').map(|address| base(address.trim()));
-        let all = all.collect::<Result<Vec<_>, _>>()?;
+        let given = addresses.split(',').map(str::trim);
+        let mut all = Vec::new();
+        for address in given.filter(|address| !address.is_empty()) {
+            let address = base(address)?;
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+        if all.is_empty() {
+            return Err(setting(
+                "the address",
+                &"none is given, such as http://127.0.0.1:7718",
+            ));
+        }
         if all.len() > limits::SERVERS {
             let why = format!("{} are named, at most {}", all.len(), limits::SERVERS);
             return Err(setting("the addresses", &why));
@@ -47,7 +59,7 @@ impl Servers {
         let (done, order) = (Ordering::Relaxed, Ordering::Relaxed);
         let left = self.current.compare_exchange(at, next, done, order);
         if left.is_ok() && next != at {
-            tracing::info!(
+            tracing::debug!(
                 server = failed,
                 next = self.all[next],
                 "going to the next server"
@@ -58,9 +70,8 @@ impl Servers {
 
 /// `url` without a slash at its end, when it is one of plain HTTP.
 fn base(url: &str) -> Result<String, Error> {
-    let uri: Uri = url
-        .parse()
-        .map_err(|error| setting("the address", &error))?;
+    let uri: Result<Uri, _> = url.parse();
+    let uri = uri.map_err(|error| setting("the address", &format!("{url:?}: {error}")))?;
     let usable = uri.scheme_str() == Some("http") && uri.query().is_none();
     if usable && uri.authority().is_some() {
         return Ok(url.trim_end_matches('/').to_owned());
@@ -103,9 +114,18 @@ mod tests {
     }
 
     #[test]
+    fn an_address_that_is_repeated_counts_once() {
+        let servers = Servers::new("http://a,http://a/ , http://b,").expect("addresses");
+        assert_eq!(servers.len(), 2);
+    }
+
+    #[test]
     fn one_wrong_address_or_too_many_are_refused() {
-        assert!(Servers::new("http://a,,http://b").is_err());
-        let many = vec!["http://a"; limits::SERVERS + 1].join(",");
+        for wrong in ["", " , ", "http://a,b", "http://a http://b"] {
+            assert!(Servers::new(wrong).is_err(), "{wrong}");
+        }
+        let many = (0..=limits::SERVERS).map(|n| format!("http://a{n}"));
+        let many = many.collect::<Vec<_>>().join(",");
         assert!(Servers::new(&many).is_err());
     }
 }
