@@ -20,6 +20,8 @@ pub struct Finding {
     pub table: &'static str,
     /// Whether it can be used as it is.
     pub ok: bool,
+    /// Whether it is probably not what is wanted.
+    pub warning: bool,
     /// What is there; or what is wrong, with the setting and the remedy.
     pub detail: String,
 }
@@ -29,7 +31,15 @@ impl Finding {
         Self {
             table,
             ok: found.is_ok(),
+            warning: false,
             detail: found.unwrap_or_else(|error| error.to_string()),
+        }
+    }
+
+    fn warning(table: &'static str, detail: String) -> Self {
+        Self {
+            warning: true,
+            ..Self::new(table, Ok(detail))
         }
     }
 }
@@ -40,11 +50,15 @@ impl Config {
         if let Err(error) = self.check() {
             return vec![Finding::new("store", Err(error))];
         }
+        let store = |found| Finding::new("store", found);
         let store = match self.store.backend {
-            StoreBackend::Memory => Ok("memory: nothing survives the process".to_owned()),
-            StoreBackend::Embedded => self.examine_embedded(clock.clone()),
-            StoreBackend::Redis => self.examine_redis(clock.clone()).await,
-            StoreBackend::Dynamodb => self.examine_dynamodb(clock.clone()).await,
+            StoreBackend::Memory => store(Ok("memory: nothing survives the process".to_owned())),
+            StoreBackend::Embedded => store(self.examine_embedded(clock.clone())),
+            StoreBackend::Redis => match self.examine_redis(clock.clone()).await {
+                Ok(finding) => finding,
+                Err(error) => store(Err(error)),
+            },
+            StoreBackend::Dynamodb => store(self.examine_dynamodb(clock.clone()).await),
         };
         let queue = match self.queue.backend {
             QueueBackend::Store => Ok("the store announces its ready tasks by itself".to_owned()),
@@ -53,13 +67,12 @@ impl Config {
             }
             QueueBackend::Sqs => self.examine_sqs(clock).await,
         };
-        let mut findings = vec![Finding::new("store", store), Finding::new("queue", queue)];
-        findings.extend(self.unused().into_iter().map(|(table, why)| Finding {
-            table,
-            ok: true,
-            detail: why,
-        }));
-        findings
+        let unused = self.unused().into_iter();
+        let unused = unused.map(|(table, why)| Finding::warning(table, why));
+        [store, Finding::new("queue", queue)]
+            .into_iter()
+            .chain(unused)
+            .collect()
     }
 
     /// Tables that say something which is not used, with the reason.
@@ -93,7 +106,7 @@ impl Config {
         }
     }
 
-    async fn examine_redis(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
+    async fn examine_redis(&self, clock: Arc<dyn Clock>) -> Result<Finding, ConfigError> {
         let found = redis::examine(self.redis.options(self.store.partitions), clock).await?;
         let partitions = match found.partitions {
             Some(partitions) => format!("partitions: {partitions}"),
@@ -105,14 +118,17 @@ impl Config {
             1 => format!("{product} at {address}"),
             primaries => format!("{product}, a cluster of {primaries} at {address}"),
         };
-        let losing = match found.is_durable {
-            true => "",
-            false => {
-                "; appendonly is off: when the server stops, what it has not saved is lost, \
-                 acknowledged tasks too"
-            }
-        };
-        Ok(format!("{place}, {partitions}{losing}"))
+        let detail = format!("{place}, {partitions}");
+        Ok(match found.is_durable {
+            true => Finding::new("store", Ok(detail)),
+            false => Finding::warning(
+                "store",
+                format!(
+                    "{detail}; appendonly is off: when the server stops, what it has not saved is \
+                     lost, acknowledged tasks too"
+                ),
+            ),
+        })
     }
 
     async fn examine_dynamodb(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {

@@ -155,6 +155,7 @@ impl Check {
         let mut findings = vec![Finding {
             table: "server",
             ok: open.is_none(),
+            warning: false,
             detail: match open {
                 Some(open) => open.to_string(),
                 None => format!("will listen on {listen}"),
@@ -163,8 +164,12 @@ impl Check {
         findings.extend(backend.examine(Arc::new(SystemClock)).await);
         let plain = |findings: &Vec<Finding>| {
             let line = |finding: &Finding| {
-                let sign = if finding.ok { "ok " } else { "BAD" };
-                format!("{sign} {:<7}{}\n", finding.table, finding.detail)
+                let sign = match (finding.ok, finding.warning) {
+                    (false, _) => "BAD",
+                    (true, true) => "WARN",
+                    (true, false) => "ok",
+                };
+                format!("{sign:<5}{:<9}{}\n", finding.table, finding.detail)
             };
             findings.iter().map(line).collect()
         };

@@ -18,7 +18,7 @@ fn a_configuration_is_written_once_and_can_be_used_as_it_is() {
     assert!(again.error(2).contains("is there already"), "{again:?}");
     let checked = config(folder.path(), &["check", "--config", "russet.toml"], &[]);
     let said = checked.good();
-    assert!(said.contains("ok  store"), "{said}");
+    assert!(said.contains("ok   store"), "{said}");
     assert!(
         !folder.path().join("russet-data").exists(),
         "a check makes nothing"
@@ -36,7 +36,7 @@ fn a_check_names_the_setting_that_cannot_be() {
     );
     assert_eq!(checked.status, 1, "{checked:?}");
     let said = &checked.stdout;
-    assert!(said.contains("BAD store  [store] data_dir: "), "{said}");
+    assert!(said.contains("BAD  store    [store] data_dir: "), "{said}");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn a_table_that_nothing_uses_is_named_and_is_no_error() {
         &url,
     );
     let said = checked.good();
-    let line = "ok  redis  not used: [store] backend is not \"redis\"";
+    let line = "WARN redis    not used: [store] backend is not \"redis\"";
     assert!(said.contains(line), "{said}");
 }
 
@@ -114,7 +114,7 @@ fn a_cluster_is_checked_as_one_only_when_it_is_used_as_one() {
     let checked = config(folder.path(), &["check"], &variables);
     assert_eq!(checked.status, 1, "{checked:?}");
     let said = &checked.stdout;
-    assert!(said.contains("BAD store  [redis] "), "{said}");
+    assert!(said.contains("BAD  store    [redis] "), "{said}");
     assert!(said.contains("set cluster to true"), "{said}");
     variables.push(("RUSSET_REDIS_CLUSTER", "true"));
     variables.push(("RUSSET_REDIS_CLUSTER_NODES", nodes.as_str()));
@@ -132,7 +132,10 @@ fn an_address_that_serve_would_refuse_is_refused_by_the_check_too() {
         let checked = config(folder.path(), &["check"], &variables);
         assert_eq!(checked.status, 1, "{checked:?}");
         let said = &checked.stdout;
-        assert!(said.contains("BAD server listen = 0.0.0.0:7999"), "{said}");
+        assert!(
+            said.contains("BAD  server   listen = 0.0.0.0:7999"),
+            "{said}"
+        );
         variables.push(("RUSSET_TOKENS", "0123456789abcdef0123456789abcdef"));
         let checked = config(folder.path(), &["check"], &variables);
         assert!(checked.good().contains("will listen on 0.0.0.0:7999"));

@@ -117,6 +117,23 @@ fn workers_and_producers_go_to_the_next_server_when_theirs_is_killed() {
 }
 
 #[test]
+fn when_no_node_can_be_reached_all_are_named() {
+    for command in [&["queues", "list"][..], &["events"]] {
+        let mut russet = russet();
+        let urls = "http://127.0.0.1:1,http://127.0.0.1:2/,";
+        let refused: Ran = russet
+            .args(command)
+            .env("RUSSET_URL", urls)
+            .output()
+            .expect("runs")
+            .into();
+        let said = refused.error(1);
+        let both = "cannot reach http://127.0.0.1:1, http://127.0.0.1:2: ";
+        assert!(said.contains(both), "{said}");
+    }
+}
+
+#[test]
 fn events_of_all_nodes_that_are_named_are_followed() {
     let server = RedisServer::start(RedisVersion::Redis7);
     let (mut first, both) = pair(&server);
@@ -228,6 +245,19 @@ fn an_embedded_store_moves_to_redis() {
     assert_eq!(node.submit(&["--type", "a", "--key", "once"]), task);
     let leased = node.run(&["--quiet", "tasks", "lease", "--wait", "10s"]);
     assert!(leased.good().starts_with(&task), "{leased:?}");
+}
+
+#[test]
+fn a_redis_that_forgets_when_it_stops_is_warned_of() {
+    for (durable, sign) in [("yes", "ok   store"), ("no", "WARN store")] {
+        let server = RedisServer::start_with(RedisVersion::Redis7, &["--appendonly", durable]);
+        let mut command = russet();
+        command.args(["config", "check", "--set", "store.backend=redis"]);
+        command.env("RUSSET_REDIS_URL", server.url());
+        let checked: Ran = command.output().expect("runs").into();
+        let said = checked.good();
+        assert!(said.lines().any(|line| line.starts_with(sign)), "{said}");
+    }
 }
 
 #[test]
