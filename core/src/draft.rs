@@ -36,7 +36,7 @@ impl<'a> Draft<'a> {
             view,
             now,
             reads: RefCell::default(),
-            writes: Writes::default(),
+            writes: Writes::new(&view.transaction),
             undo: None,
             sends: Vec::new(),
             messages: Vec::new(),

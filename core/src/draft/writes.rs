@@ -1,16 +1,16 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use crate::{Record, RecordKey, Write};
+use crate::{Record, RecordKey, TransactionLimit, Write};
 
 /// Most writes that are kept in a plain list.
 const FEW: usize = 16;
 
 /// What a decision writes, by key.
-#[derive(Default)]
 pub(crate) struct Writes {
     kept: Kept,
-    weight: usize,
+    /// About how many bytes they take, where that matters.
+    weight: Option<usize>,
 }
 
 /// Most decisions write one or two records, a workflow's submission thousands.
@@ -27,6 +27,13 @@ impl Default for Kept {
 }
 
 impl Writes {
+    pub fn new(limit: &TransactionLimit) -> Self {
+        Self {
+            kept: Kept::default(),
+            weight: limit.bounds_bytes().then_some(0),
+        }
+    }
+
     pub fn get(&self, key: &RecordKey) -> Option<&Option<Record>> {
         match &self.kept {
             Kept::Few(writes) => {
@@ -42,9 +49,13 @@ impl Writes {
     }
 
     pub fn insert(&mut self, key: RecordKey, record: Option<Record>) {
-        self.weight += weight(record.as_ref());
+        let Some(sum) = &mut self.weight else {
+            self.kept.insert(key, record);
+            return;
+        };
+        *sum += weight(record.as_ref());
         let before = self.kept.insert(key, record);
-        self.weight -= weight(before.flatten().as_ref());
+        *sum -= weight(before.flatten().as_ref());
     }
 
     pub fn len(&self) -> usize {
@@ -60,12 +71,14 @@ impl Writes {
             return self.insert(key, before);
         }
         let removed = self.kept.remove(&key);
-        self.weight -= weight(removed.flatten().as_ref());
+        if let Some(sum) = &mut self.weight {
+            *sum -= weight(removed.flatten().as_ref());
+        }
     }
 
-    /// About how many bytes they take.
-    pub const fn weight(&self) -> usize {
-        self.weight
+    /// About how many bytes they take; 0 where that does not matter.
+    pub fn weight(&self) -> usize {
+        self.weight.unwrap_or(0)
     }
 
     /// All of them, sorted by key.

@@ -28,6 +28,11 @@ impl TransactionLimit {
         bytes: usize::MAX,
     };
 
+    /// Whether it matters how many bytes change.
+    pub const fn bounds_bytes(&self) -> bool {
+        self.bytes < usize::MAX
+    }
+
     /// Whether so much can be changed at once.
     pub const fn admits(&self, changes: usize, bytes: usize) -> bool {
         changes <= self.changes && bytes <= self.bytes

@@ -37,7 +37,11 @@ impl Group {
     pub fn fits(&self, limit: &TransactionLimit) -> bool {
         let changes = &self.transaction.changes;
         let weight = |change: &Change| change.after.as_ref().map_or(0, Record::weight);
-        limit.admits(changes.len(), changes.iter().map(weight).sum())
+        let bytes = match limit.bounds_bytes() {
+            true => changes.iter().map(weight).sum(),
+            false => 0,
+        };
+        limit.admits(changes.len(), bytes)
     }
 
     /// The records that it changes.
