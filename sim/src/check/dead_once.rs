@@ -98,18 +98,28 @@ fn failed_for_good(
     }
 }
 
-/// Nobody is told of more deaths than there were.
+/// Nobody is told of more deaths than there were. A task that was submitted, ended and purged in
+/// one commit was never stored: its death is known from what was told alone.
 fn told(facts: &Facts<'_>, deaths: &BTreeMap<TaskId, usize>, findings: &mut Findings) {
     let mut told: BTreeMap<TaskId, Vec<usize>> = BTreeMap::new();
+    let (mut submitted, mut unseen) = (BTreeMap::new(), BTreeMap::<_, usize>::new());
     for (position, entry) in facts.run.entries.iter().enumerate() {
-        if let What::Told { event, .. } = &entry.what
-            && event.kind == EventKind::DeadLettered
-        {
-            told.entry(event.task).or_default().push(position);
+        let What::Told { node, event } = &entry.what else {
+            continue;
+        };
+        let (id, decided) = (event.task, (node, event.at));
+        match event.kind {
+            EventKind::DeadLettered => told.entry(id).or_default().push(position),
+            EventKind::Submitted => drop(submitted.insert(id, decided)),
+            EventKind::Purged if submitted.get(&id) == Some(&decided) => {
+                *unseen.entry(id).or_default() += 1;
+            }
+            _ => {}
         }
     }
     for (id, entries) in told {
-        let died = deaths.get(&id).copied().unwrap_or(0);
+        let count = |of: &BTreeMap<TaskId, usize>| of.get(&id).copied().unwrap_or(0);
+        let died = count(deaths) + count(&unseen);
         if entries.len() > died {
             let what = format!(
                 "task {id} died {died} times and was dead-lettered {} times",
@@ -129,13 +139,17 @@ mod tests {
     use crate::history::Actor;
 
     fn tell(sample: &mut Sample) {
+        tell_of(sample, EventKind::DeadLettered);
+    }
+
+    fn tell_of(sample: &mut Sample, kind: EventKind) {
         let event = Box::new(Event {
             at: sample.clock(),
             task: id(1),
             queue: queue(),
             workflow: None,
             attempt: 1,
-            kind: EventKind::DeadLettered,
+            kind,
             reason: None,
         });
         let node = Actor::Node(0);
@@ -156,6 +170,23 @@ mod tests {
         assert_eq!(sample.check(check), []);
         tell(&mut sample);
         assert!(sample.finds(check, "dead-lettered 2 times"));
+    }
+
+    #[test]
+    fn a_task_that_is_submitted_dies_and_is_purged_in_one_commit_was_never_stored() {
+        let life = [
+            EventKind::Submitted,
+            EventKind::DeadLettered,
+            EventKind::Purged,
+        ];
+        let mut sample = Sample::new();
+        life.iter().for_each(|kind| tell_of(&mut sample, *kind));
+        assert_eq!(sample.check(check), []);
+        let mut sample = Sample::new();
+        life[..2]
+            .iter()
+            .for_each(|kind| tell_of(&mut sample, *kind));
+        assert!(sample.finds(check, "died 0 times"));
     }
 
     #[test]
