@@ -117,6 +117,20 @@ fn workers_and_producers_go_to_the_next_server_when_theirs_is_killed() {
 }
 
 #[test]
+fn a_node_that_hangs_is_left_long_before_a_call_without_others_is_given_up() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let (mut first, both) = pair(&server);
+    first.process.signal("STOP");
+    let start = Instant::now();
+    both.run(&["queues", "list"]).good();
+    let took = start.elapsed();
+    first.process.signal("KILL");
+    first.process.wait();
+    let alone = russet::limits::CALL_TIMEOUT;
+    assert!(took < alone, "{took:?}, and {alone:?} without another node");
+}
+
+#[test]
 fn when_no_node_can_be_reached_all_are_named() {
     for command in [&["queues", "list"][..], &["events"]] {
         let mut russet = russet();
