@@ -225,14 +225,6 @@ impl Rejection {
         }
     }
 
-    /// Whether the command is more than the store can do at once.
-    pub(crate) const fn is_of_size(&self) -> bool {
-        matches!(
-            self,
-            Self::TransactionTooLarge { .. } | Self::TransactionTooHeavy { .. }
-        )
-    }
-
     /// The same refusal, with the field named inside `parent`: `tasks[3].priority`.
     #[must_use]
     pub fn within(self, parent: &str) -> Self {

@@ -137,16 +137,10 @@ fn wrong_status(task: &Task, needs: String) -> Rejection {
 impl Redrive {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         let task = self.revived(draft)?;
-        if let Err(why) = draft.check_size() {
-            return Err(match why.is_of_size() {
-                true => Rejection::TooManyParents { task: task.id }.into(),
-                false => why.into(),
-            });
-        }
         Ok(now_reply(&task))
     }
 
-    /// The task in its new life.
+    /// The task in its new life, which is refused when the draft becomes too large by it.
     pub(super) fn revived(&self, draft: &mut Draft<'_>) -> Step<Arc<Task>> {
         let task = draft.known_task(self.task)?;
         if task.redriven_by == Some(self.id) {
@@ -155,7 +149,10 @@ impl Redrive {
         check(&task, self.cancelled)?;
         let mut task = Task::clone(&task);
         self.revive(draft, &mut task)?;
-        Ok(draft.put_task(task))
+        let task = draft.put_task(task);
+        let fits = draft.check_size();
+        fits.map_err(|_| Rejection::TooManyParents { task: task.id })?;
+        Ok(task)
     }
 
     fn revive(&self, draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {

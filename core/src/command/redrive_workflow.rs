@@ -42,10 +42,7 @@ impl RedriveWorkflow {
         for task in &self.tasks {
             match draft.attempt(|draft| self.redrive(draft, *task))? {
                 // The others go into another transaction.
-                Err(why) if why.is_of_size() && !tasks.is_empty() => break,
-                Err(why) if why.is_of_size() => {
-                    tasks.push(Err(Rejection::TooManyParents { task: *task }));
-                }
+                Err(Rejection::TooManyParents { .. }) if !tasks.is_empty() => break,
                 result => tasks.push(result),
             }
         }
@@ -83,9 +80,7 @@ impl RedriveWorkflow {
             id: self.id,
             cancelled: self.cancelled,
         };
-        let task = redrive.revived(draft)?;
-        draft.check_size()?;
-        Ok(task.status)
+        Ok(redrive.revived(draft)?.status)
     }
 
     fn member(&self, draft: &Draft<'_>, id: TaskId) -> Step<Arc<Task>> {

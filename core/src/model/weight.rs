@@ -50,7 +50,7 @@ impl Record {
     pub const PLAIN: usize = 1_024;
 
     /// What a full list of dependents weighs.
-    pub(crate) const LONGEST_DEPENDENTS: usize = Self::PLAIN + DEPENDENTS_PER_CHUNK * EDGE;
+    pub const LONGEST_DEPENDENTS: usize = Self::PLAIN + DEPENDENTS_PER_CHUNK * EDGE;
 
     /// About how many bytes it takes, rather more than fewer.
     pub fn weight(&self) -> usize {

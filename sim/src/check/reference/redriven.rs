@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use russet_core::{
-    Dependency, IfUnsatisfied, Record, Status, Task, TaskId, TransactionLimit, WorkflowId, limits,
+    Dependency, IfUnsatisfied, Record, Status, Task, TaskId, TransactionLimit, WorkflowId,
 };
 
 use super::is_no_verdict;
@@ -21,7 +21,7 @@ const BESIDE_PARENTS: usize = 4;
 
 /// Bytes of a task of a plan at most, and of a list of dependents beside what any record takes.
 const HEAVIEST: usize = 2 * Record::PLAIN;
-const LIST_BYTES: usize = 32 * limits::DEPENDENTS_PER_CHUNK;
+const LIST_BYTES: usize = Record::LONGEST_DEPENDENTS - Record::PLAIN;
 
 pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     let is_one = |item: &&Item<'_>| matches!(item.ask, Ask::RedriveWorkflow { .. });
