@@ -12,7 +12,7 @@
 --       values they have, these (a single one is that of all), and the members that follow.
 --       Nothing is put in and taken out at once.
 local call = redis.call
-local sub = string.sub
+local sub, unpack, ARGV = string.sub, unpack, ARGV
 local MOST = 4000
 local HEAD = 5
 
@@ -27,8 +27,10 @@ for from = 1, n, MOST do
   local values = call('HMGET', KEYS[2], unpack(ARGV, HEAD + from, HEAD + to))
   for i = from, to do
     local value = values[i - from + 1]
-    local version = value and sub(value, 1, 8) or ''
-    if version ~= ARGV[HEAD + n + (versions == 1 and 1 or i)] then
+    if value then
+      value = sub(value, 1, 8)
+    end
+    if (value or '') ~= ARGV[versions == 1 and HEAD + n + 1 or HEAD + n + i] then
       conflicts[#conflicts + 1] = i
     end
   end
@@ -49,11 +51,25 @@ local function put(command, key, members, count, scores, given)
   for from = 0, count - 1, MOST do
     local to = math.min(from + MOST, count)
     local at = 0
-    for i = from, to - 1 do
-      local score, member = ARGV[given == 1 and scores or scores + i], ARGV[members + i]
-      both[at + 1] = behind and member or score
-      both[at + 2] = behind and score or member
-      at = at + 2
+    if behind then
+      for i = from, to - 1 do
+        both[at + 1] = ARGV[members + i]
+        both[at + 2] = ARGV[scores + i]
+        at = at + 2
+      end
+    elseif given == 1 then
+      local score = ARGV[scores]
+      for i = members + from, members + to - 1 do
+        both[at + 1] = score
+        both[at + 2] = ARGV[i]
+        at = at + 2
+      end
+    else
+      for i = from, to - 1 do
+        both[at + 1] = ARGV[scores + i]
+        both[at + 2] = ARGV[members + i]
+        at = at + 2
+      end
     end
     sum = sum + call(command, key, unpack(both, 1, at))
   end
