@@ -15,7 +15,7 @@ pub enum Error {
     /// The server cannot be reached; nothing was sent to it.
     #[error("cannot reach {server}: {why}")]
     Unreachable {
-        /// The server's address.
+        /// The server's address, or with commas between them those of all that were tried.
         server: String,
         /// What went wrong.
         why: String,

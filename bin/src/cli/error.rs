@@ -113,14 +113,6 @@ impl CliError {
             // Whoever read the output has seen enough.
             return ExitCode::SUCCESS;
         }
-        if let (Self::Unreachable { why, .. }, [_, _, ..]) = (self, &*global.servers()) {
-            let (server, why) = (global.servers().join(", "), why.clone());
-            return Self::Unreachable { server, why }.tell(global);
-        }
-        self.tell(global)
-    }
-
-    fn tell(&self, global: &Global) -> ExitCode {
         if global.json {
             let problem = serde_json::to_string(&self.problem()).unwrap_or_default();
             aside(problem);

@@ -10,8 +10,11 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use russet::wire::EventView;
 use russet_core::{TaskId, WorkflowId};
+use tokio::time::timeout;
 
+use super::session::unreachable;
 use super::{CliError, Global, report};
+use crate::serve::limits::EVENT_KEEP_ALIVE;
 use crate::text::aside;
 
 /// Longest event that is read, in bytes.
@@ -21,6 +24,9 @@ const RECONNECT: Duration = Duration::from_millis(250);
 /// The longest wait between two tries to reach it. There is no last try: whoever follows events
 /// ends that.
 const RECONNECT_MAX: Duration = Duration::from_secs(5);
+
+/// How long a stream may be silent: two of what keeps it alive may be missing.
+const SILENCE: Duration = EVENT_KEEP_ALIVE.saturating_mul(3);
 
 /// `russet events`
 #[derive(Debug, Args)]
@@ -41,11 +47,12 @@ impl Events {
     /// that has gone is waited for; when none is there at the start that is an error.
     pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let path = self.path();
-        let servers = global.servers();
+        let client = global.client()?;
+        let servers = client.servers();
         let streams = servers.iter().map(|server| global.get(server, &path));
         let streams = join_all(streams).await;
         let (mut followed, mut missing) = (Vec::new(), None);
-        for (server, stream) in servers.into_iter().zip(streams) {
+        for (server, stream) in servers.iter().zip(streams) {
             match stream {
                 Ok(body) => followed.push((server, Some(body))),
                 Err(error) if may_come_back(&error) => {
@@ -58,7 +65,10 @@ impl Events {
         if followed.iter().all(|(_, body)| body.is_none())
             && let Some(error) = missing
         {
-            return Err(error);
+            return Err(match error {
+                CliError::Unreachable { why, .. } => unreachable(&client, why),
+                error => error,
+            });
         }
         let all = followed.into_iter();
         try_join_all(all.map(|(server, body)| self.stay(server, body, global))).await?;
@@ -74,10 +84,7 @@ impl Events {
     ) -> Result<(), CliError> {
         loop {
             let why = match body {
-                Some(body) => {
-                    follow(body, global).await?;
-                    "has ended the stream of events"
-                }
+                Some(body) => follow(body, global).await?.told(),
                 None => "is not there",
             };
             aside(format_args!(
@@ -122,10 +129,32 @@ impl Events {
     }
 }
 
-/// Prints what happens until the stream ends, be it that the server stops or is lost.
-async fn follow(mut body: Incoming, global: &Global) -> Result<(), CliError> {
+/// How a stream of events came to its end.
+enum End {
+    /// The server stops, or is lost.
+    Closed,
+    /// Not even what keeps the stream alive comes any more.
+    Silent,
+}
+
+impl End {
+    const fn told(&self) -> &'static str {
+        match self {
+            Self::Closed => "has ended the stream of events",
+            Self::Silent => "does not send anything any more",
+        }
+    }
+}
+
+/// Prints what happens until the stream ends.
+async fn follow(mut body: Incoming, global: &Global) -> Result<End, CliError> {
     let (mut kept, mut event) = (BytesMut::new(), Event::default());
-    while let Some(Ok(frame)) = body.frame().await {
+    loop {
+        let frame = match timeout(SILENCE, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(_) => return Ok(End::Closed),
+            Err(_) => return Ok(End::Silent),
+        };
         let Ok(piece) = frame.into_data() else {
             continue;
         };
@@ -138,7 +167,6 @@ async fn follow(mut body: Incoming, global: &Global) -> Result<(), CliError> {
             kept.clear();
         }
     }
-    Ok(())
 }
 
 /// Whether a server that answers so, or not at all, is on its way down or up.

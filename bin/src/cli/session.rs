@@ -40,31 +40,22 @@ impl Global {
         })
     }
 
-    /// The nodes that may be asked.
-    pub(super) fn servers(&self) -> Vec<&str> {
-        let given = self.url.split(',');
-        let given = given.map(|server| server.trim().trim_end_matches('/'));
-        let mut servers = Vec::new();
-        for server in given.filter(|server| !server.is_empty()) {
-            if !servers.contains(&server) {
-                servers.push(server);
-            }
-        }
-        servers
-    }
-
     /// What a server has at `path`, for what the client does not know: the first that is there.
     pub(super) async fn fetch<T: DeserializeOwned>(&self, path: &str) -> Result<T, CliError> {
-        let mut servers = self.servers().into_iter();
-        let mut server = servers.next().unwrap_or_default();
-        let body = loop {
-            match (self.get(server, path).await, servers.next()) {
-                (Err(CliError::Unreachable { .. }), Some(next)) => server = next,
-                (answer, _) => break answer?,
-            }
-        };
-        let body = whole(body, server).await?;
-        Ok(serde_json::from_slice(&body).map_err(|error| unreadable(server, &error))?)
+        let client = self.client()?;
+        let mut last = String::new();
+        for server in client.servers() {
+            let body = match self.get(server, path).await {
+                Err(CliError::Unreachable { why, .. }) => {
+                    last = why;
+                    continue;
+                }
+                answer => whole(answer?, server).await?,
+            };
+            let read = serde_json::from_slice(&body);
+            return Ok(read.map_err(|error| unreadable(server, &error))?);
+        }
+        Err(unreachable(&client, last))
     }
 
     /// What a server answers at `path`, as it comes.
@@ -96,6 +87,12 @@ impl Global {
             serde_json::from_slice(&body).map_err(|error| unreadable(&server, &error))?;
         Err(problem.into())
     }
+}
+
+/// That none of the servers is there.
+pub(super) fn unreachable(client: &Client, why: String) -> CliError {
+    let server = client.servers().join(", ");
+    CliError::Unreachable { server, why }
 }
 
 async fn whole(body: Incoming, server: &str) -> Result<Bytes, Error> {

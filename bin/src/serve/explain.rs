@@ -218,7 +218,10 @@ fn nobody(app: &App, task: &Task) -> Option<Reason> {
     match workers.who_fits(&task.queue, &task.resources, app.now()) {
         WhoFits::Somebody => None,
         WhoFits::NobodyServes => Some(reason("no_worker", nobody_serves(task))),
-        WhoFits::NobodyFits => Some(reason("no_resources", nobody_fits(task))),
+        WhoFits::NobodyFits => Some(reason(
+            "no_resources",
+            nobody_fits(task, app.scheduler().is_shared()),
+        )),
     }
 }
 
@@ -229,10 +232,14 @@ fn nobody_serves(task: &Task) -> String {
     )
 }
 
-fn nobody_fits(task: &Task) -> String {
+fn nobody_fits(task: &Task, is_shared: bool) -> String {
     let (queue, needs) = (&task.queue, amounts(&task.resources));
+    let whose = match is_shared {
+        true => " that asks this server",
+        false => "",
+    };
     format!(
-        "no live worker of queue {queue} has {needs}: start one with `--capacity {needs}`, or submit the task with less"
+        "no live worker of queue {queue}{whose} has {needs}: start one with `--capacity {needs}`, or submit the task with less"
     )
 }
 

@@ -190,6 +190,15 @@ fn events_of_all_nodes_that_are_named_are_followed() {
 }
 
 /// What the node answers at `path`, head and body.
+#[test]
+fn a_node_of_several_says_that_it_knows_only_the_workers_that_ask_it() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let node = on(&server);
+    let ran = node.run(&["submit", "--type", "train", "--need", "gpu=8"]);
+    let told = "warning: no live worker of queue default that asks this node has gpu=8";
+    assert!(ran.stderr.starts_with(told), "{ran:?}");
+}
+
 fn ask(node: &Site, path: &str) -> String {
     let address = node.url.strip_prefix("http://").expect("an address");
     let mut stream = TcpStream::connect(address).expect("connects");

@@ -240,6 +240,11 @@ impl Scheduler {
         LeaseId::from_u128(self.node.entropy.next_u128())
     }
 
+    /// Whether other nodes may work on the same store. Their workers are not known here.
+    pub fn is_shared(&self) -> bool {
+        self.node.backend.store.limits().is_far
+    }
+
     /// Who asked this node for tasks lately.
     pub fn workers(&self) -> &Workers {
         &self.node.seen

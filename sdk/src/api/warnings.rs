@@ -44,8 +44,12 @@ fn nobody(scheduler: &Scheduler, queue: &QueueName, needs: &Resources) -> Option
         WhoFits::NobodyServes | WhoFits::NobodyFits => {
             let needs = needs.iter().map(|(name, n)| format!("{name}={n}"));
             let needs = needs.collect::<Vec<_>>().join(",");
+            let whose = match scheduler.is_shared() {
+                true => " that asks this node",
+                false => "",
+            };
             Some(format!(
-                "no live worker of queue {queue} has {needs}: the task was accepted, and waits until one with it comes"
+                "no live worker of queue {queue}{whose} has {needs}: the task was accepted, and waits until one with it comes"
             ))
         }
     }

@@ -122,6 +122,15 @@ impl Client {
         })
     }
 
+    /// The addresses of the servers that are asked; empty when the scheduler is in this process.
+    pub fn servers(&self) -> &[String] {
+        match &self.link {
+            Link::Here(_) => &[],
+            #[cfg(feature = "http")]
+            Link::Http(http) => http.servers(),
+        }
+    }
+
     pub(crate) fn entropy(&self) -> &dyn Entropy {
         self.entropy.as_ref()
     }

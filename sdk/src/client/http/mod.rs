@@ -16,7 +16,7 @@ use russet_engine::{Entropy, TaskIds};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::OnceCell;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 pub(super) use call::{Call, encoded, query};
 use ids::Server;
@@ -70,6 +70,11 @@ impl Http {
         self.servers.current()
     }
 
+    /// The addresses of all servers.
+    pub fn servers(&self) -> &[String] {
+        self.servers.all()
+    }
+
     /// A call with a body.
     pub async fn send<B: Serialize, T: DeserializeOwned>(
         &self,
@@ -95,6 +100,8 @@ impl Http {
     /// Tries a call until it is answered, as often as that is safe and may help.
     async fn repeated(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
         let mut backoff = Backoff::new(limits::CALL_BACKOFF, limits::CALL_BACKOFF_MAX);
+        let most = self.servers.len().max(limits::CALL_TRIES as usize);
+        let (start, budget) = (Instant::now(), limits::CALL_BUDGET + call.wait);
         let mut tries = 1;
         loop {
             let others = self.servers.len().saturating_sub(tries);
@@ -103,8 +110,14 @@ impl Http {
                 Err(error) => error,
             };
             let again = error.is_temporary() && (call.safe || error.is_unchanged());
-            if !again || tries == limits::CALL_TRIES as usize {
-                return Err(error);
+            if !again || tries == most || start.elapsed() >= budget {
+                return Err(match error {
+                    Error::Unreachable { why, .. } if others == 0 => Error::Unreachable {
+                        server: self.servers.all().join(", "),
+                        why,
+                    },
+                    error => error,
+                });
             }
             // Another server that was not asked yet is asked at once.
             let pause = match error.is_the_servers() && others > 0 {
@@ -147,8 +160,19 @@ impl Http {
         let (status, body) = (response.status(), response.into_body());
         match status.is_success() {
             true => Ok(body),
-            false => Err(problem(status, &body).into()),
+            false => Err(self.problem(server, status, &body).into()),
         }
+    }
+
+    /// What a refusal says; a proxy's is turned into a problem too.
+    fn problem(&self, server: &str, status: StatusCode, body: &[u8]) -> Problem {
+        let Ok(mut problem) = serde_json::from_slice::<Problem>(body) else {
+            return strange(server, status, body);
+        };
+        if status == StatusCode::UNAUTHORIZED && self.servers.len() > 1 {
+            problem.detail = format!("{server}: {}", problem.detail);
+        }
+        problem
     }
 
     fn request(&self, server: &str, call: &Call, body: Bytes) -> Result<Request<Bytes>, Error> {
@@ -180,17 +204,14 @@ fn lost(server: &str, why: String) -> Error {
     Error::Lost { server, why }
 }
 
-/// What a refusal says; a proxy's is turned into a problem too.
-fn problem(status: StatusCode, body: &[u8]) -> Problem {
-    if let Ok(problem) = serde_json::from_slice::<Problem>(body) {
-        return problem;
-    }
+/// The refusal of what does not speak as a Russet server does, such as a proxy.
+fn strange(server: &str, status: StatusCode, body: &[u8]) -> Problem {
     let text: String = String::from_utf8_lossy(body).chars().take(200).collect();
-    let code = match status {
-        StatusCode::NOT_FOUND => "no_route",
-        _ => "http",
+    let (code, hint) = match status {
+        StatusCode::NOT_FOUND => ("no_route", "; is it a Russet server? It said"),
+        _ => ("http", ""),
     };
-    let detail = format!("the server answered {status}: {text}");
+    let detail = format!("{server} answered {status}{hint}: {text}");
     Problem::new(code, status.as_u16(), detail)
 }
 
@@ -210,13 +231,4 @@ fn setting(what: &'static str, why: &dyn std::fmt::Display) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_answer_of_a_proxy_becomes_a_problem() {
-        let answer = problem(StatusCode::BAD_GATEWAY, b"<html>");
-        assert_eq!(answer.status, 502);
-        assert!(Error::from(answer).is_temporary());
-    }
-}
+mod tests;

@@ -40,6 +40,11 @@ impl Servers {
         })
     }
 
+    /// Their addresses, as they are asked.
+    pub fn all(&self) -> &[String] {
+        &self.all
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.all.len()
