@@ -106,6 +106,8 @@ bugs! {
     RedisEpochStands = "redis-epoch-stands",
     /// A Redis server that was replaced is still read from.
     RedisStaleRead = "redis-stale-read",
+    /// A commit to Redis is acknowledged before a replica has it.
+    RedisReplicaUnawaited = "redis-replica-unawaited",
     /// A timer that is no longer due stays in its index in Redis.
     RedisTimerStays = "redis-timer-stays",
     /// A node of a Redis Cluster that says where a slot has gone is not heeded.

@@ -86,6 +86,8 @@ pub enum Mark {
     LaterEpoch,
     /// A store went back to an earlier state of its own.
     WentBack,
+    /// A replica took over that had not everything, and nodes wait for it before they acknowledge.
+    ReplicaTookOver,
     /// A service failed, and may have done what was asked.
     ServiceFailed,
     /// A call was answered with `MOVED`, and was done by the node that has the slot.
@@ -96,7 +98,7 @@ pub enum Mark {
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::StaleCompletionRefused,
         Self::StaleHeartbeatRefused,
         Self::LeaseTakenOver,
@@ -132,6 +134,7 @@ impl Mark {
         Self::OutOfMemory,
         Self::LaterEpoch,
         Self::WentBack,
+        Self::ReplicaTookOver,
         Self::ServiceFailed,
         Self::Moved,
         Self::Asked,
@@ -152,6 +155,7 @@ impl Mark {
             | Self::OutOfMemory
             | Self::LaterEpoch
             | Self::WentBack
+            | Self::ReplicaTookOver
             | Self::Moved
             | Self::Asked => redis,
             Self::SentAgain | Self::PartOfBatch => !redis,
@@ -184,7 +188,12 @@ pub fn of(run: &Run<'_>) -> BTreeSet<Mark> {
                 FaultKind::ScriptsForgotten => seen.mark(Mark::ScriptsForgotten),
                 FaultKind::Full => seen.mark(Mark::OutOfMemory),
                 FaultKind::ServiceError => seen.mark(Mark::ServiceFailed),
-                FaultKind::FailoverBehind => seen.mark(Mark::WentBack),
+                FaultKind::FailoverBehind => {
+                    seen.mark(Mark::WentBack);
+                    if run.plan.acknowledged_by_replica {
+                        seen.mark(Mark::ReplicaTookOver);
+                    }
+                }
                 FaultKind::ReplyLost if fault.whom == Actor::Store => {
                     seen.mark(Mark::CommitReplyLost);
                 }

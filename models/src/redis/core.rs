@@ -183,8 +183,9 @@ impl Core {
         format!(
             "# Server\r\nredis_version:7.0.15\r\nrun_id:{}\r\n\r\n# Memory\r\n\
              maxmemory_policy:noeviction\r\n\r\n# Replication\r\nrole:{role}\r\n\
-             connected_slaves:0\r\n\r\n# Cluster\r\ncluster_enabled:{}\r\n",
+             connected_slaves:{}\r\n\r\n# Cluster\r\ncluster_enabled:{}\r\n",
             self.run_id,
+            self.condition.replicas,
             u8::from(self.cluster.is_some())
         )
     }

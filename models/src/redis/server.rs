@@ -44,6 +44,8 @@ pub struct Condition {
     pub full: bool,
     /// It still reads its data: everything is refused.
     pub loading: bool,
+    /// How many replicas it has.
+    pub replicas: u32,
 }
 
 impl Redis {

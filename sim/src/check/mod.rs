@@ -24,6 +24,7 @@ mod no_starvation;
 mod one_holder;
 mod order;
 mod reference;
+mod replicated;
 #[cfg(test)]
 mod sample;
 pub mod show;
@@ -79,8 +80,9 @@ const CHECKERS: [(&str, Checker); 14] = [
 ];
 
 /// Those of the promises that a store keeps which has gone back to an earlier state.
-const OF_FORGETFUL: [(&str, Checker); 4] = [
+const OF_FORGETFUL: [(&str, Checker); 5] = [
     (forgetful::PROMISE, forgetful::check),
+    (replicated::PROMISE, replicated::check),
     (limits_held::PROMISE, limits_held::check),
     (indexes_agree::PROMISE, indexes_agree::check),
     (bounded::PROMISE, bounded::check),
@@ -88,7 +90,7 @@ const OF_FORGETFUL: [(&str, Checker); 4] = [
 
 /// The names of all promises that are checked.
 pub fn promises() -> impl Iterator<Item = &'static str> {
-    let all = CHECKERS.iter().chain(&OF_FORGETFUL[..1]);
+    let all = CHECKERS.iter().chain(&OF_FORGETFUL[..2]);
     all.map(|(promise, _)| *promise)
 }
 
@@ -125,6 +127,6 @@ mod tests {
     #[test]
     fn every_promise_has_a_name_of_its_own() {
         let names: std::collections::BTreeSet<_> = promises().collect();
-        assert_eq!(names.len(), CHECKERS.len() + 1);
+        assert_eq!(names.len(), CHECKERS.len() + 2);
     }
 }

@@ -61,6 +61,7 @@ impl Sample {
             split: false,
             cluster: None,
             transaction_changes: None,
+            acknowledged_by_replica: false,
             transaction_bytes: None,
             far: false,
             max_clock_skew_ms: 0,
@@ -112,6 +113,23 @@ impl Sample {
         partition: PartitionId,
         records: Vec<(RecordKey, Option<Record>)>,
     ) -> &mut Self {
+        self.stored(partition, Actor::Node(0), records)
+    }
+
+    /// The store goes back to what the task `n` was.
+    pub fn go_back(&mut self, n: u64, task: Option<Task>) -> &mut Self {
+        self.now_ms += 1;
+        let record = task.map(|task| Record::Task(Arc::new(task)));
+        let records = vec![(RecordKey::Task(id(n)), record)];
+        self.stored(PARTITION, Actor::Store, records)
+    }
+
+    fn stored(
+        &mut self,
+        partition: PartitionId,
+        by: Actor,
+        records: Vec<(RecordKey, Option<Record>)>,
+    ) -> &mut Self {
         let changes = records.into_iter().map(|(key, after)| {
             let place = (partition, key.clone());
             let before = match after.clone() {
@@ -120,7 +138,7 @@ impl Sample {
             };
             Changed { key, before, after }
         });
-        let (changes, by) = (changes.collect(), Actor::Node(0));
+        let changes = changes.collect();
         self.write(What::Stored(Stored {
             partition,
             by,

@@ -43,6 +43,8 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         partitions,
         split,
         cluster,
+        acknowledged_by_replica: faults.contains_key(&FaultKind::FailoverBehind)
+            && Random::new(seed, 13).percent(50),
         transaction_changes,
         transaction_bytes,
         far: match world {

@@ -65,6 +65,9 @@ pub struct Plan {
     /// The store is a cluster of so many primaries; one server when absent.
     #[serde(default, skip_serializing_if = "is_usual")]
     pub cluster: Option<u8>,
+    /// Nodes wait until a replica of the store has what they commit.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub acknowledged_by_replica: bool,
     /// Most changes in one transaction; as the store says when absent.
     pub transaction_changes: Option<usize>,
     /// Most bytes of records in one transaction; as the store says when absent.

@@ -128,7 +128,7 @@ impl<F: FnMut(&Plan) -> Result<bool, CliError>> Shrinker<F> {
     }
 
     fn simplify(&mut self) -> Result<(), CliError> {
-        let changes: [fn(&mut Plan); 9] = [
+        let changes: [fn(&mut Plan); 10] = [
             |plan| {
                 plan.clocks
                     .iter_mut()
@@ -141,6 +141,7 @@ impl<F: FnMut(&Plan) -> Result<bool, CliError>> Shrinker<F> {
             |plan| plan.cluster = None,
             |plan| plan.transaction_changes = None,
             |plan| plan.transaction_bytes = None,
+            |plan| plan.acknowledged_by_replica = false,
             |plan| plan.latency_us = (1_000, 1_000),
         ];
         for change in changes {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use russet_backends::redis::{
-    Address, Connect, Redis, RedisOpenError, RedisOptions, Stream, Topology,
+    Acknowledge, Address, Connect, Redis, RedisOpenError, RedisOptions, Stream, Topology,
 };
 use russet_engine::Clock;
 use tokio::io::duplex;
@@ -62,10 +62,13 @@ pub(super) fn address(number: u8) -> (String, u16) {
 
 /// Opens the store of a node, however long the server is away.
 pub async fn open(net: &Net, node: Actor, plan: &Plan, clock: Arc<NodeClock>) -> Arc<Redis> {
-    let options = match plan.cluster {
+    let mut options = match plan.cluster {
         Some(primaries) => clustered(plan.partitions, primaries),
         None => options(plan.partitions),
     };
+    if plan.acknowledged_by_replica {
+        options.acknowledge = Acknowledge::Replica;
+    }
     let connect = Arc::new(OverNet {
         net: net.clone(),
         node,

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,10 @@ struct Inner {
     /// By number.
     primaries: Vec<Mutex<Arc<Instance>>>,
     random: Random,
+    /// How many replicas each primary has.
+    replicas: u32,
+    /// The replica that takes over next gets nothing of what is written now.
+    behind: AtomicBool,
     pub account: Account,
     pub mood: Arc<Mood>,
 }
@@ -40,6 +45,8 @@ pub(super) struct Instance {
     listeners: Mutex<BTreeMap<SessionId, mpsc::UnboundedSender<Reply>>>,
     /// It was replaced, and has noticed.
     closed: watch::Sender<bool>,
+    /// It was replaced.
+    retired: AtomicBool,
 }
 
 impl Instance {
@@ -49,6 +56,7 @@ impl Instance {
             redis: Mutex::new(redis),
             listeners: Mutex::default(),
             closed,
+            retired: AtomicBool::new(false),
         })
     }
 
@@ -110,6 +118,8 @@ impl RedisServer {
             account: Account::new(ledger),
             mood,
             random,
+            replicas: u32::from(plan.acknowledged_by_replica),
+            behind: AtomicBool::new(false),
         }))
     }
 
@@ -123,6 +133,15 @@ impl RedisServer {
                 // A client that has gone, or that speaks another language, is not answered.
                 let _ = session::serve(server, primary, connection).await;
             });
+        }
+    }
+
+    /// How many replicas have what was written at a primary until now.
+    pub(super) fn replicas_of(&self, instance: &Instance) -> u32 {
+        let behind = self.0.behind.load(Ordering::Relaxed);
+        match behind || instance.retired.load(Ordering::Relaxed) {
+            true => 0,
+            false => self.0.replicas,
         }
     }
 
@@ -149,17 +168,21 @@ impl RedisServer {
     /// is the only one.
     pub async fn fail_over_behind(&self, behind: Duration) {
         let (replica, records) = {
-            let replica = self.primary(0).redis().replica(self.run_id());
+            let primary = self.primary(0);
+            self.0.behind.store(true, Ordering::Relaxed);
+            let replica = primary.redis().replica(self.run_id());
             (replica, self.0.account.ledger().records())
         };
         sleep(behind).await;
         let old = self.replace(Actor::Store, |_, run| replica.replica(run));
         self.0.account.ledger().go_back(records);
         self.retire(old);
+        self.0.behind.store(false, Ordering::Relaxed);
     }
 
     /// The one that was replaced refuses to write, until it notices and closes.
     fn retire(&self, old: Arc<Instance>) {
+        old.retired.store(true, Ordering::Relaxed);
         let replica = true;
         old.redis().set_condition(Condition {
             replica,
@@ -176,8 +199,13 @@ impl RedisServer {
     fn replace(&self, whom: Actor, with: impl FnOnce(&Redis, u64) -> Redis) -> Arc<Instance> {
         let run = self.run_id();
         let mut primary = self.place(number(whom));
-        let next = Instance::new(with(&primary.redis(), run));
-        std::mem::replace(&mut primary, next)
+        let mut next = with(&primary.redis(), run);
+        let condition = next.condition();
+        next.set_condition(Condition {
+            replicas: self.0.replicas,
+            ..condition
+        });
+        std::mem::replace(&mut primary, Instance::new(next))
     }
 
     pub(super) fn primary(&self, number: NodeNumber) -> Arc<Instance> {

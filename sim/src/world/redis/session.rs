@@ -1,11 +1,13 @@
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use russet_models::redis::resp::read_command;
 use russet_models::redis::{Reply, Session};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::select;
+use tokio::time::sleep;
 
 use super::server::{Instance, RedisServer};
 use crate::history::Actor;
@@ -83,12 +85,31 @@ impl Visit {
                         server.mood().delay().await;
                     }
                     while let Some(command) = read_command(&mut arrived).map_err(io::Error::other)? {
-                        self.run(&command).write(self.session.protocol, &mut replies);
+                        let reply = match command.as_slice() {
+                            [word, _, patience] if word == b"WAIT" => self.wait(patience).await,
+                            _ => self.run(&command),
+                        };
+                        reply.write(self.session.protocol, &mut replies);
                     }
                 }
             }
             stream.write_all(&replies).await?;
         }
+    }
+
+    /// How many replicas have what the client wrote: it waits for one as long as it says.
+    async fn wait(&self, patience: &[u8]) -> Reply {
+        let Some((server, _)) = &self.guest else {
+            return Reply::Int(0);
+        };
+        let replicas = server.replicas_of(&self.instance);
+        if replicas > 0 {
+            return Reply::Int(replicas.into());
+        }
+        let patience = std::str::from_utf8(patience).ok();
+        let patience = patience.and_then(|millis| millis.parse().ok());
+        sleep(Duration::from_millis(patience.unwrap_or_default())).await;
+        Reply::Int(0)
     }
 
     /// Runs a command, and misbehaves as the plan says.
