@@ -26,7 +26,8 @@ pub const REDRIVE_WAIT: Duration = Duration::from_secs(50);
 pub const SUGGESTIONS: usize = 3;
 /// Most changed characters between a name and one that an error suggests.
 pub const SUGGESTION_DISTANCE: usize = 3;
-/// How often a call over HTTP is tried, when trying again is safe: each server at least once.
+/// How often a call over HTTP is tried, when trying again is safe; more often when there are more
+/// servers than that.
 pub const CALL_TRIES: u32 = 5;
 /// How long a call is tried again, beside the time that it asks the server to wait.
 pub const CALL_BUDGET: Duration = Duration::from_secs(15);

@@ -159,7 +159,13 @@ impl CliError {
             | Self::System { .. }
             | Self::Output(_) => ("failed", None),
         };
-        let status = if self.status() == BAD_INPUT { 422 } else { 500 };
+        let status = match self {
+            Self::Unreachable { .. } => 503,
+            Self::Backend(error) if error.is_outage() => 503,
+            Self::Client(russet::Error::Lost { .. }) => 504,
+            _ if self.status() == BAD_INPUT => 422,
+            _ => 500,
+        };
         let mut problem = Problem::new(code, status, self.to_string());
         problem.field = field;
         problem

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::session::unreachable;
 use super::{CliError, Global, report};
 use crate::serve::limits::EVENT_KEEP_ALIVE;
-use crate::text::aside;
+use crate::text::{aside, attempt};
 
 /// Longest event that is read, in bytes.
 const EVENT_BYTES: usize = 64 * 1024;
@@ -225,7 +225,7 @@ fn told(event: &EventView) -> String {
         event.task,
         event.event.as_str(),
         event.queue,
-        event.attempt,
+        attempt(event.attempt),
         reason.unwrap_or_default()
     )
 }

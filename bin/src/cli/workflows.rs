@@ -12,7 +12,7 @@ use russet::wire::{ListTasks, Problem, TaskView, WorkflowStatus, WorkflowView};
 use russet_core::{Rejection, Status, WorkflowId};
 
 use super::{CliError, Global, report};
-use crate::text::{Align, Table, counted, gist, relative};
+use crate::text::{Align, Table, attempt, counted, gist, relative};
 
 /// How often a workflow that is waited for is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -199,7 +199,7 @@ fn whole(workflow: &WorkflowView, now: u64) -> String {
             task.id.to_string(),
             task.name().unwrap_or_default(),
             task.status.to_string(),
-            task.attempt.to_string(),
+            attempt(task.attempt),
             relative(changed.timestamp().as_millis(), now),
             error.unwrap_or_default(),
         ]);

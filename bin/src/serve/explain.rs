@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::input::Named;
 use super::refusal::Refusal;
 use super::{App, limits};
-use crate::text::{counted, lasting, relative};
+use crate::text::{attempt, counted, lasting, relative};
 
 /// Why a task is where it is, for people to read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -253,7 +253,7 @@ fn running(task: &Task, now: Timestamp) -> Vec<Reason> {
         return Vec::new();
     };
     let started = past(task.started_at, now);
-    let (worker, attempt) = (&lease.worker.0, task.attempt);
+    let (worker, attempt) = (&lease.worker.0, attempt(task.attempt));
     let expires = seen(lease.expires_at, now);
     let detail = format!(
         "it runs on worker {worker} as attempt {attempt}, started {started}; its lease expires {expires} unless the worker extends it"

@@ -8,6 +8,6 @@ mod when;
 
 pub use aside::{aside, aside_text};
 pub use error::{gist, indented};
-pub use number::{counted, grouped};
+pub use number::{attempt, counted, grouped};
 pub use table::{Align, Table, on_one_line};
 pub use when::{lasting, relative};

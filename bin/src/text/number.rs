@@ -1,5 +1,7 @@
 //! Numbers as people write them.
 
+use russet_core::Epoch;
+
 /// A number with a comma before every three digits: `2,000,000`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -21,6 +23,15 @@ pub fn counted(number: u64, thing: &str) -> String {
     }
 }
 
+/// An attempt, as a person reads it: by its number within its epoch, which is named when the
+/// store has gone through several.
+pub fn attempt(number: u64) -> String {
+    match number / Epoch::ATTEMPTS {
+        0 => number.to_string(),
+        epoch => format!("{} (epoch {epoch})", number % Epoch::ATTEMPTS),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,6 +42,13 @@ mod tests {
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(2_000_000), "2,000,000");
+    }
+
+    #[test]
+    fn an_attempt_is_counted_within_its_epoch() {
+        assert_eq!(attempt(0), "0");
+        assert_eq!(attempt(3), "3");
+        assert_eq!(attempt(1_029_000_000_001), "1 (epoch 1029)");
     }
 
     #[test]

@@ -47,6 +47,8 @@ fn any_node_serves_any_request() {
     nodes[2].run(&["tasks", "extend", id, lease]).good();
     nodes[0].run(&["tasks", "complete", id, lease]).good();
     assert_eq!(nodes[2].task(&task)["status"], "succeeded");
+    let shown = nodes[0].run(&["tasks", "get", id]);
+    assert!(shown.good().contains(" 1 (epoch "), "{shown:?}");
     let stale = nodes[1].run(&["tasks", "fail", id, lease, "--message", "late"]);
     assert!(
         stale.error(1).contains("stale") || stale.stderr.contains("succeeded"),

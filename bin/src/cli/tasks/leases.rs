@@ -13,7 +13,7 @@ use russet_core::{ErrorKind, LeaseId, TaskId};
 
 use super::view;
 use crate::cli::{CliError, Global, input, report};
-use crate::text::relative;
+use crate::text::{attempt, relative};
 
 /// `russet tasks lease`
 #[derive(Debug, Args)]
@@ -148,7 +148,7 @@ impl Lease {
                     "{} {} attempt {}, lease expires {}",
                     held(task),
                     task.kind,
-                    task.attempt,
+                    attempt(task.attempt),
                     task.lease_expires_at
                         .map_or_else(|| "soon".to_owned(), expiry)
                 ))?,

@@ -6,7 +6,7 @@ use russet::wire::{ListTasks, TaskView};
 use russet_core::{Status, TaskId, WorkflowId};
 
 use crate::cli::{CliError, Global, report};
-use crate::text::{Align, Table, aside, counted, gist, relative};
+use crate::text::{Align, Table, aside, attempt, counted, gist, relative};
 
 /// Most tasks asked for at once.
 const PAGE: usize = russet::limits::PAGE_TASKS_MAX;
@@ -134,7 +134,7 @@ fn print(tasks: &[TaskView], global: &Global) -> Result<(), CliError> {
             task.queue.to_string(),
             task.status.to_string(),
             task.priority.to_string(),
-            task.attempt.to_string(),
+            attempt(task.attempt),
             relative(task.created_at.timestamp().as_millis(), now),
             note(task, now),
         ]);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use russet::wire::{TaskNowView, TaskView, Time};
 use russet_core::Status;
 
-use crate::text::{gist, indented, lasting, on_one_line, relative};
+use crate::text::{attempt, gist, indented, lasting, on_one_line, relative};
 
 /// Longest value on a line, in characters.
 const VALUE_CHARS: usize = 2_000;
@@ -35,7 +35,7 @@ pub(super) fn whole(task: &TaskView, now_ms: u64) -> String {
         "priority",
         format!("{} (0 to 9, 9 most urgent)", task.priority),
     );
-    put("attempt", task.attempt.to_string());
+    put("attempt", attempt(task.attempt));
     put(
         "retries",
         format!("{} of {}", task.retry_count, task.max_retries),
@@ -81,7 +81,7 @@ pub(super) fn whole(task: &TaskView, now_ms: u64) -> String {
         }
     }
     if let Some(error) = &task.last_error {
-        let (kind, attempt) = (error.kind.as_str(), error.attempt);
+        let (kind, attempt) = (error.kind.as_str(), attempt(error.attempt));
         put("last error", format!("{kind}, attempt {attempt}:"));
         out.push_str(&indented(&error.message, 4));
     }
