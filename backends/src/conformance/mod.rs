@@ -115,6 +115,7 @@ macro_rules! conformance_part {
             cas: records_are_loaded_in_the_order_of_their_keys,
             cas: partitions_have_records_of_their_own,
             transactions: a_transaction_is_all_or_nothing,
+            transactions: a_transaction_of_the_largest_size_is_committed,
             transactions: transactions_of_a_batch_are_independent,
             transactions: of_two_transactions_on_one_record_one_wins,
             transactions: a_batch_may_be_empty,

@@ -185,15 +185,25 @@ impl Core {
                 }
                 let waited = answers.pop().unwrap_or_default();
                 let answer = read(answers.pop().unwrap_or_default())?;
-                let missing = integer(waited)? < 1 && !planted!(RedisReplicaUnawaited);
-                if matches!(answer, Answer::Committed) && missing {
-                    let why = format!("no replica has it within {REDIS_REPLICA:?}");
-                    return Err(CallError::Lost(why));
+                if matches!(answer, Answer::Committed) && !planted!(RedisReplicaUnawaited) {
+                    replicated(waited)?;
                 }
                 return Ok(answer);
             }
         };
         read(answer)
+    }
+}
+
+/// What `WAIT` says of a commit that is done. It is not undone by anything that it may say.
+fn replicated(waited: Value) -> Result<(), CallError> {
+    match integer(waited) {
+        Ok(1..) => Ok(()),
+        Ok(_) => {
+            let why = format!("no replica has it within {REDIS_REPLICA:?}");
+            Err(CallError::Lost(why))
+        }
+        Err(error) => Err(CallError::Lost(error.to_string())),
     }
 }
 

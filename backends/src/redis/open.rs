@@ -160,6 +160,10 @@ impl Opening<'_> {
         let mut args = Args::default();
         let role = link.command(live, &redis::cmd("ROLE")).await;
         role.map_err(|error| self.failed("ROLE", error))?;
+        if self.options.acknowledge == Acknowledge::Replica {
+            let waited = link.command(live, redis::cmd("WAIT").arg(0).arg(0)).await;
+            waited.map_err(|error| self.failed("WAIT", error))?;
+        }
         args.push(self.names.channel());
         let mut tried = Ok(Vec::new());
         for keys in own.take(REDIS_PROBES) {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use futures::future::join_all;
-use russet_core::{PartitionId, QueueConfig, QueueRecord, Record, RecordKey, Task, Timestamp};
+use russet_core::{
+    PartitionId, QueueConfig, QueueRecord, Record, RecordKey, Status, Task, Timestamp,
+};
 use russet_engine::{Change, Listing, Outcome};
 
 use crate::conformance::Factory;
@@ -41,6 +43,40 @@ pub async fn a_transaction_is_all_or_nothing(factory: &dyn Factory) {
         ..Listing::default()
     };
     assert_eq!(world.list(&listing).await, [known.id]);
+}
+
+/// What the store says that it changes at once, it does.
+pub async fn a_transaction_of_the_largest_size_is_committed(factory: &dyn Factory) {
+    const ENOUGH: usize = 5_000;
+    let world = World::new(factory, 1).await;
+    let most = world.store.limits().transaction.changes.min(ENOUGH);
+    let tasks = (0..most).map(|n| world.ready(FIRST, &lane("emails"), n as i64));
+    let tasks: Vec<Task> = tasks.collect();
+    world
+        .change(FIRST, tasks.iter().map(create).collect())
+        .await;
+    let keys: Vec<_> = tasks.iter().map(|task| RecordKey::Task(task.id)).collect();
+    let known = world
+        .store
+        .get(FIRST, &keys)
+        .await
+        .expect("the store reads");
+    let changed = tasks.iter().zip(known).map(|(task, known)| {
+        let status = Status::Running;
+        let task = Task {
+            status,
+            ..task.clone()
+        };
+        replace(known.expect("it was created"), &task)
+    });
+    world.change(FIRST, changed.collect()).await;
+    let stats = world.stats().await;
+    let counted: Vec<_> = stats
+        .queues
+        .iter()
+        .map(|q| q.count(Status::Running))
+        .collect();
+    assert_eq!(counted, [most as u64]);
 }
 
 /// A conflict concerns its own transaction only.
