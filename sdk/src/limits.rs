@@ -26,10 +26,11 @@ pub const REDRIVE_WAIT: Duration = Duration::from_secs(50);
 pub const SUGGESTIONS: usize = 3;
 /// Most changed characters between a name and one that an error suggests.
 pub const SUGGESTION_DISTANCE: usize = 3;
-/// How often a call over HTTP is tried, when trying again is safe; more often when there are more
-/// servers than that.
+/// How often a call over HTTP is tried, when trying again is safe; each server is tried once at
+/// least.
 pub const CALL_TRIES: u32 = 5;
-/// How long a call is tried again, beside the time that it asks the server to wait.
+/// After how long no call is tried again, beside the time that it asks the server to wait, except
+/// at servers that were not asked yet.
 pub const CALL_BUDGET: Duration = Duration::from_secs(15);
 /// The first pause between two tries; later ones are twice as long, with jitter.
 pub const CALL_BACKOFF: Duration = Duration::from_millis(50);

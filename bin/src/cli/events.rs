@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use clap::Args;
 use futures::future::{join_all, try_join_all};
 use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Bytes, Incoming};
 use russet::wire::EventView;
 use russet_core::{TaskId, WorkflowId};
 use tokio::time::timeout;
@@ -130,6 +130,7 @@ impl Events {
 }
 
 /// How a stream of events came to its end.
+#[derive(Debug, PartialEq, Eq)]
 enum End {
     /// The server stops, or is lost.
     Closed,
@@ -146,19 +147,23 @@ impl End {
     }
 }
 
+/// The next bytes of a stream, or how it ended.
+async fn piece<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Result<Bytes, End> {
+    match timeout(SILENCE, body.frame()).await {
+        Ok(Some(Ok(frame))) => Ok(frame.into_data().unwrap_or_default()),
+        Ok(_) => Err(End::Closed),
+        Err(_) => Err(End::Silent),
+    }
+}
+
 /// Prints what happens until the stream ends.
 async fn follow(mut body: Incoming, global: &Global) -> Result<End, CliError> {
     let (mut kept, mut event) = (BytesMut::new(), Event::default());
     loop {
-        let frame = match timeout(SILENCE, body.frame()).await {
-            Ok(Some(Ok(frame))) => frame,
-            Ok(_) => return Ok(End::Closed),
-            Err(_) => return Ok(End::Silent),
-        };
-        let Ok(piece) = frame.into_data() else {
-            continue;
-        };
-        kept.extend_from_slice(&piece);
+        match piece(&mut body).await {
+            Ok(piece) => kept.extend_from_slice(&piece),
+            Err(end) => return Ok(end),
+        }
         while let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
             let line = kept.split_to(end + 1);
             event.take(String::from_utf8_lossy(&line).trim_end(), global)?;
@@ -228,4 +233,39 @@ fn told(event: &EventView) -> String {
         attempt(event.attempt),
         reason.unwrap_or_default()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http_body_util::{Empty, Full};
+    use hyper::body::Frame;
+
+    use super::*;
+
+    /// What a server sends that is frozen.
+    struct Nothing;
+
+    impl Body for Nothing {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_is_silent_for_long_has_ended() {
+        assert_eq!(piece(&mut Nothing).await, Err(End::Silent));
+        assert_eq!(piece(&mut Empty::new()).await, Err(End::Closed));
+        let said = Bytes::from_static(b"event: task\n");
+        assert_eq!(piece(&mut Full::new(said.clone())).await, Ok(said));
+    }
 }

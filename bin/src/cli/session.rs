@@ -8,9 +8,11 @@ use hyper::body::{Bytes, Incoming};
 use hyper::header::AUTHORIZATION;
 use hyper_util::client::legacy::Client as Http;
 use hyper_util::rt::TokioExecutor;
+use russet::limits::CALL_TIMEOUT;
 use russet::wire::Problem;
 use russet::{Client, Error};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::{CliError, Global};
 
@@ -72,13 +74,15 @@ impl Global {
                 why: error.to_string(),
             })?;
         let http = Http::builder(TokioExecutor::new()).build_http();
-        let answer = http
-            .request(request)
-            .await
-            .map_err(|error| Error::Unreachable {
-                server: server.clone(),
-                why: error.to_string(),
-            })?;
+        let answer = timeout(CALL_TIMEOUT, http.request(request)).await;
+        let answer = match answer {
+            Ok(answer) => answer.map_err(|error| error.to_string()),
+            Err(_) => Err(format!("no answer within {CALL_TIMEOUT:?}")),
+        };
+        let answer = answer.map_err(|why| Error::Unreachable {
+            server: server.clone(),
+            why,
+        })?;
         if answer.status().is_success() {
             return Ok(answer.into_body());
         }

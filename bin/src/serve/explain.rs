@@ -228,14 +228,14 @@ fn nobody(app: &App, task: &Task) -> Option<Reason> {
 fn nobody_serves(task: &Task) -> String {
     let (queue, within) = (&task.queue, lasting(russet_engine::limits::WORKER_LIVE));
     format!(
-        "no worker asked this server for tasks of queue {queue} within {within}: start one with `russet worker --queue {queue} --exec …`"
+        "no worker asked this node for tasks of queue {queue} within {within}: start one with `russet worker --queue {queue} --exec …`"
     )
 }
 
 fn nobody_fits(task: &Task, is_shared: bool) -> String {
     let (queue, needs) = (&task.queue, amounts(&task.resources));
     let whose = match is_shared {
-        true => " that asks this server",
+        true => " that asks this node",
         false => "",
     };
     format!(

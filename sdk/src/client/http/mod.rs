@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 pub(super) use call::{Call, encoded, query};
 use ids::Server;
-use servers::Servers;
+use servers::{Asked, Servers};
 use transport::Pool;
 pub use transport::{Transport, TransportError};
 
@@ -100,40 +100,43 @@ impl Http {
     /// Tries a call until it is answered, as often as that is safe and may help.
     async fn repeated(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
         let mut backoff = Backoff::new(limits::CALL_BACKOFF, limits::CALL_BACKOFF_MAX);
-        let most = self.servers.len().max(limits::CALL_TRIES as usize);
         let (start, budget) = (Instant::now(), limits::CALL_BUDGET + call.wait);
-        let mut tries = 1;
+        let (mut asked, mut doubt) = (Asked::of(&self.servers), None);
+        let (mut tries, mut elsewhere) = (0, false);
         loop {
-            let others = self.servers.len().saturating_sub(tries);
-            let error = match self.once(call, body.clone(), others > 0).await {
+            let server = asked.next(elsewhere);
+            let others = asked.leaves_any();
+            let error = match self.once(server, call, body.clone(), others).await {
                 Ok(reply) => return Ok(reply),
                 Err(error) => error,
             };
+            tries += 1;
+            // Another server that was not asked yet is asked at once, whatever came before.
+            elsewhere = error.is_the_servers() && others;
             let again = error.is_temporary() && (call.safe || error.is_unchanged());
-            if !again || tries == most || start.elapsed() >= budget {
-                return Err(match error {
-                    Error::Unreachable { why, .. } if others == 0 => Error::Unreachable {
-                        server: self.servers.all().join(", "),
-                        why,
-                    },
-                    error => error,
-                });
+            let goes_on = tries < limits::CALL_TRIES && start.elapsed() < budget;
+            if !again || !(elsewhere || goes_on) {
+                return Err(given_up(error, &asked, doubt));
             }
-            // Another server that was not asked yet is asked at once.
-            let pause = match error.is_the_servers() && others > 0 {
+            let pause = match elsewhere {
                 true => Duration::ZERO,
                 false => backoff.pause(error.retry_after(), self.entropy.as_ref()),
             };
-            tries += 1;
             tracing::debug!(%error, path = %call.path, ?pause, "calling again");
+            doubt = doubt.or(Some(error).filter(|error| !error.is_unchanged()));
             sleep(pause).await;
         }
     }
 
-    /// Asks the current server, which is left when it cannot be reached or cannot answer: soon,
-    /// when there are `others` that can be asked for the same.
-    async fn once(&self, call: &Call, body: Bytes, others: bool) -> Result<Bytes, Error> {
-        let server = self.server();
+    /// Asks a server, which is left when it cannot be reached or cannot answer: soon, when there
+    /// are `others` that can be asked for the same.
+    async fn once(
+        &self,
+        server: &str,
+        call: &Call,
+        body: Bytes,
+        others: bool,
+    ) -> Result<Bytes, Error> {
         let patience = match others && call.safe {
             true => limits::SERVER_TIMEOUT,
             false => limits::CALL_TIMEOUT,
@@ -188,6 +191,19 @@ impl Http {
         }
         let request = request.body(body);
         request.map_err(|error| setting("the address", &error))
+    }
+}
+
+/// The error of a call of which `last` was the last. When a server could not be reached at the
+/// end, and one before may have done it, that is what matters.
+fn given_up(last: Error, asked: &Asked<'_>, doubt: Option<Error>) -> Error {
+    match (last, doubt) {
+        (Error::Unreachable { .. }, Some(doubt)) => doubt,
+        (Error::Unreachable { why, .. }, None) => Error::Unreachable {
+            server: asked.names(),
+            why,
+        },
+        (last, _) => last,
     }
 }
 

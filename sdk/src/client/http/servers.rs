@@ -55,6 +55,14 @@ impl Servers {
         &self.all[self.current.load(Ordering::Relaxed)]
     }
 
+    /// The first one behind the current that is not among these.
+    fn other_than(&self, asked: &[&str]) -> Option<&str> {
+        let current = self.current.load(Ordering::Relaxed);
+        let (before, behind) = self.all.split_at(current);
+        let mut all = behind.iter().chain(before).map(String::as_str);
+        all.find(|server| !asked.contains(server))
+    }
+
     /// Asks the next one from now on, unless somebody has left `failed` already.
     pub fn leave(&self, failed: &str) {
         let Some(at) = self.all.iter().position(|server| server == failed) else {
@@ -70,6 +78,40 @@ impl Servers {
                 "going to the next server"
             );
         }
+    }
+}
+
+/// The servers that one call has asked.
+pub(super) struct Asked<'a> {
+    servers: &'a Servers,
+    asked: Vec<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    /// None yet.
+    pub fn of(servers: &'a Servers) -> Self {
+        let asked = Vec::new();
+        Self { servers, asked }
+    }
+
+    /// The one to ask next: the current one, unless that was asked and another one is wanted.
+    pub fn next(&mut self, another: bool) -> &'a str {
+        let unasked = self.servers.other_than(&self.asked).filter(|_| another);
+        let server = unasked.unwrap_or(self.servers.current());
+        if !self.asked.contains(&server) {
+            self.asked.push(server);
+        }
+        server
+    }
+
+    /// Whether there are servers that were not asked.
+    pub fn leaves_any(&self) -> bool {
+        self.asked.len() < self.servers.len()
+    }
+
+    /// Their addresses, in the order in which they were asked.
+    pub fn names(&self) -> String {
+        self.asked.join(", ")
     }
 }
 

@@ -8,24 +8,30 @@ use serde_json::Value;
 use super::*;
 
 /// Servers that answer as they are told to, by their names.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Scripted {
-    answer: Option<fn(&str) -> Result<(u16, Value), TransportError>>,
+    answer: fn(&str, usize) -> Told,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
+/// What a server says; nothing at all when it hangs.
+type Told = Option<Result<(u16, Value), TransportError>>;
+
 impl Scripted {
-    fn new(answer: fn(&str) -> Result<(u16, Value), TransportError>) -> Self {
-        Self {
-            answer: Some(answer),
-            ..Self::default()
-        }
+    /// `answer` is told which server is asked, and how many were asked before.
+    fn new(answer: fn(&str, usize) -> Told) -> Self {
+        let asked = Arc::default();
+        Self { answer, asked }
     }
 
     async fn call(&self, servers: &str) -> Result<Value, Error> {
+        self.call_with(servers, Call::get("/v1/queues")).await
+    }
+
+    async fn call_with(&self, servers: &str, call: Call) -> Result<Value, Error> {
         let (transport, entropy) = (Arc::new(self.clone()), Arc::new(SystemEntropy::new()));
         let http = Http::over(transport, servers, None, entropy, Arc::default())?;
-        http.fetch(Call::get("/v1/queues")).await
+        http.fetch(call).await
     }
 
     fn asked(&self) -> Vec<String> {
@@ -37,47 +43,53 @@ impl Scripted {
 impl Transport for Scripted {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let host = request.uri().host().unwrap_or_default().to_owned();
-        self.asked.lock().expect("no panic").push(host.clone());
-        let (status, body) = (self.answer.expect("told to"))(&host)?;
+        let before = {
+            let mut asked = self.asked.lock().expect("no panic");
+            asked.push(host.clone());
+            asked.len() - 1
+        };
+        let Some(told) = (self.answer)(&host, before) else {
+            return std::future::pending().await;
+        };
+        let (status, body) = told?;
         let response = Response::builder().status(status);
         Ok(response.body(body.to_string().into()).expect("a response"))
     }
 }
 
-fn refused(code: &str, status: u16) -> Result<(u16, Value), TransportError> {
+fn refused(code: &str, status: u16) -> Told {
     let problem = Problem::new(code, status, "so it is");
-    Ok((status, serde_json::to_value(problem).expect("JSON")))
+    Some(Ok((status, serde_json::to_value(problem).expect("JSON"))))
 }
 
-fn missing() -> Result<(u16, Value), TransportError> {
+fn missing() -> Told {
     let why = "connection refused".to_owned();
-    Err(TransportError::NotSent { why })
+    Some(Err(TransportError::NotSent { why }))
 }
 
-const FINE: Result<(u16, Value), TransportError> = Ok((200, Value::Bool(true)));
+const FINE: Told = Some(Ok((200, Value::Bool(true))));
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_stops_or_has_lost_its_store_is_left_for_the_next() {
-    for answer in [
-        |host: &str| match host {
+    let answers: [fn(&str, usize) -> Told; 3] = [
+        |host, _| match host {
             "a" => refused("stopping", 503),
             _ => FINE,
         },
-        |host: &str| match host {
+        |host, _| match host {
             "a" => refused("unavailable", 503),
             _ => FINE,
         },
-        |host: &str| match host {
-            "a" => Ok((502, Value::Null)),
+        |host, _| match host {
+            "a" => Some(Ok((502, Value::Null))),
             _ => FINE,
         },
-    ] {
+    ];
+    for answer in answers {
         let servers = Scripted::new(answer);
         let start = Instant::now();
-        assert_eq!(
-            servers.call("http://a,http://b").await.ok(),
-            Some(Value::Bool(true))
-        );
+        let answered = servers.call("http://a,http://b").await;
+        assert_eq!(answered.ok(), Some(Value::Bool(true)));
         assert_eq!(servers.asked(), ["a", "b"]);
         assert_eq!(start.elapsed(), Duration::ZERO, "without a pause");
     }
@@ -85,7 +97,7 @@ async fn a_server_that_stops_or_has_lost_its_store_is_left_for_the_next() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_is_busy_is_asked_again_after_a_pause() {
-    let servers = Scripted::new(|_| refused("overloaded", 429));
+    let servers = Scripted::new(|_, _| refused("overloaded", 429));
     let start = Instant::now();
     let error = servers.call("http://a,http://b").await.expect_err("busy");
     assert!(error.is_temporary());
@@ -94,9 +106,31 @@ async fn a_server_that_is_busy_is_asked_again_after_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn when_the_last_try_fails_the_servers_that_were_not_asked_are() {
+    let servers = Scripted::new(|host, before| match (host, before) {
+        ("a", ..4) => refused("overloaded", 429),
+        ("a", _) => missing(),
+        _ => FINE,
+    });
+    assert!(servers.call("http://a,http://b").await.is_ok());
+    assert_eq!(servers.asked(), ["a", "a", "a", "a", "a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn servers_that_hang_do_not_use_up_the_time_of_those_that_answer() {
+    let servers = Scripted::new(|host, _| match host {
+        "c" => FINE,
+        _ => None,
+    });
+    let waits = Call::get("/v1/queues").waiting(Duration::from_secs(30));
+    let answered = servers.call_with("http://a,http://b,http://c", waits);
+    assert!(answered.await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_no_server_can_be_reached_each_was_asked_and_all_are_named() {
     let names: Vec<_> = (1..=9).map(|n| format!("http://s{n}")).collect();
-    let servers = Scripted::new(|_| missing());
+    let servers = Scripted::new(|_, _| missing());
     let error = servers.call(&names.join(",")).await.expect_err("nobody");
     assert_eq!(servers.asked().len(), names.len());
     let named = match error {
@@ -104,6 +138,20 @@ async fn when_no_server_can_be_reached_each_was_asked_and_all_are_named() {
         other => panic!("{other}"),
     };
     assert_eq!(named, names.join(", "));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_one_server_may_have_carried_out_is_never_said_not_to_be_sent() {
+    let servers = Scripted::new(|host, _| match host {
+        "a" => {
+            let why = "closed".to_owned();
+            Some(Err(TransportError::Lost { why }))
+        }
+        _ => missing(),
+    });
+    let error = servers.call("http://a,http://b").await.expect_err("lost");
+    assert!(!error.is_unchanged(), "{error}");
+    assert!(servers.asked().contains(&"b".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -137,7 +185,7 @@ async fn a_call_that_takes_long_to_fail_is_not_tried_beyond_its_budget() {
 
 #[tokio::test(start_paused = true)]
 async fn a_wrong_token_or_a_server_of_another_kind_is_named() {
-    let servers = Scripted::new(|host| match host {
+    let servers = Scripted::new(|host, _| match host {
         "a" => missing(),
         _ => refused("unauthorized", 401),
     });
@@ -147,7 +195,7 @@ async fn a_wrong_token_or_a_server_of_another_kind_is_named() {
         .expect_err("refused");
     assert_eq!(error.to_string(), "http://b: so it is (unauthorized)");
 
-    let servers = Scripted::new(|_| Ok((404, Value::from("no such page"))));
+    let servers = Scripted::new(|_, _| Some(Ok((404, Value::from("no such page")))));
     let error = servers.call("http://a").await.expect_err("refused");
     assert!(
         error.to_string().starts_with("http://a answered 404"),
