@@ -10,6 +10,7 @@ use russet::wire::SubmitTask;
 use russet_backends::conformance::fixtures;
 use russet_core::{
     LeaseId, PartitionId, QueueName, Record, RecordKey, Task, TaskId, TaskType, Timestamp,
+    Workflow, WorkflowId,
 };
 
 use super::facts::{EPOCH_MS, Facts};
@@ -124,7 +125,7 @@ impl Sample {
         self.stored(PARTITION, Actor::Store, records)
     }
 
-    fn stored(
+    pub fn stored(
         &mut self,
         partition: PartitionId,
         by: Actor,
@@ -145,6 +146,24 @@ impl Sample {
             changes,
         }));
         self
+    }
+
+    /// A workflow of two tasks, named by the first of them, of which one died and let the other down.
+    pub fn failed_workflow(&self) -> Workflow {
+        Workflow {
+            id: WorkflowId::from(id(1)),
+            name: None,
+            created_at: self.clock(),
+            completed_at: None,
+            tasks: 2,
+            succeeded: 0,
+            dead: 1,
+            cancelled: 1,
+            purged: 0,
+            idempotency: None,
+            members: 0,
+            gate: None,
+        }
     }
 
     pub fn task(&self, n: u64) -> Task {

@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,8 +32,8 @@ struct Inner {
     random: Random,
     /// How many replicas each primary has.
     replicas: u32,
-    /// The replica that takes over next gets nothing of what is written now.
-    behind: AtomicBool,
+    /// For how many reasons no replica gets what is written now.
+    without_replica: AtomicU32,
     pub account: Account,
     pub mood: Arc<Mood>,
 }
@@ -45,8 +45,8 @@ pub(super) struct Instance {
     listeners: Mutex<BTreeMap<SessionId, mpsc::UnboundedSender<Reply>>>,
     /// It was replaced, and has noticed.
     closed: watch::Sender<bool>,
-    /// It was replaced.
-    retired: AtomicBool,
+    /// It was replaced, and is told that it is a replica now.
+    retired: watch::Sender<bool>,
 }
 
 impl Instance {
@@ -56,7 +56,7 @@ impl Instance {
             redis: Mutex::new(redis),
             listeners: Mutex::default(),
             closed,
-            retired: AtomicBool::new(false),
+            retired: watch::channel(false).0,
         })
     }
 
@@ -89,9 +89,15 @@ impl Instance {
     }
 
     pub async fn closed(&self) {
-        let mut closed = self.closed.subscribe();
-        // The sender lives as long as this.
-        let _ = closed.wait_for(|closed| *closed).await;
+        happened(&self.closed).await;
+    }
+
+    pub fn is_retired(&self) -> bool {
+        *self.retired.borrow()
+    }
+
+    pub async fn retired(&self) {
+        happened(&self.retired).await;
     }
 
     fn listeners(&self) -> MutexGuard<'_, BTreeMap<SessionId, mpsc::UnboundedSender<Reply>>> {
@@ -99,6 +105,11 @@ impl Instance {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Comes back when the flag is set. Its sender lives as long as whoever asks.
+async fn happened(flag: &watch::Sender<bool>) {
+    let _ = flag.subscribe().wait_for(|set| *set).await;
 }
 
 impl RedisServer {
@@ -119,7 +130,7 @@ impl RedisServer {
             mood,
             random,
             replicas: u32::from(plan.acknowledged_by_replica),
-            behind: AtomicBool::new(false),
+            without_replica: AtomicU32::new(0),
         }))
     }
 
@@ -136,12 +147,12 @@ impl RedisServer {
         }
     }
 
-    /// How many replicas have what was written at a primary until now.
-    pub(super) fn replicas_of(&self, instance: &Instance) -> u32 {
-        let behind = self.0.behind.load(Ordering::Relaxed);
-        match behind || instance.retired.load(Ordering::Relaxed) {
-            true => 0,
-            false => self.0.replicas,
+    /// How many replicas of its own a primary that was not replaced has now, with all that was
+    /// written.
+    pub(super) fn replicas(&self) -> u32 {
+        match self.0.without_replica.load(Ordering::Relaxed) {
+            0 => self.0.replicas,
+            _ => 0,
         }
     }
 
@@ -169,7 +180,7 @@ impl RedisServer {
     pub async fn fail_over_behind(&self, behind: Duration) {
         let (replica, records) = {
             let primary = self.primary(0);
-            self.0.behind.store(true, Ordering::Relaxed);
+            self.0.without_replica.fetch_add(1, Ordering::Relaxed);
             let replica = primary.redis().replica(self.run_id());
             (replica, self.0.account.ledger().records())
         };
@@ -177,12 +188,15 @@ impl RedisServer {
         let old = self.replace(Actor::Store, |_, run| replica.replica(run));
         self.0.account.ledger().go_back(records);
         self.retire(old);
-        self.0.behind.store(false, Ordering::Relaxed);
+        self.0.without_replica.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// The one that was replaced refuses to write, until it notices and closes.
+    /// The one that was replaced refuses to write, until it notices and closes: then it follows
+    /// the new one, which had no replica before.
     fn retire(&self, old: Arc<Instance>) {
-        old.retired.store(true, Ordering::Relaxed);
+        old.retired.send_replace(true);
+        self.0.without_replica.fetch_add(1, Ordering::Relaxed);
+        let server = self.clone();
         let replica = true;
         old.redis().set_condition(Condition {
             replica,
@@ -192,6 +206,7 @@ impl RedisServer {
         tokio::spawn(async move {
             sleep(unnoticed).await;
             old.closed.send_replace(true);
+            server.0.without_replica.fetch_sub(1, Ordering::Relaxed);
         });
     }
 

@@ -17,6 +17,14 @@ use crate::world::wire::Incoming;
 const BUSY: &str = "BUSY Redis is busy running a script. You can only call SCRIPT KILL or \
                     SHUTDOWN NOSAVE.";
 
+/// What a server that was replaced says to those who wait for its replicas.
+const NO_PRIMARY: &str = "ERR WAIT cannot be used with replica instances. Please also note that \
+                          since Redis 4.0 if a replica is configured to be writable (which is not \
+                          a good idea) writes to replicas are just local and are not propagated.";
+/// What it says to those who were waiting.
+const UNBLOCKED: &str = "UNBLOCKED force unblock from blocking operation, instance state changed \
+                         (master -> replica?)";
+
 /// A client of an instance.
 struct Visit {
     instance: Arc<Instance>,
@@ -86,7 +94,10 @@ impl Visit {
                     }
                     while let Some(command) = read_command(&mut arrived).map_err(io::Error::other)? {
                         let reply = match command.as_slice() {
-                            [word, _, patience] if word == b"WAIT" => self.wait(patience).await,
+                            [word, _, patience] if word == b"WAIT" => {
+                                stream.write_all(&std::mem::take(&mut replies)).await?;
+                                self.wait(patience).await
+                            }
                             _ => self.run(&command),
                         };
                         reply.write(self.session.protocol, &mut replies);
@@ -102,14 +113,20 @@ impl Visit {
         let Some((server, _)) = &self.guest else {
             return Reply::Int(0);
         };
-        let replicas = server.replicas_of(&self.instance);
+        if self.instance.is_retired() {
+            return Reply::Error(NO_PRIMARY.to_owned());
+        }
+        let replicas = server.replicas();
         if replicas > 0 {
             return Reply::Int(replicas.into());
         }
         let patience = std::str::from_utf8(patience).ok();
         let patience = patience.and_then(|millis| millis.parse().ok());
-        sleep(Duration::from_millis(patience.unwrap_or_default())).await;
-        Reply::Int(0)
+        select! {
+            biased;
+            () = self.instance.retired() => Reply::Error(UNBLOCKED.to_owned()),
+            () = sleep(Duration::from_millis(patience.unwrap_or_default())) => Reply::Int(0),
+        }
     }
 
     /// Runs a command, and misbehaves as the plan says.

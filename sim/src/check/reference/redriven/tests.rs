@@ -1,8 +1,6 @@
 use std::sync::Arc;
 
-use russet_core::{
-    Dependencies, DependencyOn, ErrorKind, LeaseEnd, Record, RecordKey, TaskError, Workflow,
-};
+use russet_core::{Dependencies, DependencyOn, ErrorKind, LeaseEnd, Record, RecordKey, TaskError};
 
 use super::*;
 use crate::check::reference;
@@ -16,20 +14,7 @@ fn workflow() -> WorkflowId {
 /// A workflow of a task that died, and one that was cancelled because of that.
 fn failed() -> Sample {
     let mut sample = Sample::new();
-    let record = Record::Workflow(Arc::new(Workflow {
-        id: workflow(),
-        name: None,
-        created_at: sample.clock(),
-        completed_at: None,
-        tasks: 2,
-        succeeded: 0,
-        dead: 1,
-        cancelled: 1,
-        purged: 0,
-        idempotency: None,
-        members: 0,
-        gate: None,
-    }));
+    let record = Record::Workflow(Arc::new(sample.failed_workflow()));
     sample.commit_in(
         PARTITION,
         vec![(RecordKey::Workflow(workflow()), Some(record))],
