@@ -1,10 +1,11 @@
 //! What a server or the way to it can do wrong.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use russet_backends::redis::{Acknowledge, Redis, RedisOptions};
+use russet_backends::redis::{Acknowledge, Redis, RedisOpenError, RedisOptions};
 use russet_core::{Epoch, RecordKey};
-use russet_engine::{Outcome, Queue, Store, StoreError};
+use russet_engine::{Outcome, Queue, Store, StoreError, SystemClock};
 use russet_servers::{RedisServer, RedisVersion};
 
 use super::nodes::{FIRST, receive, submission, submit};
@@ -184,6 +185,18 @@ async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {
     assert_eq!(confirm().await, Ok(Outcome::Committed));
     let earlier = redis.confirm(FIRST, Epoch(7)).await;
     assert_eq!(earlier, Ok(Outcome::Conflict), "it is not of this epoch");
+
+    primary
+        .ask("ACL SETUSER default -wait")
+        .expect("it answers");
+    let error = submit(&redis, 4).await.expect_err("it may not wait");
+    assert!(matches!(error, StoreError::Indeterminate { .. }), "{error}");
+    let mut options = RedisOptions::new(primary.url());
+    options.acknowledge = Acknowledge::Replica;
+    let error = Redis::open(options, Arc::new(SystemClock)).await;
+    let error = error.err().expect("it may not wait");
+    assert!(matches!(error, RedisOpenError::Forbidden { .. }), "{error}");
+    assert!(error.to_string().contains("WAIT"), "{error}");
 }
 
 /// A server that becomes a replica is left, and used again when it is the primary.

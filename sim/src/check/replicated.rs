@@ -33,7 +33,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
             findings.add(what, &[undone, replied.entry]);
         }
         for (act, task) in acknowledged(item, replied) {
-            if let Some(undone) = lost(facts, task, replied.entry, |moment| act.is_in(moment)) {
+            if let Some(undone) = lost(facts, task, act, replied.entry) {
                 let what = format!(
                     "{} was told that its call was done ({}), and a failover undid it for task {task}",
                     item.who,
@@ -45,7 +45,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
     }
     for (lease, grant) in &facts.calls.grants {
         let (task, act) = (grant.granted.task, Act::Grant(*lease));
-        if let Some(undone) = lost(facts, task, grant.answered, |moment| act.is_in(moment)) {
+        if let Some(undone) = lost(facts, task, act, grant.answered) {
             let what = format!(
                 "{} was granted task {task}, and a failover undid it",
                 grant.worker
@@ -111,17 +111,12 @@ fn acknowledged(item: &Item<'_>, replied: Replied<'_>) -> Vec<(Act, TaskId)> {
 }
 
 /// The commit of an act that was undone, when it was in no other one before the answer.
-fn lost(
-    facts: &Facts<'_>,
-    task: TaskId,
-    answered: usize,
-    is_act: impl Fn(&Moment<'_>) -> bool,
-) -> Option<usize> {
+fn lost(facts: &Facts<'_>, task: TaskId, act: Act, answered: usize) -> Option<usize> {
     let moments = &facts.tasks.get(&task)?.moments;
     let states = moments.iter().map(|moment| (moment.entry, moment.after));
     let undone = undone(facts, &states.collect::<Vec<_>>());
     let acts = moments.iter().zip(undone);
-    let acts = acts.filter(|(moment, _)| moment.entry < answered && is_act(moment));
+    let acts = acts.filter(|(moment, _)| moment.entry < answered && act.is_in(moment));
     only_undone(acts.map(|(moment, undone)| (moment.entry, undone)))
 }
 
