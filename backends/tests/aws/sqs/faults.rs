@@ -184,37 +184,36 @@ async fn a_message_that_is_none_of_ours_is_set_aside() {
     assert_eq!((depth.visible, depth.hidden), (0, 1));
 }
 
+/// One queue alone receives: a request for messages outlives whoever waited for it, and one of
+/// another would take the message.
 #[tokio::test]
 async fn a_message_that_cannot_be_set_aside_is_hidden() {
     let world = Stubbed::start().await;
+    world.queue.send(messages(1)).await.expect("it is sent");
     let mut options = queues(&world.server.url(), "test");
     options.create = false;
     let strict = open(&options).await.expect("it is opened");
-    world.queue.send(messages(1)).await.expect("it is sent");
-    assert_eq!(world.drain().await.len(), 1);
+    let (lanes, wait) = ([lane("emails")], Duration::from_secs(2));
+    let received = strict.receive(&lanes, 10, HIDDEN, 10 * wait).await;
+    assert_eq!(received.expect("it is received").len(), 1);
+
     let client = client(&world.server.url());
     let listed = client.list_queues().queue_name_prefix("test-emails-");
     let url = listed.send().await.expect("they are listed").queue_urls()[0].clone();
     let foreign = client.send_message().queue_url(&url).message_body("what?");
     foreign.send().await.expect("it is sent");
-
-    world
-        .queue
-        .lanes(&lane("emails").queue)
-        .await
-        .expect("they are known");
-    let known = Sqs::open(options, Arc::new(SystemClock))
-        .await
-        .expect("it is opened");
-    let (lanes, wait) = ([lane("emails")], Duration::from_secs(2));
-    let received = known
-        .receive(&lanes, 10, Duration::from_secs(1), wait)
-        .await;
-    assert_eq!(received, Ok(Vec::new()));
-    assert_eq!((known.undecodable(), strict.undecodable()), (1, 0));
-    let received = known.receive(&lanes, 10, HIDDEN, wait).await;
+    let briefly = Duration::from_secs(1);
+    for _ in 0..10 {
+        let received = strict.receive(&lanes, 10, briefly, wait).await;
+        assert_eq!(received, Ok(Vec::new()));
+        if strict.undecodable() > 0 {
+            break;
+        }
+    }
+    assert_eq!(strict.undecodable(), 1);
+    let received = strict.receive(&lanes, 10, briefly, wait).await;
     assert_eq!(received, Ok(Vec::new()), "it is not delivered again");
-    assert_eq!(known.undecodable(), 1);
+    assert_eq!(strict.undecodable(), 1);
 }
 
 #[tokio::test]
