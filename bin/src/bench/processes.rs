@@ -66,14 +66,26 @@ impl Server {
         })
     }
 
-    /// How many tasks have succeeded.
-    pub async fn succeeded(&self) -> Measured<u64> {
+    /// How many tasks of the queue have succeeded, and how many have not ended.
+    pub async fn counts(&self) -> Measured<Counts> {
         let mut connection = Connection::open(&self.host).await?;
         let request = connection.request("GET", "/v1/queues/bench", "");
         let queue = connection.send(&request).await?.json()?;
-        let succeeded = queue["counts"]["succeeded"].as_u64();
-        Ok(succeeded.ok_or_else(|| format!("no count of succeeded tasks in {queue}"))?)
+        let count = |state: &str| {
+            let count = queue["counts"][state].as_u64();
+            count.ok_or_else(|| format!("no count of {state} tasks in {queue}"))
+        };
+        Ok(Counts {
+            succeeded: count("succeeded")?,
+            unfinished: count("queued")? + count("running")?,
+        })
     }
+}
+
+/// How many tasks have come how far.
+pub(super) struct Counts {
+    pub succeeded: u64,
+    pub unfinished: u64,
 }
 
 impl Worker {

@@ -71,13 +71,13 @@ pub(super) async fn through_serve(
     let start = Instant::now();
     submit_bulk(&client).await?;
     let worker = processes::Worker::start(&server.host)?;
-    http::drained(&server, BULK as u64).await?;
+    http::drained(&server).await?;
     let bulk = BULK as f64 / start.elapsed().as_secs_f64();
 
     let request = http::submit_request(&server.host).await?;
-    let (before, start) = (server.succeeded().await?, Instant::now());
+    let (before, start) = (server.counts().await?.succeeded, Instant::now());
     http::load(&server.host, request, time).await?;
-    let lives = server.succeeded().await? - before;
+    let lives = server.counts().await?.succeeded - before;
     let single = lives as f64 / start.elapsed().as_secs_f64();
     drop(worker);
     Ok(vec![
