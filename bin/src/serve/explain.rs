@@ -2,7 +2,6 @@
 
 mod ended;
 
-use axum::Json;
 use axum::extract::State;
 use russet::wire::Time;
 use russet_core::{LeaseEnd, Rejection, Resources, Status, Task, TaskId, Timestamp};
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::input::Named;
 use super::refusal::Refusal;
+use super::reply::Json;
 use super::{App, limits};
 use crate::text::{attempt, counted, lasting, relative};
 

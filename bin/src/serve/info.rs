@@ -1,9 +1,9 @@
-use axum::Json;
 use axum::extract::State;
 use russet::wire::Info;
 
 use super::App;
 use super::refusal::Refusal;
+use super::reply::Json;
 
 /// What the server says about itself.
 #[utoipa::path(get, path = "/v1/info", tag = "info", responses(

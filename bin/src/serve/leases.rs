@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use russet::wire::{
     CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, OneOrMany,
@@ -15,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::input::Input;
 use super::refusal::Refusal;
+use super::reply::Json;
 use super::{App, limits};
 
 type Reply<T> = Result<Json<T>, Refusal>;

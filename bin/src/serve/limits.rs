@@ -7,6 +7,8 @@ use std::time::Duration;
 pub const BODY_BYTES: usize = 64 * 1024 * 1024;
 /// Most bytes of larger bodies that are read and parsed at once, over all connections.
 pub const BODIES_BYTES: usize = 512 * 1024 * 1024;
+/// Room that an answer gets at first: most fit, and larger ones grow.
+pub const REPLY_BYTES: usize = 1024;
 /// Bodies up to this size are not counted: even one on every connection fits.
 pub const SMALL_BODY_BYTES: usize = 16 * 1024;
 /// In which steps a larger body takes its room.

@@ -16,6 +16,7 @@ mod openapi;
 mod ping;
 mod queues;
 mod refusal;
+mod reply;
 mod routes;
 mod server;
 mod stopping;

@@ -1,6 +1,5 @@
-use axum::Json;
-
 use super::refusal::Refusal;
+use super::reply::Json;
 
 /// Nothing, as JSON.
 #[derive(Clone, Copy, Debug, serde::Serialize, utoipa::ToSchema)]

@@ -1,6 +1,5 @@
 //! `/v1/queues`
 
-use axum::Json;
 use axum::extract::State;
 use russet::wire::{ConfigureQueue, QueueConfigView, QueueView, QueuesReply};
 use russet_core::QueueName;
@@ -8,6 +7,7 @@ use russet_core::QueueName;
 use super::App;
 use super::input::{Input, Named};
 use super::refusal::Refusal;
+use super::reply::Json;
 
 type Reply<T> = Result<Json<T>, Refusal>;
 

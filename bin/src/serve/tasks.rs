@@ -1,6 +1,5 @@
 //! `/v1/tasks`
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use russet::wire::{
@@ -12,6 +11,7 @@ use russet_core::TaskId;
 use super::App;
 use super::input::{Filter, Input, InputOrDefault, KeyHeader, Named};
 use super::refusal::Refusal;
+use super::reply::Json;
 
 type Reply<T> = Result<Json<T>, Refusal>;
 

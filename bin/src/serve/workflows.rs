@@ -1,6 +1,5 @@
 //! `/v1/workflows`
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use russet::wire::{
@@ -12,6 +11,7 @@ use russet_core::WorkflowId;
 use super::App;
 use super::input::{Filter, Input, InputOrDefault, KeyHeader, Named};
 use super::refusal::Refusal;
+use super::reply::Json;
 
 /// Tasks that belong together: all of them are accepted, or none.
 #[utoipa::path(post, path = "/v1/workflows", tag = "workflows", request_body = SubmitWorkflow,

@@ -1,8 +1,8 @@
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use prometheus_client::metrics::histogram::Histogram;
 use russet_core::{Event, EventKind, Millis, Task, TaskId, Timestamp};
+use rustc_hash::FxHashMap;
 
 use super::long_buckets;
 use crate::serve::limits;
@@ -14,7 +14,7 @@ pub(super) struct Attempts {
     pub runs: Histogram,
     /// When the attempts that run now began; bounded, so that what other nodes end does not
     /// pile up here.
-    running: Mutex<HashMap<TaskId, Timestamp>>,
+    running: Mutex<FxHashMap<TaskId, Timestamp>>,
 }
 
 impl Attempts {

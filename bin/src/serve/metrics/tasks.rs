@@ -1,4 +1,3 @@
-use std::collections::HashMap;
 use std::fmt::Error;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
@@ -8,6 +7,7 @@ use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use russet_core::{Event, EventKind, QueueName};
+use rustc_hash::FxHashMap;
 
 use crate::serve::limits;
 
@@ -19,7 +19,7 @@ type Counts = [AtomicU64; EventKind::ALL.len()];
 /// How often what happened in which queue.
 #[derive(Debug, Default)]
 pub(super) struct Events {
-    queues: RwLock<HashMap<QueueName, Counts>>,
+    queues: RwLock<FxHashMap<QueueName, Counts>>,
     other: Counts,
 }
 

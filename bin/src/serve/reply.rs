@@ -1,0 +1,29 @@
+//! The one way in which the server answers: JSON.
+
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use russet::wire::Problem;
+use serde::Serialize;
+
+use super::limits;
+use super::refusal::Refusal;
+
+/// An answer as JSON, written into one buffer.
+pub(super) struct Json<T>(pub T);
+
+impl<T: Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        let mut body = Vec::with_capacity(limits::REPLY_BYTES);
+        match serde_json::to_writer(&mut body, &self.0) {
+            Ok(()) => {
+                let json = HeaderValue::from_static("application/json");
+                ([(CONTENT_TYPE, json)], body).into_response()
+            }
+            Err(error) => {
+                let detail = format!("the answer cannot be written as JSON: {error}");
+                Refusal::from(Problem::new("internal", 500, detail)).into_response()
+            }
+        }
+    }
+}
