@@ -7,7 +7,7 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use russet_backends::aws::OpenError;
 use russet_backends::sqs::{Sqs, SqsOptions};
-use russet_engine::{Delivery, Message, Queue, QueueError, SystemClock};
+use russet_engine::{Delivery, Depth, Message, Queue, QueueError, SystemClock};
 use russet_servers::{Fauxqs, free_port};
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use crate::servers::{lane, message, queues};
 use crate::stub::{Reply, Stub, refusal};
 
 const HIDDEN: Duration = Duration::from_secs(60);
+/// How often it is asked for what must come, a second each time.
+const PATIENCE: usize = 20;
 
 /// A queue on a server of its own, whose requests a stub may answer.
 struct Stubbed {
@@ -42,16 +44,40 @@ impl Stubbed {
         received.expect("it is received")
     }
 
-    /// Receives until nothing comes any more.
-    async fn drain(&self) -> Vec<Delivery> {
+    /// Receives until `count` deliveries have come, however slow the server is.
+    async fn drain(&self, count: usize) -> Vec<Delivery> {
         let mut drained = Vec::new();
-        loop {
-            let received = self.receive(10, Duration::from_secs(1)).await;
-            if received.is_empty() {
-                return drained;
+        for _ in 0..PATIENCE {
+            drained.extend(self.receive(10, Duration::from_secs(1)).await);
+            if drained.len() >= count {
+                break;
             }
-            drained.extend(received);
         }
+        assert_eq!(drained.len(), count);
+        drained
+    }
+
+    /// Receives, and gets nothing, until a message could not be decoded.
+    async fn meets_what_is_undecodable(&self, visibility: Duration) {
+        for _ in 0..PATIENCE {
+            let (lanes, wait) = ([lane("emails")], Duration::from_secs(1));
+            let received = self.queue.receive(&lanes, 10, visibility, wait).await;
+            assert_eq!(received, Ok(Vec::new()));
+            if self.queue.undecodable() > 0 {
+                break;
+            }
+        }
+        assert_eq!(self.queue.undecodable(), 1);
+    }
+
+    /// Sends what is none of ours to the lane's own queue, past the adapter.
+    async fn send_foreign(&self) {
+        let client = client(&self.server.url());
+        let listed = client.list_queues().queue_name_prefix("test-emails-");
+        let listed = listed.send().await.expect("they are listed");
+        let url = listed.queue_urls()[0].clone();
+        let foreign = client.send_message().queue_url(&url).message_body("what?");
+        foreign.send().await.expect("it is sent");
     }
 }
 
@@ -92,7 +118,7 @@ async fn messages_that_were_not_taken_are_sent_again() {
     world.stub.on("SendMessageBatch", 1, THROTTLED);
     world.queue.send(messages(25)).await.expect("they are sent");
     assert_eq!(world.stub.count("SendMessageBatch"), 5);
-    let mut tasks: Vec<_> = world.drain().await.iter().map(|d| d.task).collect();
+    let mut tasks: Vec<_> = world.drain(25).await.iter().map(|d| d.task).collect();
     tasks.sort();
     assert!(
         tasks
@@ -120,13 +146,11 @@ async fn deliveries_that_were_not_settled_are_settled_again() {
     let world = Stubbed::start().await;
     world.queue.send(messages(3)).await.expect("they are sent");
     let receipts = |deliveries: Vec<Delivery>| deliveries.into_iter().map(|d| d.receipt).collect();
-    let held = world.drain().await;
-    assert_eq!(held.len(), 3);
+    let held = world.drain(3).await;
     world.stub.on("ChangeMessageVisibilityBatch", 1, NONE_TAKEN);
     let released = world.queue.release(receipts(held), Duration::ZERO).await;
     released.expect("they are given back");
-    let held = world.drain().await;
-    assert_eq!(held.len(), 3);
+    let held = world.drain(3).await;
     world.stub.on("DeleteMessageBatch", 1, NONE_TAKEN);
     world
         .queue
@@ -161,59 +185,53 @@ async fn a_failed_receive_is_an_error_and_the_next_one_goes_on() {
 async fn a_message_that_is_none_of_ours_is_set_aside() {
     let world = Stubbed::start().await;
     world.queue.send(messages(1)).await.expect("it is sent");
+    world.send_foreign().await;
+    world.drain(1).await;
+    world.meets_what_is_undecodable(HIDDEN).await;
     let client = client(&world.server.url());
-    let listed = client.list_queues().queue_name_prefix("test-emails-");
-    let listed = listed.send().await.expect("they are listed");
-    let url = listed.queue_urls()[0].clone();
-    let foreign = client.send_message().queue_url(&url).message_body("what?");
-    foreign.send().await.expect("it is sent");
-
-    assert_eq!(world.drain().await.len(), 1);
-    assert_eq!(world.queue.undecodable(), 1);
     let aside = client.get_queue_url().queue_name("test-undecodable").send();
     let aside = aside.await.expect("there is such a queue").queue_url;
-    let found = client.receive_message().set_queue_url(aside).send().await;
+    let found = client.receive_message().wait_time_seconds(PATIENCE as i32);
+    let found = found.set_queue_url(aside).send().await;
     let found = found.expect("it is received").messages.unwrap_or_default();
     let bodies: Vec<_> = found.iter().filter_map(|message| message.body()).collect();
     assert_eq!(bodies, ["what?"]);
-    let depth = world
-        .queue
-        .depth(&lane("emails"))
-        .await
-        .expect("it is counted");
-    assert_eq!((depth.visible, depth.hidden), (0, 1));
+    let mut depth = Depth::default();
+    for _ in 0..PATIENCE {
+        depth = world
+            .queue
+            .depth(&lane("emails"))
+            .await
+            .expect("it is counted");
+        if depth.hidden == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(
+        (depth.visible, depth.hidden),
+        (0, 1),
+        "it is gone from here"
+    );
 }
 
 /// One queue alone receives: a request for messages outlives whoever waited for it, and one of
 /// another would take the message.
 #[tokio::test]
 async fn a_message_that_cannot_be_set_aside_is_hidden() {
-    let world = Stubbed::start().await;
+    let mut world = Stubbed::start().await;
     world.queue.send(messages(1)).await.expect("it is sent");
     let mut options = queues(&world.server.url(), "test");
     options.create = false;
-    let strict = open(&options).await.expect("it is opened");
-    let (lanes, wait) = ([lane("emails")], Duration::from_secs(2));
-    let received = strict.receive(&lanes, 10, HIDDEN, 10 * wait).await;
-    assert_eq!(received.expect("it is received").len(), 1);
-
-    let client = client(&world.server.url());
-    let listed = client.list_queues().queue_name_prefix("test-emails-");
-    let url = listed.send().await.expect("they are listed").queue_urls()[0].clone();
-    let foreign = client.send_message().queue_url(&url).message_body("what?");
-    foreign.send().await.expect("it is sent");
-    let briefly = Duration::from_secs(1);
-    for _ in 0..10 {
-        let received = strict.receive(&lanes, 10, briefly, wait).await;
-        assert_eq!(received, Ok(Vec::new()));
-        if strict.undecodable() > 0 {
-            break;
-        }
-    }
-    assert_eq!(strict.undecodable(), 1);
-    let received = strict.receive(&lanes, 10, briefly, wait).await;
+    world.queue = open(&options).await.expect("it is opened");
+    world.drain(1).await;
+    world.send_foreign().await;
+    let briefly = Duration::from_secs(2);
+    world.meets_what_is_undecodable(briefly).await;
+    let (lanes, wait) = ([lane("emails")], 2 * briefly);
+    let received = world.queue.receive(&lanes, 10, briefly, wait).await;
     assert_eq!(received, Ok(Vec::new()), "it is not delivered again");
-    assert_eq!(strict.undecodable(), 1);
+    assert_eq!(world.queue.undecodable(), 1);
 }
 
 #[tokio::test]
@@ -257,7 +275,7 @@ async fn a_queue_that_was_deleted_is_made_again_by_the_next_message() {
     }
     assert_eq!(world.receive(1, Duration::ZERO).await, []);
     world.queue.send(messages(2)).await.expect("they are sent");
-    assert_eq!(world.drain().await.len(), 2);
+    world.drain(2).await;
 }
 
 #[tokio::test]

