@@ -62,7 +62,7 @@ impl Default for Timing {
     fn default() -> Self {
         Self {
             short: Duration::from_millis(200),
-            late: Duration::from_secs(2),
+            late: Duration::from_secs(10),
             prompt: Duration::from_millis(50),
         }
     }

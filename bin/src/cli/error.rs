@@ -163,6 +163,7 @@ impl CliError {
             Self::Unreachable { .. } => 503,
             Self::Backend(error) if error.is_outage() => 503,
             Self::Client(russet::Error::Lost { .. }) => 504,
+            Self::Run(error) if error.is_full() => 507,
             _ if self.status() == BAD_INPUT => 422,
             _ => 500,
         };

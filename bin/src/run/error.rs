@@ -123,9 +123,21 @@ impl RunError {
         )
     }
 
-    /// The refusal's name in public interfaces.
-    pub const fn code(&self) -> &'static str {
+    /// Whether there is no room left for what is to be recorded.
+    pub fn is_full(&self) -> bool {
         match self {
+            Self::Engine(error) => {
+                matches!(error, EngineError::Store(StoreError::Full { .. }))
+            }
+            Self::Worker(error) => error.problem().is_some_and(|known| known.status == 507),
+            _ => false,
+        }
+    }
+
+    /// The refusal's name in public interfaces.
+    pub fn code(&self) -> &'static str {
+        match self {
+            _ if self.is_full() => "store_full",
             Self::Workflow(_) | Self::Name(_) => "invalid_workflow",
             Self::Option { .. } => "invalid",
             Self::Directory { .. } => "unusable",

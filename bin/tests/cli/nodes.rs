@@ -219,12 +219,13 @@ fn ask(node: &Site, path: &str) -> String {
 }
 
 #[test]
-fn a_node_whose_store_is_away_still_tells_its_own_metrics() {
+fn a_node_whose_store_is_away_is_not_ready_and_still_tells_its_own_metrics() {
     let mut server = RedisServer::start(RedisVersion::Redis7);
     let node = on(&server);
     node.submit(&["--type", "a"]);
     let metrics = ask(&node, "/metrics");
     let tasks = r#"russet_tasks{queue="default",status="queued"} 1"#;
+    assert!(ask(&node, "/readyz").starts_with("HTTP/1.1 200"));
     assert!(
         metrics.contains(tasks) && metrics.contains("russet_store_up 1"),
         "{metrics}"
@@ -238,6 +239,9 @@ fn a_node_whose_store_is_away_still_tells_its_own_metrics() {
         "{metrics}"
     );
     assert!(!metrics.contains(tasks), "{metrics}");
+    let ready = ask(&node, "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    assert!(ready.contains("\r\nretry-after: "), "{ready}");
 }
 
 #[test]

@@ -304,7 +304,7 @@ fn a_file_with_a_json_list_is_refused_with_what_to_write() {
 }
 
 #[test]
-fn every_field_of_a_task_has_an_option() {
+fn what_options_say_of_a_task_is_kept_with_it() {
     let site = Site::start();
     let parent = site.submit(&["--type", "a"]);
     let later = site.task(&parent)["created_at"]

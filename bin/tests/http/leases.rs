@@ -138,6 +138,22 @@ async fn many_leases_are_reported_at_once_each_with_its_result() {
 }
 
 #[tokio::test]
+async fn an_error_that_is_too_long_is_cut_between_two_characters() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a", "max_retries": 0}"#).await;
+    let task = site.lease().await;
+    let message = format!("n{}", "ö".repeat(4_000));
+    let body = format!(r#"{{{}, "message": "{message}"}}"#, held(&task));
+    site.post("/v1/leases/fail", &body).await.good();
+    let task = site.get(&format!("/v1/tasks/{id}")).await.good();
+    let kept = task["last_error"]["message"].as_str().expect("an error");
+    assert_eq!(
+        (kept, task["status"].as_str()),
+        (&message[..4_095], Some("dead"))
+    );
+}
+
+#[tokio::test]
 async fn follow_ups_are_submitted_with_the_completion() {
     let site = Site::start().await;
     site.submit(r#"{"type": "a"}"#).await;

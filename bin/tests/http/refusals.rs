@@ -133,6 +133,14 @@ async fn a_value_beyond_a_limit_is_refused_with_the_limit() {
     );
     let problem = refused(&site, "PATCH", "/v1/queues/q", r#"{"concurrency": 0}"#, 422).await;
     assert_eq!(problem["field"], "concurrency");
+    let parent = site.submit(r#"{"type": "a"}"#).await;
+    let many = vec![format!("{parent:?}"); 10_001].join(",");
+    let many = format!(r#"{{"type": "a", "dependencies": [{many}]}}"#);
+    let problem = refused(&site, "POST", "/v1/tasks", &many, 422).await;
+    assert_eq!(
+        (&problem["field"], &problem["limit"]),
+        (&json!("dependencies"), &json!("at most 10000"))
+    );
 }
 
 #[tokio::test]

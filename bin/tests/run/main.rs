@@ -3,6 +3,7 @@
 mod examples;
 mod failures;
 mod files;
+mod full_disk;
 mod interrupted;
 mod killed;
 mod refused;

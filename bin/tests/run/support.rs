@@ -81,6 +81,25 @@ impl World {
         Ran::from(self.command(arguments).output().expect("runs"))
     }
 
+    /// As [`Self::run`], on a disk that has no room for files beyond this many blocks of 512 bytes.
+    pub fn run_within(&self, blocks: u64, arguments: &[&str]) -> Ran {
+        let unlimited = self.command(arguments);
+        let limited = format!("trap '' XFSZ; ulimit -S -f {blocks}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", &limited])
+            .arg(unlimited.get_program())
+            .args(unlimited.get_args())
+            .current_dir(self.dir.path());
+        for (name, value) in unlimited.get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        Ran::from(command.output().expect("runs"))
+    }
+
     /// `russet run`, to its end, where nobody reads what it says; its exit status.
     pub fn run_unread(&self, arguments: &[&str]) -> Option<i32> {
         let closed = || {
