@@ -7,6 +7,7 @@ mod error;
 mod events;
 mod input;
 mod migrate;
+mod patience;
 mod queues;
 mod report;
 mod run;

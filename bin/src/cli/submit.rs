@@ -13,7 +13,7 @@ use russet_core::limits::RETRIES_MAX;
 use russet_core::{IfUnsatisfied, Status, TaskId};
 
 use super::tasks::{FOR_EVER, outcome};
-use super::{CliError, Global, input, report};
+use super::{CliError, Global, input, patience, report};
 
 /// `russet submit`
 #[derive(Debug, Args)]
@@ -156,7 +156,7 @@ impl Submit {
 }
 
 async fn wait(client: &Client, id: TaskId, global: &Global) -> Result<ExitCode, CliError> {
-    let task = client.wait(id, FOR_EVER).await?;
+    let task = patience::ended(client, id, FOR_EVER).await?;
     report::either(global, &task, outcome)?;
     Ok(match task.status {
         Status::Succeeded => ExitCode::SUCCESS,

@@ -12,7 +12,7 @@ use russet::Client;
 use russet::wire::{TaskNowView, TaskView};
 use russet_core::{Rejection, Status, TaskId};
 
-use super::{CliError, Global, input, report};
+use super::{CliError, Global, input, patience, report};
 use crate::serve::Explanation;
 use crate::text::indented;
 
@@ -166,7 +166,8 @@ impl Wait {
         let mut failed = 0;
         for id in &self.ids {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
-            let task = client.wait(*id, left).await?;
+            client.get(*id).await?.ok_or_else(|| not_found(*id))?;
+            let task = patience::ended(client, *id, left).await?;
             report::either(global, &task, view::outcome)?;
             failed += usize::from(task.status != Status::Succeeded);
         }

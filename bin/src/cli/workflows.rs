@@ -11,6 +11,7 @@ use russet::Client;
 use russet::wire::{ListTasks, Problem, TaskView, WorkflowStatus, WorkflowView};
 use russet_core::{Rejection, Status, WorkflowId};
 
+use super::patience::Patience;
 use super::{CliError, Global, report};
 use crate::text::{Align, Table, attempt, counted, gist, relative};
 
@@ -99,12 +100,16 @@ impl Submit {
 }
 
 async fn wait(client: &Client, id: WorkflowId, global: &Global) -> Result<ExitCode, CliError> {
+    let mut patience = Patience::new();
     let workflow = loop {
-        let workflow = fetch(client, id, 1).await?;
-        if workflow.status != WorkflowStatus::Running {
-            break workflow;
+        match fetch(client, id, 1).await {
+            Ok(workflow) if workflow.status != WorkflowStatus::Running => break workflow,
+            Ok(_) => {
+                patience = Patience::new();
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+            Err(error) => patience.bear(error).await?,
         }
-        tokio::time::sleep(LOOK_AGAIN).await;
     };
     let failed = match workflow.counts.dead {
         1.. if !global.json && !global.quiet => dead_tasks(client, id).await?,

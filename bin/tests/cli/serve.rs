@@ -1,4 +1,5 @@
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::process::{PATIENCE, Process, Ran, Site, closed, russet};
@@ -12,6 +13,38 @@ fn refused(arguments: &[&str], more: impl FnOnce(&mut Command)) -> Ran {
         .current_dir(folder.path());
     more(&mut command);
     command.output().expect("runs").into()
+}
+
+#[test]
+fn waiting_goes_on_while_the_server_is_restarted() {
+    for signal in ["KILL", "TERM"] {
+        let mut site = Site::start();
+        let workflow = r#"{"name": "w", "tasks": [{"name": "a", "type": "a"}]}"#;
+        site.file("w.json", workflow);
+        let commands: [&[&str]; 2] = [
+            &["submit", "--type", "a", "--wait"],
+            &["workflows", "submit", "w.json", "--wait"],
+        ];
+        let mut waiting: Vec<_> = commands
+            .map(|arguments| {
+                let mut command = site.command(arguments);
+                let mut process = Process::spawn(command.stderr(Stdio::piped()));
+                let mut said = BufReader::new(process.stderr()).lines();
+                let line = said.next().expect("a line").expect("text");
+                assert!(line.ends_with("submitted, waiting for its end"), "{line}");
+                (process, said)
+            })
+            .into();
+        site.restart_in_place(signal);
+        let _worker = site.worker(&["--exec", "true"]);
+        for (process, said) in &mut waiting {
+            assert_eq!(process.wait(), 0);
+            let said: Vec<_> = said.map(|line| line.expect("text")).collect();
+            let away = "warning: the server is away; waiting goes on";
+            let only = |line: &String| line.starts_with(away);
+            assert!(said.len() <= 1 && said.iter().all(only), "{said:?}");
+        }
+    }
 }
 
 #[test]

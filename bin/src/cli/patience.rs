@@ -1,0 +1,71 @@
+//! Waiting goes on while servers that were there are restarted: what asks again does no harm.
+
+use std::time::Duration;
+
+use russet::limits::WAIT_SLICE;
+use russet::wire::TaskView;
+use russet::{Client, Error};
+use russet_core::TaskId;
+use tokio::time::{Instant, sleep};
+
+use super::{CliError, report};
+
+/// How long no server may answer before waiting is given up.
+const AWAY: Duration = Duration::from_secs(120);
+/// How often a server is looked for that is away.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// How much longer a server may be away.
+pub(super) struct Patience {
+    heard: Instant,
+    told: bool,
+}
+
+impl Patience {
+    /// A server has just answered.
+    pub fn new() -> Self {
+        Self {
+            heard: Instant::now(),
+            told: false,
+        }
+    }
+
+    /// Pauses when the error says that no server is there now.
+    ///
+    /// # Errors
+    /// The error, when it says something else, or when none was there for too long.
+    pub async fn bear(&mut self, error: CliError) -> Result<(), CliError> {
+        let is_away = match &error {
+            CliError::Unreachable { .. } | CliError::Client(Error::Lost { .. }) => true,
+            CliError::Refused(problem) => problem.status == 503,
+            _ => false,
+        };
+        if !is_away || self.heard.elapsed() >= AWAY {
+            return Err(error);
+        }
+        if !self.told {
+            self.told = true;
+            report::warnings(&[format!("the server is away; waiting goes on ({error})")]);
+        }
+        sleep(LOOK_AGAIN).await;
+        Ok(())
+    }
+}
+
+/// The task when it has ended, or as it is when `wait` is over.
+pub(super) async fn ended(
+    client: &Client,
+    id: TaskId,
+    wait: Duration,
+) -> Result<TaskView, CliError> {
+    let until = Instant::now() + wait;
+    let mut patience = Patience::new();
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match client.wait(id, left.min(WAIT_SLICE)).await {
+            Ok(task) if task.is_terminal() || left <= WAIT_SLICE => return Ok(task),
+            Ok(_) => patience = Patience::new(),
+            Err(error) => patience.bear(error.into()).await?,
+        }
+    }
+}
