@@ -46,13 +46,26 @@ pub(super) fn warnings(warnings: &[String]) {
     }
 }
 
+/// What became of a submission, in words.
+pub(super) const fn submitted(existing: bool) -> &'static str {
+    match existing {
+        false => "submitted",
+        true => "had been submitted before",
+    }
+}
+
 /// Says what is submitted and waited for, before the wait: whoever stops waiting can still find
 /// it.
-pub(super) fn waiting_for(global: &Global, id: impl std::fmt::Display) -> Result<(), CliError> {
+pub(super) fn waiting_for(
+    global: &Global,
+    id: impl std::fmt::Display,
+    existing: bool,
+) -> Result<(), CliError> {
+    let submitted = submitted(existing);
     match (global.json, global.quiet) {
         (true, _) => {}
         (false, true) => line(id)?,
-        (false, false) => aside(format_args!("{id} submitted, waiting for its end")),
+        (false, false) => aside(format_args!("{id} {submitted}, waiting for its end")),
     }
     Ok(())
 }

@@ -105,7 +105,7 @@ impl Submit {
             report::warnings(&submitted.warnings);
         }
         if self.wait {
-            report::waiting_for(global, submitted.task)?;
+            report::waiting_for(global, submitted.task, submitted.existing)?;
             return wait(&client, submitted.task, global).await;
         }
         if global.quiet && !global.json {

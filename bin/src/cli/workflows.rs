@@ -83,18 +83,14 @@ impl Submit {
             if global.quiet && !global.json {
                 report::line(id)?;
             } else {
-                let again = if submitted.existing {
-                    "had been submitted before"
-                } else {
-                    "submitted"
-                };
+                let again = report::submitted(submitted.existing);
                 let tasks = counted(submitted.tasks.len() as u64, "task");
                 let said = |_: &_| format!("{id} {again}, {tasks}\n");
                 report::either(global, &submitted, said)?;
             }
             return Ok(ExitCode::SUCCESS);
         }
-        report::waiting_for(global, id)?;
+        report::waiting_for(global, id, submitted.existing)?;
         wait(client, id, global).await
     }
 }

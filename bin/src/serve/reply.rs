@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::limits;
 use super::refusal::Refusal;
 
-/// An answer as JSON, written into one buffer.
+/// An answer as JSON, written into one buffer. It ends its line, as answers in a terminal should.
 pub(super) struct Json<T>(pub T);
 
 impl<T: Serialize> IntoResponse for Json<T> {
@@ -17,6 +17,7 @@ impl<T: Serialize> IntoResponse for Json<T> {
         let mut body = Vec::with_capacity(limits::REPLY_BYTES);
         match serde_json::to_writer(&mut body, &self.0) {
             Ok(()) => {
+                body.push(b'\n');
                 let json = HeaderValue::from_static("application/json");
                 ([(CONTENT_TYPE, json)], body).into_response()
             }

@@ -39,6 +39,40 @@ fn a_workflow_is_submitted_and_looked_at() {
 }
 
 #[test]
+fn waiting_for_what_had_been_submitted_before_says_so() {
+    let site = Site::start();
+    let _worker = site.worker(&["--exec", "true"]);
+    let keyed = CHAIN.replacen('{', r#"{"idempotency_key": "k", "#, 1);
+    site.file("w.json", &keyed);
+    for (command, said) in [
+        (
+            ["workflows", "submit", "w.json", "--wait"].as_slice(),
+            "submitted",
+        ),
+        (
+            &["workflows", "submit", "w.json", "--wait"],
+            "had been submitted before",
+        ),
+        (
+            &["submit", "--type", "a", "--key", "l", "--wait"],
+            "submitted",
+        ),
+        (
+            &["submit", "--type", "a", "--key", "l", "--wait"],
+            "had been submitted before",
+        ),
+    ] {
+        let ran = site.run(command);
+        ran.good();
+        let said = format!(" {said}, waiting for its end");
+        assert!(
+            ran.stderr.lines().any(|line| line.ends_with(&said)),
+            "{ran:?}"
+        );
+    }
+}
+
+#[test]
 fn waiting_for_a_workflow_fails_unless_all_succeeded() {
     let site = Site::start();
     let _worker = site.worker(&["--shell", "--exec", "test $RUSSET_TYPE = a || exit 65"]);
