@@ -65,6 +65,7 @@ pub(super) async fn ended(
         match client.wait(id, left.min(WAIT_SLICE)).await {
             Ok(task) if task.is_terminal() || left <= WAIT_SLICE => return Ok(task),
             Ok(_) => patience = Patience::new(),
+            Err(error) if left.is_zero() => return Err(error.into()),
             Err(error) => patience.bear(error.into()).await?,
         }
     }

@@ -112,12 +112,13 @@ impl Submit {
             report::line(submitted.task)?;
             return Ok(ExitCode::SUCCESS);
         }
-        report::either(global, &submitted, |submitted| match submitted.existing {
-            true => format!("{} had been submitted before\n", submitted.task),
-            false => match submitted.status.filter(|now| now.is_terminal()) {
-                Some(status) => format!("{} submitted, and already {status}\n", submitted.task),
-                None => format!("{} submitted\n", submitted.task),
-            },
+        let became = report::submitted(submitted.existing);
+        let ended = submitted.status.filter(|now| now.is_terminal());
+        report::either(global, &submitted, |submitted| match ended {
+            Some(status) if !submitted.existing => {
+                format!("{} {became}, and already {status}\n", submitted.task)
+            }
+            _ => format!("{} {became}\n", submitted.task),
         })?;
         Ok(ExitCode::SUCCESS)
     }

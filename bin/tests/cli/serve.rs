@@ -48,6 +48,17 @@ fn waiting_goes_on_while_the_server_is_restarted() {
 }
 
 #[test]
+fn waiting_for_a_server_that_stays_away_ends_with_its_time() {
+    let mut site = Site::start();
+    let id = site.submit(&["--type", "a"]);
+    let mut command = site.command(&["tasks", "wait", &id, "--timeout", "2s"]);
+    let mut waiting = Process::spawn(command.stderr(Stdio::null()));
+    std::thread::sleep(Duration::from_millis(500));
+    site.stop();
+    assert_eq!(waiting.wait(), 1);
+}
+
+#[test]
 fn an_acknowledged_task_survives_a_stop_and_a_kill() {
     let mut site = Site::start();
     let first = site.submit(&["--type", "a", "--payload", "1"]);
