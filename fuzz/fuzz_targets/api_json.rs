@@ -15,7 +15,7 @@ use libfuzzer_sys::fuzz_target;
 use russet::Api;
 use russet::core::{LeaseId, TaskId, Timestamp, WorkflowId};
 use russet::wire::{
-    CancelTask, CompleteLease, ConfigureQueue, ExtendLease, FailLease, LeaseRequest, ListTasks,
+    CancelTask, CancelWorkflow, CompleteLease, ConfigureQueue, ExtendLease, FailLease, LeaseRequest, ListTasks,
     OneOrMany, Problem, RedriveTask, RedriveTasks, RedriveWorkflow, ReleaseLease, SubmitTask,
     SubmitWorkflow, WaitTask, from_json,
 };
@@ -63,6 +63,7 @@ enum Request {
     Redrive,
     RedriveEach,
     RedriveWorkflow,
+    CancelWorkflow,
 }
 
 fn play(request: Request, body: &[u8]) {
@@ -107,6 +108,9 @@ fn play(request: Request, body: &[u8]) {
         }),
         Request::RedriveEach => ask(body, async |world, it: RedriveTasks| {
             world.api.redrive_each(it).await
+        }),
+        Request::CancelWorkflow => ask(body, async |world, it: CancelWorkflow| {
+            world.api.cancel_workflow(world.ids.workflow, it).await
         }),
         Request::RedriveWorkflow => ask(body, async |world, it: RedriveWorkflow| {
             world.api.redrive_workflow(world.ids.workflow, it).await
@@ -374,6 +378,7 @@ static SOUND: LazyLock<Vec<(Request, String)>> = LazyLock::new(|| {
             Request::RedriveWorkflow,
             r#"{"request_id":"r","cancelled":true}"#,
         ),
+        (Request::CancelWorkflow, r#"{"reason":"not needed"}"#),
     ];
     let named = |text: &str| {
         text.replace("$TASK", &ids.task.to_string())

@@ -20,8 +20,8 @@ pub const TASK_WAIT_MS: u64 = 60_000;
 pub const REQUEST_ID_BYTES: usize = 256;
 /// Most tasks that the answer to a redrive of a workflow names as not redriven.
 pub const REFUSALS: usize = 100;
-/// How long a redrive of a workflow may take beyond [`CALL_TIMEOUT`].
-pub const REDRIVE_WAIT: Duration = Duration::from_secs(50);
+/// How long a cancel or a redrive of a workflow may take beyond [`CALL_TIMEOUT`].
+pub const WORKFLOW_WAIT: Duration = Duration::from_secs(50);
 /// Most names that an error suggests in place of an unknown one.
 pub const SUGGESTIONS: usize = 3;
 /// Most changed characters between a name and one that an error suggests.

@@ -40,8 +40,14 @@ pub(super) fn time(text: &str) -> Result<Time, String> {
 pub(super) fn amount(text: &str) -> Result<(String, u64), String> {
     let form = "write NAME=AMOUNT, such as cpu=2 or memory_mb=512";
     let (name, amount) = text.split_once('=').ok_or(form)?;
-    let amount = amount.trim().parse().map_err(|_| form)?;
-    Ok((name.trim().to_owned(), amount))
+    let (name, amount) = (name.trim(), amount.trim());
+    match amount.parse() {
+        Ok(whole) => Ok((name.to_owned(), whole)),
+        Err(_) if amount.parse::<f64>().is_ok_and(f64::is_finite) => Err(format!(
+            "{amount} will not do: amounts are whole numbers from 0 on; for less than one count in a smaller unit, such as {name}_milli=500"
+        )),
+        Err(_) => Err(form.to_owned()),
+    }
 }
 
 /// Several resources, such as `cpu=4,memory_mb=8192,gpu=1`.
@@ -114,6 +120,11 @@ mod tests {
         let both = vec![("cpu".to_owned(), 4), ("gpu".to_owned(), 1)];
         assert_eq!(amounts("cpu=4,gpu=1"), Ok(both));
         assert!(amount("cpu").is_err() && amount("cpu=lots").is_err() && amount("cpu=-1").is_err());
+        let half = amount("cpu=0.5").expect_err("is not whole");
+        assert!(
+            half.contains("whole numbers") && half.contains("cpu_milli"),
+            "{half}"
+        );
     }
 
     #[test]

@@ -5,13 +5,17 @@ use std::time::Duration;
 use russet::limits::WAIT_SLICE;
 use russet::wire::TaskView;
 use russet::{Client, Error};
-use russet_core::TaskId;
+use russet_core::{Status, TaskId};
 use tokio::time::{Instant, sleep};
 
-use super::{CliError, report};
+use super::tasks::explained;
+use super::{CliError, Global, report};
+use crate::text::aside;
 
 /// How long no server may answer before waiting is given up.
 const AWAY: Duration = Duration::from_secs(120);
+/// How long a task is waited for before it is said why it has not started.
+const SAY_WHY: Duration = Duration::from_secs(5);
 /// How often a server is looked for that is away.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -57,16 +61,39 @@ pub(super) async fn ended(
     client: &Client,
     id: TaskId,
     wait: Duration,
+    global: &Global,
 ) -> Result<TaskView, CliError> {
     let until = Instant::now() + wait;
     let mut patience = Patience::new();
+    let mut slice = SAY_WHY;
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        match client.wait(id, left.min(WAIT_SLICE)).await {
-            Ok(task) if task.is_terminal() || left <= WAIT_SLICE => return Ok(task),
-            Ok(_) => patience = Patience::new(),
+        match client.wait(id, left.min(slice)).await {
+            Ok(task) if task.is_terminal() || left <= slice => return Ok(task),
+            Ok(task) => {
+                if slice == SAY_WHY {
+                    say_why(&task, global).await;
+                }
+                slice = WAIT_SLICE;
+                patience = Patience::new();
+            }
             Err(error) if left.is_zero() => return Err(error.into()),
             Err(error) => patience.bear(error.into()).await?,
         }
+    }
+}
+
+/// Says why a task has not started, when nobody would guess it: no worker serves its queue, or the
+/// queue is paused.
+async fn say_why(task: &TaskView, global: &Global) {
+    if global.quiet || task.status != Status::Queued {
+        return;
+    }
+    // It is only a hint: the wait goes on without it.
+    let Ok(explained) = explained(task.id, global).await else {
+        return;
+    };
+    if let Some(reason) = explained.reasons.first() {
+        aside(format_args!("still waiting: {}", reason.detail));
     }
 }

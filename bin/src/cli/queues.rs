@@ -89,13 +89,7 @@ impl Queues {
             Self::Inspect(one) => {
                 let queue = client.queue(&one.queue).await?;
                 report::either(global, &queue, inspect)?;
-                if queue.counts == StatusCounts::default() && queue.lanes.is_empty() {
-                    let name = &queue.name;
-                    hint(
-                        global,
-                        &format!("queue {name} holds no task: check the name, or submit one"),
-                    );
-                }
+                hint_of_none(global, &queue);
             }
             Self::Pause(some) => {
                 for queue in &some.queues {
@@ -104,6 +98,7 @@ impl Queues {
                         format!("{queue} is paused: its running tasks go on, no other starts\n")
                     };
                     report::either(global, &config, said)?;
+                    hint_of_none(global, &client.queue(queue).await?);
                 }
             }
             Self::Resume(some) => {
@@ -134,9 +129,14 @@ impl From<&Configure> for ConfigureQueue {
     }
 }
 
-fn hint(global: &Global, text: &str) {
-    if !global.json && !global.quiet {
-        aside(text);
+/// What is to be said of a queue without tasks: its name may be a typing error.
+fn hint_of_none(global: &Global, queue: &QueueView) {
+    let is_empty = queue.counts == StatusCounts::default() && queue.lanes.is_empty();
+    if is_empty && !global.json && !global.quiet {
+        let name = &queue.name;
+        aside(format_args!(
+            "queue {name} holds no task: check the name, or submit one"
+        ));
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Submit {
     #[arg(long, value_parser = input::some_duration, value_name = "DURATION",
         allow_negative_numbers = true)]
     pub expires_in: Option<Duration>,
+    /// It is dead-lettered when nobody started it by then; instead of --expires-in.
+    #[arg(long, value_parser = input::time, value_name = "TIME", conflicts_with = "expires_in")]
+    pub expires_at: Option<Time>,
     /// Most further tries after a first failure, 0 to 10,000; 10 when absent.
     #[arg(long, value_name = "N", allow_negative_numbers = true,
         value_parser = clap::value_parser!(u32).range(0..=RETRIES_MAX as i64))]
@@ -51,10 +54,27 @@ pub struct Submit {
     #[arg(long, value_parser = input::duration, value_name = "DURATION",
         allow_negative_numbers = true)]
     pub retry_delay: Option<Duration>,
+    /// The longest backoff, 1h when absent.
+    #[arg(long, value_parser = input::duration, value_name = "DURATION",
+        allow_negative_numbers = true)]
+    pub max_retry_delay: Option<Duration>,
+    /// How much is added to a backoff at most, at random, in percent of it: 0 to 100, 10 when
+    /// absent.
+    #[arg(long, value_name = "PERCENT", allow_negative_numbers = true,
+        value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub retry_jitter: Option<u8>,
     /// How long one attempt may take.
     #[arg(long, value_parser = input::some_duration, value_name = "DURATION",
         allow_negative_numbers = true)]
     pub timeout: Option<Duration>,
+    /// How long a lease lasts without a heartbeat, 30s when absent.
+    #[arg(long, value_parser = input::some_duration, value_name = "DURATION",
+        allow_negative_numbers = true)]
+    pub visibility_timeout: Option<Duration>,
+    /// How long it is kept after its end; as its queue says when absent.
+    #[arg(long, value_parser = input::duration, value_name = "DURATION",
+        allow_negative_numbers = true)]
+    pub retention: Option<Duration>,
     /// An idempotency key: the same submission under it again names the same task.
     #[arg(long)]
     pub key: Option<String>,
@@ -88,7 +108,8 @@ pub struct Submit {
         short = 'f',
         value_name = "FILE|-",
         conflicts_with_all = ["kind", "queue", "payload", "priority", "delay", "scheduled_at",
-            "expires_in", "max_retries", "retry_delay", "timeout", "key", "key_window",
+            "expires_in", "expires_at", "max_retries", "retry_delay", "max_retry_delay",
+            "retry_jitter", "timeout", "visibility_timeout", "retention", "key", "key_window",
             "depends_on", "if_unsatisfied", "needs", "metadata", "partition_key", "wait"]
     )]
     pub file: Option<String>,
@@ -129,10 +150,11 @@ impl Submit {
             let text = text.as_deref();
             text.map(|text| input::json(option, text)).transpose()
         };
-        let retry = self.retry_delay.map(|delay| RetryView {
-            backoff_ms: Some(input::ms(delay)),
-            ..RetryView::default()
-        });
+        let retry = RetryView {
+            backoff_ms: self.retry_delay.map(input::ms),
+            backoff_cap_ms: self.max_retry_delay.map(input::ms),
+            jitter_percent: self.retry_jitter,
+        };
         Ok(SubmitTask {
             kind: self.kind.clone().unwrap_or_default(),
             queue: self.queue.clone(),
@@ -141,9 +163,12 @@ impl Submit {
             delay_ms: self.delay.map(input::ms),
             scheduled_at: self.scheduled_at,
             expires_in_ms: self.expires_in.map(input::ms),
+            expires_at: self.expires_at,
             max_retries: self.max_retries,
-            retry,
+            retry: (retry != RetryView::default()).then_some(retry),
             timeout_ms: self.timeout.map(input::ms),
+            visibility_timeout_ms: self.visibility_timeout.map(input::ms),
+            retention_ms: self.retention.map(input::ms),
             idempotency_key: self.key.clone(),
             idempotency_window_ms: self.key_window,
             dependencies: self.depends_on.clone(),
@@ -157,7 +182,7 @@ impl Submit {
 }
 
 async fn wait(client: &Client, id: TaskId, global: &Global) -> Result<ExitCode, CliError> {
-    let task = patience::ended(client, id, FOR_EVER).await?;
+    let task = patience::ended(client, id, FOR_EVER, global).await?;
     report::either(global, &task, outcome)?;
     Ok(match task.status {
         Status::Succeeded => ExitCode::SUCCESS,

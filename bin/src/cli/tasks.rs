@@ -167,7 +167,7 @@ impl Wait {
         for id in &self.ids {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
             client.get(*id).await?.ok_or_else(|| not_found(*id))?;
-            let task = patience::ended(client, *id, left).await?;
+            let task = patience::ended(client, *id, left, global).await?;
             report::either(global, &task, view::outcome)?;
             failed += usize::from(task.status != Status::Succeeded);
         }
@@ -198,10 +198,14 @@ impl Redrive {
     }
 }
 
+/// Why a task is where it is.
+pub(super) async fn explained(id: TaskId, global: &Global) -> Result<Explanation, CliError> {
+    global.fetch(&format!("/v1/tasks/{id}/explain")).await
+}
+
 impl Explain {
     async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
-        let path = format!("/v1/tasks/{}/explain", self.id);
-        let explained: Explanation = global.fetch(&path).await?;
+        let explained = explained(self.id, global).await?;
         report::either(global, &explained, |explained| {
             let mut text = format!("{} is {}\n", explained.task, explained.status);
             for reason in &explained.reasons {

@@ -1,5 +1,6 @@
 //! `russet workflows …`
 
+mod cancel;
 mod file;
 mod redrive;
 
@@ -27,6 +28,8 @@ pub enum Workflows {
     Submit(Submit),
     /// Show a workflow and its tasks.
     Get(Get),
+    /// Cancel the tasks of a workflow that have not ended, or ask their workers to stop.
+    Cancel(cancel::Cancel),
     /// Let a workflow go on where it failed: what succeeded is kept.
     ///
     /// Its tasks that are dead, or were cancelled because of a dependency, get a new life, parents
@@ -60,6 +63,7 @@ impl Workflows {
         let client = global.client()?;
         match self {
             Self::Submit(submit) => submit.run(&client, global).await,
+            Self::Cancel(cancel) => cancel.run(&client, global).await,
             Self::Redrive(redrive) => redrive.run(&client, global).await,
             Self::Get(get) => {
                 let workflow = fetch(&client, get.id, get.limit.into()).await?;

@@ -38,7 +38,7 @@ pub enum RunError {
         holder: Option<u32>,
     },
     /// The workflow has changed since it was started.
-    #[error("{} holds {} as it was when it was started there, and it has changed since: --retry-failed keeps what succeeded and runs the rest as the file now says, --fresh forgets what was done and starts over, --data-dir names another directory", dir.display(), file.display())]
+    #[error("{} holds {} as it was when it was started there, and it has changed since: --retry-failed runs what did not succeed as the file now says, where what succeeded is as it was; --fresh forgets what was done and starts over, --data-dir names another directory", dir.display(), file.display())]
     Changed {
         /// The data directory.
         dir: PathBuf,

@@ -1,11 +1,13 @@
 //! One session of a run, from the command line to the summary.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use russet_core::{Resources, Status};
 use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
+use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use super::capacity::{capacity, unneeded};
 use super::conditions::{Conditions, conditions, runs_commands};
@@ -44,10 +46,10 @@ pub fn run(options: &Options) -> Result<Ended, RunError> {
     }
     let directory = Directory::lock(&path, |holder| {
         if tells {
-            let (dir, by) = (path.display(), by(holder));
-            let wait = lasting(limits::LOCK_WAIT);
             aside(format_args!(
-                "{dir} is in use by another `russet run`{by}: waiting up to {wait}"
+                "{}: waiting up to {}",
+                in_use(&path, holder),
+                lasting(limits::LOCK_WAIT)
             ));
         }
     })?;
@@ -62,6 +64,19 @@ pub fn run(options: &Options) -> Result<Ended, RunError> {
         capacity,
     };
     runtime.block_on(session.run(workflow))
+}
+
+/// Who has the data directory: another run, or one that was killed and whose commands are just
+/// being ended.
+fn in_use(path: &Path, holder: Option<u32>) -> String {
+    let dir = path.display();
+    let raw = holder.and_then(|pid| i32::try_from(pid).ok());
+    match raw.and_then(Pid::from_raw) {
+        Some(pid) if test_kill_process(pid) == Err(Errno::SRCH) => {
+            format!("the commands of a `russet run` that was killed in {dir} are being ended")
+        }
+        _ => format!("{dir} is in use by another `russet run`{}", by(holder)),
+    }
 }
 
 /// Where the run keeps its state.

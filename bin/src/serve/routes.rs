@@ -23,6 +23,7 @@ pub(super) fn documented() -> OpenApiRouter<App> {
         .routes(routes!(explain::explain))
         .routes(routes!(workflows::submit))
         .routes(routes!(workflows::get))
+        .routes(routes!(workflows::cancel))
         .routes(routes!(workflows::redrive))
         .routes(routes!(leases::lease))
         .routes(routes!(leases::extend))

@@ -20,7 +20,7 @@ type Submits = OneOrMany<SubmitTask>;
 type Submitted = OneOrResults<SubmittedView>;
 
 /// One task, or many that stand each by themselves: `{"tasks": [...]}`. Many are answered by
-/// one result for each, in their order.
+/// one result for each, in their order; one that cannot be is refused alone.
 #[utoipa::path(post, path = "/v1/tasks", tag = "tasks", request_body = Submits,
     params(("Idempotency-Key" = Option<String>, Header,
         description = "A key that names the one task, in place of `idempotency_key`")),

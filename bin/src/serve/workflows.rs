@@ -3,8 +3,8 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use russet::wire::{
-    ListTasks, RedriveWorkflow, RedrivenWorkflowView, SubmitWorkflow, SubmittedWorkflowView,
-    WorkflowView,
+    CancelWorkflow, CancelledWorkflowView, ListTasks, RedriveWorkflow, RedrivenWorkflowView,
+    SubmitWorkflow, SubmittedWorkflowView, WorkflowView,
 };
 use russet_core::WorkflowId;
 
@@ -44,6 +44,20 @@ pub(super) async fn get(
     Filter(request): Filter<ListTasks>,
 ) -> Result<Json<WorkflowView>, Refusal> {
     Ok(Json(app.api.workflow(id, request).await?))
+}
+
+/// Cancels every task of a workflow that has not ended: at once where nobody holds it, else by
+/// asking its holder.
+#[utoipa::path(post, path = "/v1/workflows/{id}/cancel", tag = "workflows",
+    params(("id" = String, Path, description = "The workflow")),
+    request_body(content = Option<CancelWorkflow>), responses(
+    (status = 200, description = "How many", body = CancelledWorkflowView), Refusal))]
+pub(super) async fn cancel(
+    State(app): State<App>,
+    Named(id): Named<WorkflowId>,
+    InputOrDefault(request): InputOrDefault<CancelWorkflow>,
+) -> Result<Json<CancelledWorkflowView>, Refusal> {
+    Ok(Json(app.api.cancel_workflow(id, request).await?))
 }
 
 /// Lets a workflow go on where it failed: its tasks that are dead, or were cancelled because of a

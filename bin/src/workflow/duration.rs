@@ -8,6 +8,9 @@ pub enum DurationError {
     /// It is not written as a duration.
     #[error("write a duration as 500ms, 2s, 1.5s, 5m, 1h30m, 2d, or a number of seconds")]
     Form,
+    /// It is less than zero.
+    #[error("a duration is not less than zero")]
+    Negative,
     /// It is beyond [`limits::DURATION`].
     #[error("a duration is at most 365 days")]
     TooLong,
@@ -31,6 +34,10 @@ const SCALE: u128 = 1_000_000_000;
 /// Reads `500ms`, `2s`, `1.5s`, `5m`, `1h30m`, `2d` or a bare number of seconds.
 /// Units go from large to small, once each; only the last may have a fraction. Rounds up to whole milliseconds.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    let negative = text.strip_prefix('-');
+    if negative.is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit())) {
+        return Err(DurationError::Negative);
+    }
     let mut rest = text;
     let mut sum: u128 = 0;
     let mut smallest: Option<usize> = None;
@@ -136,10 +143,21 @@ mod tests {
     #[test]
     fn other_texts_are_not_durations() {
         for text in [
-            "", "s", "5x", "5 s", " 5", "-1s", "+1", "1.", ".5", "1..5s", "1.2.3", "1e3", "30m1h",
-            "1s1s", "1.5h30m", "5S", "1h30", "5sec", "١s", "0x10", "1m\n",
+            "", "s", "5x", "5 s", " 5", "--1s", "-x", "+1", "1.", ".5", "1..5s", "1.2.3", "1e3",
+            "30m1h", "1s1s", "1.5h30m", "5S", "1h30", "5sec", "١s", "0x10", "1m\n",
         ] {
             assert_eq!(parse_duration(text), Err(DurationError::Form), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_negative_duration_is_refused_as_such() {
+        for text in ["-1s", "-5", "-1h30m"] {
+            assert_eq!(
+                parse_duration(text),
+                Err(DurationError::Negative),
+                "{text:?}"
+            );
         }
     }
 

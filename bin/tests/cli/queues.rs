@@ -127,7 +127,10 @@ fn a_queue_is_configured() {
 #[test]
 fn a_queue_with_a_setting_and_no_task_is_listed_also_after_a_restart() {
     let mut site = Site::start();
-    site.run(&["queues", "pause", "lonely"]).good();
+    let paused = site.run(&["queues", "pause", "lonely"]);
+    paused.good();
+    let hint = "queue lonely holds no task: check the name";
+    assert!(paused.stderr.starts_with(hint), "{paused:?}");
     assert_eq!(site.run(&["-q", "queues", "list"]).good(), "lonely");
     site.restart("TERM");
     let table = site.run(&["queues", "list"]);

@@ -153,6 +153,19 @@ fn a_workflow_that_cannot_be_is_refused_with_what_is_wrong() {
 }
 
 #[test]
+fn a_workflow_is_cancelled_by_its_id() {
+    let site = Site::start();
+    let submitted = site.feed(&["-q", "workflows", "submit", "-"], CHAIN);
+    let id = submitted.good().to_owned();
+    let cancelled = site.run(&["workflows", "cancel", &id, "--reason", "wrong input"]);
+    assert_eq!(cancelled.good(), format!("{id} chain: 2 tasks cancelled"));
+    let shown = site.run(&["workflows", "get", &id]);
+    assert!(shown.good().contains("wrong input"), "{shown:?}");
+    let json = site.run(&["--json", "workflows", "cancel", &id]).json();
+    assert_eq!((&json["cancelled"], &json["asked"]), (&json!(0), &json!(0)));
+}
+
+#[test]
 fn a_failed_workflow_goes_on_where_it_failed() {
     let site = Site::start();
     let worker = site.worker(&["--shell", "--exec", "test $RUSSET_TYPE = a || exit 65"]);

@@ -36,7 +36,7 @@ async fn a_field_with_a_wrong_type_is_named() {
         (&json!("priority"), &json!("invalid"))
     );
     let body = r#"{"tasks": [{"type": "a"}, {"type": 3}]}"#;
-    let problem = refused(&site, "POST", "/v1/tasks", body, 422).await;
+    let problem = refused(&site, "POST", "/v1/workflows", body, 422).await;
     assert_eq!(problem["field"], "tasks[1].type");
 }
 

@@ -42,12 +42,23 @@ async fn a_submission_that_is_repeated_names_the_same_task() {
 #[tokio::test]
 async fn a_batch_says_of_each_item_what_became_of_it() {
     let site = Site::parted().await;
-    let body = r#"{"tasks": [{"type": "a"}, {"type": "a", "priority": 12}, {"type": "b"}]}"#;
+    let body = r#"{"tasks": [{"type": "a"}, {"type": "a", "priority": 12}, {"type": "b"},
+        {"type": "a", "priority": -1}, {"type": "a", "retry": {"jitter": "much"}},
+        {"type": "a", "colour": 1}, {}, "a"]}"#;
     let results = site.post("/v1/tasks", body).await.good();
     let results = results["results"].as_array().expect("results").clone();
     assert!(results[0]["task"].is_string() && results[2]["task"].is_string());
-    assert_eq!(results[1]["error"]["field"], "priority");
     assert_eq!(results[1]["error"]["limit"], "at most 9");
+    let fields: Vec<_> = [1, 3, 4, 5, 6]
+        .map(|at| results[at]["error"]["field"].clone())
+        .to_vec();
+    let expected = ["priority", "priority", "retry.jitter", "colour", "type"];
+    assert_eq!(fields, expected);
+    let not_an_object = &results[7]["error"]["detail"];
+    assert!(
+        not_an_object.to_string().contains("an object"),
+        "{not_an_object}"
+    );
     let list = site.get("/v1/tasks").await.good();
     assert_eq!(list["items"].as_array().map(Vec::len), Some(2));
 }

@@ -107,6 +107,47 @@ async fn counts(site: &Site, id: &str) -> serde_json::Value {
 }
 
 #[tokio::test]
+async fn a_workflow_is_cancelled_as_a_whole_and_what_runs_is_asked_to_stop() {
+    let site = Site::parted().await;
+    let submitted = site.post("/v1/workflows", DIAMOND).await.good();
+    let id = submitted["workflow"].as_str().expect("an id");
+    let running = site.lease().await;
+    let path = format!("/v1/workflows/{id}/cancel");
+    let done = site.post(&path, r#"{"reason": "not now"}"#).await.good();
+    assert_eq!(
+        (&done["cancelled"], &done["asked"], &done["name"]),
+        (&json!(3), &json!(1), &json!("diamond")),
+        "{done}"
+    );
+    assert_eq!(done["counts"]["cancelled"], 3);
+    let path_of_running = format!("/v1/tasks/{}", running["id"].as_str().expect("an id"));
+    let asked = site.get(&path_of_running).await.good();
+    assert_eq!(
+        (&asked["status"], &asked["cancel_requested"]),
+        (&json!("running"), &json!(true))
+    );
+    let path_of_ended = format!("/v1/workflows/{id}?status=cancelled");
+    let ended = site.get(&path_of_ended).await.good();
+    assert_eq!(
+        ended["tasks"]["items"][0]["last_error"]["message"], "not now",
+        "{ended}"
+    );
+    fail(&site).await;
+    let again = site.post(&path, "").await.good();
+    assert_eq!(
+        (
+            &again["cancelled"],
+            &again["asked"],
+            &again["counts"]["live"]
+        ),
+        (&json!(0), &json!(0), &json!(0)),
+        "{again}"
+    );
+    let missing = "/v1/workflows/00000000000000000000000000/cancel";
+    assert_eq!(site.post(missing, "").await.status, 404);
+}
+
+#[tokio::test]
 async fn a_failed_workflow_is_redriven_and_goes_on() {
     let site = Site::parted().await;
     let id = failed(&site).await;

@@ -59,7 +59,7 @@ fn a_workflow_that_has_changed() {
     world.run(&["w.yaml"]).ended(0);
     world.write("w.yaml", "tasks: {a: {run: 'echo b >> ran'}}");
     world.run(&["w.yaml"]).refused(
-        "w.russet-data holds w.yaml as it was when it was started there, and it has changed since: --retry-failed keeps what succeeded and runs the rest as the file now says, --fresh forgets what was done and starts over, --data-dir names another directory",
+        "w.russet-data holds w.yaml as it was when it was started there, and it has changed since: --retry-failed runs what did not succeed as the file now says, where what succeeded is as it was; --fresh forgets what was done and starts over, --data-dir names another directory",
     );
     // How it is written and run does not matter, only what it says.
     world.write(

@@ -1,52 +1,38 @@
 use russet_core::Rejection;
 use russet_engine::EngineError;
+use serde::de::DeserializeOwned;
 
 use crate::limits;
-use crate::wire::{OneOrMany, OneOrResults, Problem, Results};
+use crate::wire::{Batched, Json, OneOrMany, OneOrResults, Problem, Results, from_json};
 
-/// The items of a batch that can be asked for, and why the others cannot.
-pub(super) struct Batch<C> {
-    /// What to ask for.
-    pub commands: Vec<C>,
-    refused: Vec<Option<Problem>>,
-}
-
-impl<C> Batch<C> {
-    /// Takes items as they were checked.
-    pub fn new(checked: impl Iterator<Item = Result<C, Rejection>>) -> Self {
-        let (mut commands, mut refused) = (Vec::new(), Vec::new());
-        for item in checked {
-            match item {
-                Ok(command) => {
-                    commands.push(command);
-                    refused.push(None);
-                }
-                Err(rejection) => refused.push(Some(rejection.into())),
+/// Parts the items that can be asked for from those that are refused before.
+pub(super) fn part<C, E: Into<Problem>>(
+    checked: impl Iterator<Item = Result<C, E>>,
+) -> (Vec<C>, Places) {
+    let (mut commands, mut refused) = (Vec::new(), Vec::new());
+    for item in checked {
+        match item {
+            Ok(command) => {
+                commands.push(command);
+                refused.push(None);
             }
+            Err(problem) => refused.push(Some(problem.into())),
         }
-        Self { commands, refused }
     }
-
-    /// What to ask for, and where the answers belong.
-    pub fn split(self) -> (Vec<C>, Places) {
-        (self.commands, Places(self.refused))
-    }
+    (commands, Places(refused))
 }
 
-/// Where the answers to a batch belong.
+/// Where the answers to a batch belong: a problem for each item that was refused before.
 pub(super) struct Places(Vec<Option<Problem>>);
 
 impl Places {
     /// One result for each item, in their order.
-    pub fn fill<R, V: From<R>>(
-        self,
-        answers: Vec<Result<R, EngineError>>,
-    ) -> Vec<Result<V, Problem>> {
+    pub fn fill<V>(self, answers: Vec<Result<V, Problem>>) -> Vec<Result<V, Problem>> {
         let mut answers = answers.into_iter();
         let filled = self.0.into_iter().map(|refused| match refused {
             Some(problem) => Err(problem),
             None => match answers.next() {
-                Some(answer) => answer.map(V::from).map_err(Problem::from),
+                Some(answer) => answer,
                 None => Err(EngineError::Stopping.into()),
             },
         });
@@ -54,32 +40,60 @@ impl Places {
     }
 }
 
-/// The items of a request, and whether there is only one.
-pub(super) fn items<T>(request: OneOrMany<T>, key: &str) -> Result<(Vec<T>, bool), Problem> {
-    match request {
-        OneOrMany::One(item) => Ok((vec![*item], true)),
-        OneOrMany::Many(items) if (1..=limits::BATCH_ITEMS).contains(&items.len()) => {
-            Ok((items, false))
+/// What the engine answers, as it is sent.
+pub(super) fn views<R, V: From<R>>(
+    answers: Vec<Result<R, EngineError>>,
+) -> Vec<Result<V, Problem>> {
+    let views = answers.into_iter();
+    let views = views.map(|answer| answer.map(V::from).map_err(Problem::from));
+    views.collect()
+}
+
+/// How the items of a request are answered.
+pub(super) struct Asked {
+    places: Places,
+    one: bool,
+}
+
+impl Asked {
+    /// The reply to one item, or to many.
+    pub fn reply<V>(self, answers: Vec<Result<V, Problem>>) -> Result<OneOrResults<V>, Problem> {
+        let results = self.places.fill(answers);
+        if !self.one {
+            let results = results.into_iter().map(Into::into).collect();
+            return Ok(OneOrResults::Many(Results { results }));
         }
-        OneOrMany::Many(items) => {
-            let problem = format!("has {} items", items.len());
-            let limit = format!("1 to {} items", limits::BATCH_ITEMS);
-            Err(Rejection::invalid(key, problem, limit).into())
+        match results.into_iter().next() {
+            Some(result) => result.map(OneOrResults::One),
+            None => Err(EngineError::Stopping.into()),
         }
     }
 }
 
-/// The reply to one item, or to many.
-pub(super) fn reply<V>(
-    results: Vec<Result<V, Problem>>,
-    one: bool,
-) -> Result<OneOrResults<V>, Problem> {
-    if !one {
-        let results = results.into_iter().map(Into::into).collect();
-        return Ok(OneOrResults::Many(Results { results }));
-    }
-    match results.into_iter().next() {
-        Some(result) => result.map(OneOrResults::One),
-        None => Err(EngineError::Stopping.into()),
-    }
+/// The items of a request that can be read, and how all are answered.
+///
+/// # Errors
+/// A batch that is empty or too large.
+pub(super) fn items<T: Batched + DeserializeOwned>(
+    request: OneOrMany<T>,
+) -> Result<(Vec<T>, Asked), Problem> {
+    let (checked, one) = match request {
+        OneOrMany::One(item) => (vec![Ok(*item)], true),
+        OneOrMany::Many(items) if (1..=limits::BATCH_ITEMS).contains(&items.len()) => {
+            (items.iter().map(read).collect(), false)
+        }
+        OneOrMany::Many(items) => {
+            let problem = format!("has {} items", items.len());
+            let limit = format!("1 to {} items", limits::BATCH_ITEMS);
+            return Err(Rejection::invalid(T::KEY, problem, limit).into());
+        }
+    };
+    let (items, places) = part(checked.into_iter());
+    Ok((items, Asked { places, one }))
+}
+
+/// Reads fast; only an item that is refused is read again, to name the field.
+fn read<T: DeserializeOwned>(item: &Json) -> Result<T, Problem> {
+    item.parse()
+        .or_else(|_| from_json(item.as_str().as_bytes()))
 }

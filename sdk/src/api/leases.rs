@@ -3,10 +3,10 @@ use std::future::pending;
 use futures::future::join_all;
 
 use super::Api;
-use super::batch::{Batch, items, reply};
+use super::batch::{items, part, views};
 use crate::wire::{
-    Batched, CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest,
-    OneOrMany, OneOrResults, Problem, ReleaseLease, TaskNowView, TaskView,
+    CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, OneOrMany,
+    OneOrResults, Problem, ReleaseLease, TaskNowView, TaskView,
 };
 
 type Reply<T> = Result<T, Problem>;
@@ -45,14 +45,14 @@ impl Api {
         &self,
         request: OneOrMany<ExtendLease>,
     ) -> Reply<OneOrResults<ExtendedView>> {
-        let (extends, one) = items(request, ExtendLease::KEY)?;
-        reply(self.extend_each(extends).await, one)
+        let (extends, asked) = items(request)?;
+        asked.reply(self.extend_each(extends).await)
     }
 
     /// Many heartbeats; one result for each, in order.
     pub async fn extend_each(&self, extends: Vec<ExtendLease>) -> Vec<Reply<ExtendedView>> {
-        let (extends, places) = Batch::new(extends.into_iter().map(|e| Ok(e.into()))).split();
-        places.fill(self.scheduler.extend_each(extends).await)
+        let extends = extends.into_iter().map(Into::into).collect();
+        views(self.scheduler.extend_each(extends).await)
     }
 
     /// `POST /v1/leases/complete`: tasks that finished well.
@@ -63,15 +63,15 @@ impl Api {
         &self,
         request: OneOrMany<CompleteLease>,
     ) -> Reply<OneOrResults<TaskNowView>> {
-        let (completes, one) = items(request, CompleteLease::KEY)?;
-        reply(self.complete_each(completes).await, one)
+        let (completes, asked) = items(request)?;
+        asked.reply(self.complete_each(completes).await)
     }
 
     /// Finishes many tasks; one result for each, in order.
     pub async fn complete_each(&self, completes: Vec<CompleteLease>) -> Vec<Reply<TaskNowView>> {
         let checked = completes.into_iter().map(CompleteLease::into_complete);
-        let (completes, places) = Batch::new(checked).split();
-        places.fill(self.scheduler.complete_each(completes).await)
+        let (completes, places) = part(checked);
+        places.fill(views(self.scheduler.complete_each(completes).await))
     }
 
     /// `POST /v1/leases/fail`: failed attempts.
@@ -79,15 +79,14 @@ impl Api {
     /// # Errors
     /// Why the report, or the batch as a whole, is refused; a stale lease above all.
     pub async fn fail(&self, request: OneOrMany<FailLease>) -> Reply<OneOrResults<TaskNowView>> {
-        let (fails, one) = items(request, FailLease::KEY)?;
-        reply(self.fail_each(fails).await, one)
+        let (fails, asked) = items(request)?;
+        asked.reply(self.fail_each(fails).await)
     }
 
     /// Reports many failed attempts; one result for each, in order.
     pub async fn fail_each(&self, fails: Vec<FailLease>) -> Vec<Reply<TaskNowView>> {
-        let (fails, places) = Batch::new(fails.into_iter().map(|f| Ok(f.into()))).split();
-        let calls = fails.into_iter().map(|fail| self.scheduler.fail(fail));
-        places.fill(join_all(calls).await)
+        let calls = fails.into_iter().map(|f| self.scheduler.fail(f.into()));
+        views(join_all(calls).await)
     }
 
     /// `POST /v1/leases/release`: tasks that are given back.
@@ -98,14 +97,15 @@ impl Api {
         &self,
         request: OneOrMany<ReleaseLease>,
     ) -> Reply<OneOrResults<TaskNowView>> {
-        let (releases, one) = items(request, ReleaseLease::KEY)?;
-        reply(self.release_each(releases).await, one)
+        let (releases, asked) = items(request)?;
+        asked.reply(self.release_each(releases).await)
     }
 
     /// Gives many tasks back; one result for each, in order.
     pub async fn release_each(&self, releases: Vec<ReleaseLease>) -> Vec<Reply<TaskNowView>> {
-        let (releases, places) = Batch::new(releases.into_iter().map(|r| Ok(r.into()))).split();
-        let calls = releases.into_iter().map(|r| self.scheduler.release(r));
-        places.fill(join_all(calls).await)
+        let calls = releases
+            .into_iter()
+            .map(|r| self.scheduler.release(r.into()));
+        views(join_all(calls).await)
     }
 }

@@ -1,15 +1,14 @@
 use std::time::Duration;
 
-use russet_core::{Cancel, Rejection, Submit, Task, TaskId, WorkflowId};
+use russet_core::{Rejection, Submit, Task, TaskId, WorkflowId};
 
 use super::Api;
-use super::batch::{Batch, items, reply};
+use super::batch::{items, part};
 use super::warnings::Warnings;
 use crate::limits;
 use crate::wire::{
-    Batched, CancelTask, ListTasks, OneOrMany, OneOrResults, Page, Problem, SubmitTask,
-    SubmitWorkflow, SubmittedView, SubmittedWorkflowView, TaskNowView, TaskView, WaitTask,
-    WorkflowView,
+    ListTasks, OneOrMany, OneOrResults, Page, Problem, SubmitTask, SubmitWorkflow, SubmittedView,
+    SubmittedWorkflowView, TaskNowView, TaskView, WaitTask, WorkflowView,
 };
 
 type Reply<T> = Result<T, Problem>;
@@ -26,8 +25,8 @@ impl Api {
         match request {
             OneOrMany::One(task) => self.submit_one(*task).await.map(OneOrResults::One),
             many => {
-                let (tasks, one) = items(many, SubmitTask::KEY)?;
-                reply(self.submit_each(tasks).await, one)
+                let (tasks, asked) = items(many)?;
+                asked.reply(self.submit_each(tasks).await)
             }
         }
     }
@@ -55,14 +54,15 @@ impl Api {
     /// Submits tasks that stand each by themselves; one result for each, in order.
     pub async fn submit_each(&self, tasks: Vec<SubmitTask>) -> Vec<Reply<SubmittedView>> {
         let checked = tasks.into_iter().map(|t| t.into_new_task(&self.scheduler));
-        let (tasks, places) = Batch::new(checked).split();
+        let (tasks, places) = part(checked);
         let mut warnings = Warnings::new(&self.scheduler);
         let warnings: Vec<_> = tasks.iter().map(|task| warnings.of(task)).collect();
         let waits = tasks.iter().map(|task| !task.dependencies.is_empty());
         let waits: Vec<_> = waits.collect();
         let submitted = self.scheduler.submit_each(tasks).await.into_iter();
         let warned = submitted.zip(warnings).map(|(submitted, warnings)| {
-            submitted.map(|submitted| SubmittedView::from(submitted).warned(warnings))
+            let submitted = submitted.map_err(Problem::from)?;
+            Ok(SubmittedView::from(submitted).warned(warnings))
         });
         let mut warned: Vec<_> = warned.collect();
         let waiting = warned.iter_mut().zip(waits).filter(|(_, waits)| *waits);
@@ -140,15 +140,6 @@ impl Api {
             Some(task) => self.view(&task).await,
             None => Err(Rejection::NotFound { task: id }.into()),
         }
-    }
-
-    /// `POST /v1/tasks/{id}/cancel`.
-    ///
-    /// # Errors
-    /// An unknown task, or one that has ended otherwise.
-    pub async fn cancel(&self, task: TaskId, request: CancelTask) -> Reply<TaskNowView> {
-        let reason = request.reason;
-        Ok(self.scheduler.cancel(Cancel { task, reason }).await?.into())
     }
 
     /// `POST /v1/tasks/{id}/purge`.

@@ -8,8 +8,8 @@ use crate::Error;
 #[cfg(feature = "http")]
 use crate::limits;
 use crate::wire::{
-    ListTasks, RedriveWorkflow, RedrivenWorkflowView, SubmitWorkflow, SubmittedWorkflowView,
-    WorkflowView,
+    CancelWorkflow, CancelledWorkflowView, ListTasks, RedriveWorkflow, RedrivenWorkflowView,
+    SubmitWorkflow, SubmittedWorkflowView, WorkflowView,
 };
 
 impl Client {
@@ -53,6 +53,31 @@ impl Client {
         optional(found)
     }
 
+    /// Cancels every task of a workflow that has not ended, or asks its holder to stop; `reason` is
+    /// kept for people to read.
+    ///
+    /// # Errors
+    /// An unknown workflow, or a server that cannot be reached: call it again then, and it goes
+    /// on.
+    pub async fn cancel_workflow(
+        &self,
+        id: WorkflowId,
+        reason: Option<&str>,
+    ) -> Result<CancelledWorkflowView, Error> {
+        let request = CancelWorkflow {
+            reason: reason.map(str::to_owned),
+        };
+        match &self.link {
+            Link::Here(api) => Ok(api.cancel_workflow(id, request).await?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let call = Call::post(format!("/v1/workflows/{id}/cancel")).safe();
+                http.send(call.waiting(limits::WORKFLOW_WAIT), &request)
+                    .await
+            }
+        }
+    }
+
     /// Lets a workflow go on where it failed: gives its tasks a new life that are dead, or were
     /// cancelled because of a dependency, and those that somebody cancelled when `cancelled` says
     /// so. What succeeded is kept.
@@ -75,7 +100,7 @@ impl Client {
             Link::Http(http) => {
                 let request_id = Some(http.new_request_id());
                 let call = Call::post(format!("/v1/workflows/{id}/redrive"));
-                let call = call.safe().waiting(limits::REDRIVE_WAIT);
+                let call = call.safe().waiting(limits::WORKFLOW_WAIT);
                 http.send(
                     call,
                     &RedriveWorkflow {

@@ -1,8 +1,8 @@
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::Problem;
 use super::either::{self, Either};
+use super::{Json, Problem};
 
 /// A request that can be sent many at once.
 pub trait Batched {
@@ -15,8 +15,9 @@ pub trait Batched {
 pub enum OneOrMany<T> {
     /// One; it is answered by its reply, or by a problem.
     One(Box<T>),
-    /// Many; they are answered by [`Results`].
-    Many(Vec<T>),
+    /// Many, as they were sent: each is read by itself, so that one that cannot be read is
+    /// refused alone. They are answered by [`Results`].
+    Many(Vec<Json>),
 }
 
 impl<'de, T: Batched + Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {

@@ -121,16 +121,6 @@ pub struct WaitTask {
     pub timeout_ms: Option<u64>,
 }
 
-/// The body of `POST /v1/tasks/{id}/cancel`; it may be absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, remote = "Self")]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct CancelTask {
-    /// Why, for people to read; kept as the task's last error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
 /// The body of `POST /v1/tasks/{id}/redrive`; it may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, remote = "Self")]

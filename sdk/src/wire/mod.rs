@@ -10,6 +10,7 @@
 //! one shape of every refusal. The HTTP server is [`Api`](crate::Api) behind routes.
 
 mod batch;
+mod cancel;
 mod either;
 mod event;
 mod info;
@@ -34,6 +35,7 @@ mod workflow;
 use serde::de::DeserializeOwned;
 
 pub use batch::{Batched, ItemResult, OneOrMany, OneOrResults, Results};
+pub use cancel::{CancelTask, CancelWorkflow, CancelledWorkflowView};
 pub use event::EventView;
 pub use info::Info;
 pub use json::Json;
@@ -42,9 +44,7 @@ pub use lease::{
     ReleaseLease,
 };
 pub(crate) use list::request_number;
-pub use list::{
-    CancelTask, ListTasks, Page, RedriveTask, RedriveTasks, RedrivenView, WaitTask, id,
-};
+pub use list::{ListTasks, Page, RedriveTask, RedriveTasks, RedrivenView, WaitTask, id};
 pub use new_task::DEFAULT_QUEUE;
 pub use new_workflow::NamedWorkflow;
 use object::objects;
@@ -65,6 +65,7 @@ pub use workflow::{
 
 objects!(
     CancelTask,
+    CancelWorkflow,
     CompleteLease,
     ConfigureQueue,
     ExtendLease,

@@ -55,6 +55,8 @@ pub struct TaskView {
     pub lease_id: Option<LeaseId>,
     /// When the current lease expires, while it is running.
     pub lease_expires_at: Option<Time>,
+    /// Somebody wants it cancelled, and its holder has not stopped yet.
+    pub cancel_requested: bool,
     /// How long one attempt may take, heartbeats or not.
     pub timeout_ms: Option<u64>,
     /// What it waits for, or waited for.
@@ -167,6 +169,7 @@ impl TaskView {
             visibility_timeout_ms: task.lease_duration.as_millis(),
             lease_id: lease.map(|lease| lease.id),
             lease_expires_at: lease.map(|lease| lease.expires_at.into()),
+            cancel_requested: task.cancel_requested,
             timeout_ms: task.timeout.map(|timeout| timeout.as_millis()),
             dependencies: dependencies.iter().map(DependencyView::from).collect(),
             resource_requirements: amounts(&task.resources),

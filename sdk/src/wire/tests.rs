@@ -21,7 +21,7 @@ fn a_body_is_one_task_or_a_list_of_tasks() {
 #[test]
 fn a_wrong_field_is_named_by_its_path() {
     let body = r#"{"tasks": [{"type": "a"}, {"type": "b", "priority": "high"}]}"#;
-    let problem = refused::<OneOrMany<SubmitTask>>(body);
+    let problem = refused::<SubmitWorkflow>(body);
     assert_eq!(problem.status, 422);
     assert_eq!(problem.field.as_deref(), Some("tasks[1].priority"));
     let problem = refused::<OneOrMany<SubmitTask>>(r#"{"type": "a", "prio": 9}"#);
@@ -52,8 +52,8 @@ fn a_request_is_an_object_and_not_its_fields_in_a_list() {
     let problem = refused::<SubmitTask>(r#"{"type": "a", "retry": [1000, 2000, 10]}"#);
     assert_eq!(problem.field.as_deref(), Some("retry"));
     assert!(problem.detail.contains(expected), "{problem}");
-    let problem = refused::<OneOrMany<ExtendLease>>(r#"{"items": [{"progress": [50]}]}"#);
-    assert_eq!(problem.field.as_deref(), Some("items[0].progress"));
+    let problem = refused::<OneOrMany<ExtendLease>>(r#"{"progress": [50]}"#);
+    assert_eq!(problem.field.as_deref(), Some("progress"));
 }
 
 #[test]
@@ -107,9 +107,9 @@ fn a_concurrency_of_null_lifts_the_limit_and_none_leaves_it() {
 
 #[test]
 fn ids_of_requests_are_checked_where_they_stand() {
-    let body = r#"{"items": [{"task": "x", "lease_id": "y"}]}"#;
+    let body = r#"{"task": "x", "lease_id": "y"}"#;
     let problem = refused::<OneOrMany<ExtendLease>>(body);
-    assert_eq!(problem.field.as_deref(), Some("items[0].task"));
+    assert_eq!(problem.field.as_deref(), Some("task"));
     let wrong = id::<russet_core::TaskId>("id", "nothing").map_err(Problem::from);
     assert_eq!(wrong.expect_err("is refused").field.as_deref(), Some("id"));
 }
@@ -121,6 +121,6 @@ fn a_refused_value_is_told_without_the_words_of_the_implementation() {
     assert_eq!(problem.detail, expected);
     let limit = "a whole number from 0 to 10000";
     assert_eq!(problem.limit.as_deref(), Some(limit));
-    let problem = refused::<OneOrMany<SubmitTask>>(r#"{"tasks": [{"type": 7}]}"#);
+    let problem = refused::<SubmitWorkflow>(r#"{"tasks": [{"type": 7}]}"#);
     assert_eq!(problem.field.as_deref(), Some("tasks[0].type"));
 }

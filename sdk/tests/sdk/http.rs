@@ -21,6 +21,24 @@ async fn nothing(_: TaskContext, _: Work) -> Result<(), TaskFailure> {
 }
 
 #[tokio::test]
+async fn a_workflow_is_cancelled_as_a_whole() {
+    let (_, _site, client) = open().await;
+    let workflow = SubmitWorkflow::new("two")
+        .with_task(work().named("first"))
+        .with_task(work().named("then").after_named(["first"]));
+    let submitted = client.submit_workflow(workflow).await;
+    let id = submitted.expect("is accepted").workflow;
+    let cancelled = client.cancel_workflow(id, Some("not now")).await;
+    let cancelled = cancelled.expect("cancels");
+    assert_eq!((cancelled.cancelled, cancelled.asked), (2, 0));
+    let workflow = client.workflow(id, ListTasks::default()).await;
+    let workflow = workflow.expect("is there").expect("exists");
+    assert_eq!((workflow.counts.cancelled, workflow.counts.live), (2, 0));
+    let error = workflow.tasks.items[1].last_error.as_ref();
+    assert_eq!(error.map(|error| error.message.as_str()), Some("not now"));
+}
+
+#[tokio::test]
 async fn tasks_that_are_submitted_together_start_in_that_order() {
     let (_, _site, client) = open().await;
     let mut tasks = Vec::new();

@@ -207,6 +207,14 @@ fn tasks() -> Router<Server> {
             }),
         )
         .route(
+            "/v1/workflows/{id}/cancel",
+            post(
+                async |State(s): State<Server>, Path(id): Path<WorkflowId>, Json(b): Body<_>| {
+                    reply(s.api.cancel_workflow(id, b).await)
+                },
+            ),
+        )
+        .route(
             "/v1/workflows/{id}",
             get(
                 async |State(s): State<Server>,

@@ -163,6 +163,7 @@ fn note(task: &TaskView, now: u64) -> String {
             counted(task.dependencies.len() as u64, "task")
         ),
         Status::Dead | Status::Cancelled => error.unwrap_or_default(),
+        Status::Running if task.cancel_requested => "its worker is asked to stop".to_owned(),
         _ => task.name().unwrap_or_default(),
     }
 }

@@ -30,7 +30,11 @@ pub(super) fn whole(task: &TaskView, now_ms: u64) -> String {
     put("task", task.id.to_string());
     put("type", task.kind.to_string());
     put("queue", task.queue.to_string());
-    put("status", task.status.to_string());
+    let cancel = match task.cancel_requested {
+        true => ", its worker is asked to stop",
+        false => "",
+    };
+    put("status", format!("{}{cancel}", task.status));
     put(
         "priority",
         format!("{} (0 to 9, 9 most urgent)", task.priority),
