@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use russet::wire::{Problem, from_json};
+use russet::wire::{Problem, from_json, from_json_fast};
 
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -156,7 +156,7 @@ impl<S: Send + Sync, T: FromStr<Err: Display>> FromRequestParts<S> for Named<T> 
 
 /// Parses fast; only a body that is refused is parsed again, to name the field.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    match serde_json::from_slice(bytes) {
+    match from_json_fast(bytes) {
         Ok(value) => Ok(value),
         Err(_) => Ok(from_json(bytes)?),
     }

@@ -4,6 +4,7 @@ mod aws;
 mod commands;
 mod config;
 mod events;
+mod logs;
 mod migrate;
 mod nodes;
 mod process;

@@ -227,29 +227,6 @@ fn a_data_directory_in_use_or_damaged_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn logs_are_json_when_that_is_asked_for() {
-    let mut site = Site::with(|command| {
-        command.args(["--log-format", "json"]);
-        command.stderr(std::process::Stdio::piped());
-    });
-    let log = site.process.stderr();
-    site.process.signal("TERM");
-    assert_eq!(site.process.wait(), 0);
-    let log = std::io::read_to_string(log).expect("text");
-    let lines: Vec<serde_json::Value> = log
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
-        .collect();
-    let messages = lines.iter().map(|line| &line["fields"]["message"]);
-    assert!(
-        messages
-            .clone()
-            .any(|message| message == "russet has stopped"),
-        "{log}"
-    );
-}
-
-#[test]
 fn a_log_filter_that_cannot_be_is_refused() {
     let bad = refused(&[], |command| {
         command.env("RUSSET_LOG", "a=b=c");

@@ -73,14 +73,17 @@ fn fits(template: &str, path: &str) -> bool {
 }
 
 fn validate(name: &str, schema: &Value, answer: &Answer) {
-    let instance = answer.json();
+    validate_value(name, schema, &answer.json());
+}
+
+fn validate_value(name: &str, schema: &Value, instance: &Value) {
     let validator = *VALIDATORS
         .lock()
         .expect("no panic while it was held")
         .entry(name.to_owned())
         .or_insert_with(|| Box::leak(Box::new(validator(schema))));
     let errors: Vec<_> = validator
-        .iter_errors(&instance)
+        .iter_errors(instance)
         .map(|error| error.to_string())
         .collect();
     assert!(
@@ -89,13 +92,36 @@ fn validate(name: &str, schema: &Value, answer: &Answer) {
     );
 }
 
+/// Panics unless an event is as the document describes it.
+pub fn check_event(event: &Value) {
+    let schema = json!({"$ref": "#/components/schemas/EventView"});
+    validate_value("EventView", &schema, event);
+}
+
 fn validator(schema: &Value) -> Validator {
     let mut whole = schema.clone();
     whole["components"] = DOCUMENT["components"].clone();
+    closed(&mut whole);
     let options = jsonschema::options().should_validate_formats(true);
     options
         .build(&whole)
         .unwrap_or_else(|error| panic!("{schema} is no schema: {error}"))
+}
+
+/// Replies may grow, but what they have today is documented: no object has other fields.
+fn closed(schema: &mut Value) {
+    match schema {
+        Value::Object(entries) => {
+            entries.values_mut().for_each(closed);
+            if entries.get("properties").is_some_and(Value::is_object) {
+                entries
+                    .entry("additionalProperties")
+                    .or_insert(json!(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(closed),
+        _ => {}
+    }
 }
 
 #[test]

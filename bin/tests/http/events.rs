@@ -7,6 +7,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
+use crate::contract;
 use crate::site::{Site, held};
 
 /// A stream of events.
@@ -37,6 +38,7 @@ impl Events {
                 let data = data.map(|data| serde_json::from_str(data).expect("JSON"));
                 assert!(event.lines().any(|line| line == "event: task"), "{event}");
                 self.text = rest.to_owned();
+                data.iter().for_each(contract::check_event);
                 return data;
             }
             let frame = timeout(Duration::from_secs(10), self.body.frame())

@@ -50,7 +50,7 @@ fn a_fan_in_of_1000_among_1300_tasks() {
 }
 
 /// 1 task, then 1,000, then 1 that waits for all of them, then 298 in chains of two.
-fn wide() -> String {
+pub fn wide() -> String {
     let mut tasks = vec![("start".to_owned(), Vec::new(), 1.0)];
     for n in 0..1_000 {
         tasks.push((

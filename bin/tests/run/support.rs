@@ -2,6 +2,7 @@
 
 mod check;
 mod process;
+mod terminal;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use tempfile::TempDir;
 
 pub use check::{check, ends, is_terminal};
 pub use process::{Ran, Running, is_running};
+pub use terminal::Terminal;
 
 /// Longer than anything here takes; what waits this long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -128,6 +130,11 @@ impl World {
     /// `russet run`, while the test goes on.
     pub fn start(&self, arguments: &[&str]) -> Running {
         Running::from(self.command(arguments).spawn().expect("starts"))
+    }
+
+    /// `russet run` in a terminal of this many columns, while the test goes on.
+    pub fn start_in_terminal(&self, columns: u16, arguments: &[&str]) -> Terminal {
+        Terminal::start(self.command(arguments), columns)
     }
 
     /// The events in a file; a line that is still being written is left out.

@@ -12,6 +12,7 @@ mod http;
 mod server;
 mod steps;
 mod submissions;
+mod wide;
 mod worker;
 mod workflows;
 mod world;

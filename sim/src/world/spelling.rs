@@ -105,7 +105,10 @@ where
 {
     match wire::from_json(body) {
         Ok(OneOrMany::One(item)) => [ask(*item)].into(),
-        Ok(OneOrMany::Many(items)) => items.into_iter().map(ask).collect(),
+        Ok(OneOrMany::Many(items)) => {
+            let items = items.iter().map(wire::Json::parse);
+            items.map(|item| item.map_or(Ask::Look, &ask)).collect()
+        }
         Err(_) => [Ask::Look].into(),
     }
 }

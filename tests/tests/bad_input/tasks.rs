@@ -101,7 +101,7 @@ fn what_is_no_task_at_all_is_refused_with_why() {
                 &["unknown field", "`backoff_ms`"],
             ),
             invalid(
-                PATH,
+                "/v1/workflows",
                 json!({"tasks": [task(json!({})), {"type": "t", "x": 1}]}),
                 "tasks[1].x",
                 &["unknown field"],

@@ -25,7 +25,7 @@ use transport::Pool;
 pub use transport::{Transport, TransportError};
 
 use crate::backoff::Backoff;
-use crate::wire::Problem;
+use crate::wire::{Problem, from_json_fast};
 use crate::{Error, limits};
 
 /// Servers, and what carries requests to them.
@@ -91,7 +91,7 @@ impl Http {
     }
 
     fn read<T: DeserializeOwned>(&self, reply: &[u8]) -> Result<T, Error> {
-        serde_json::from_slice(reply).map_err(|error| Error::Unreadable {
+        from_json_fast(reply).map_err(|error| Error::Unreadable {
             server: self.server().to_owned(),
             why: error.to_string(),
         })

@@ -1,0 +1,71 @@
+//! What the server and the worker log, as programs read it.
+
+use std::fs::File;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::process::{Process, Site};
+
+/// Makes a command log everything of ours as JSON into a file.
+fn logging(command: &mut Command, file: &File) {
+    command.args(["--log-format", "json"]);
+    command.env("RUSSET_LOG", "debug");
+    command.stderr(file.try_clone().expect("is duplicated"));
+}
+
+fn lines(file: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).expect("text");
+    let line = |line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"));
+    text.lines().map(line).collect()
+}
+
+/// The spans around the line that says this, the innermost last.
+fn spans<'a>(lines: &'a [Value], message: &str, wanted: &Value) -> &'a [Value] {
+    let has = |spans: &[Value]| spans.iter().any(|span| holds(span, wanted));
+    let spans = lines
+        .iter()
+        .filter(|line| line["fields"]["message"] == message)
+        .filter_map(|line| line["spans"].as_array())
+        .find(|spans| has(spans));
+    spans.unwrap_or_else(|| panic!("no {message:?} within {wanted}: {lines:#?}"))
+}
+
+fn holds(span: &Value, wanted: &Value) -> bool {
+    let mut fields = wanted.as_object().expect("an object").iter();
+    fields.all(|(name, value)| span[name] == *value)
+}
+
+#[test]
+fn a_request_and_an_attempt_are_spans_that_name_them() {
+    let (of_server, of_worker) = (file(), file());
+    let mut site = Site::with(|command| logging(command, of_server.as_file()));
+    let mut command = site.command(&["worker", "--exec", "true"]);
+    logging(&mut command, of_worker.as_file());
+    let mut worker = Process::spawn(&mut command);
+    let task = site
+        .run(&["--json", "submit", "--wait", "--type", "mail"])
+        .json();
+    worker.signal("TERM");
+    assert_eq!(worker.wait(), 0);
+    site.process.signal("TERM");
+    assert_eq!(site.process.wait(), 0);
+
+    let server = lines(of_server.path());
+    let submit = json!({"name": "request", "method": "POST", "path": "/v1/tasks"});
+    spans(&server, "answered", &submit);
+    let complete = json!({"name": "request", "method": "POST", "path": "/v1/leases/complete"});
+    spans(&server, "answered", &complete);
+    let stopped = server.last().expect("a line");
+    assert_eq!(stopped["fields"]["message"], "russet has stopped");
+
+    let worker = lines(of_worker.path());
+    let attempt = json!({"name": "task", "id": task["id"], "kind": "mail", "attempt": 1});
+    spans(&worker, "succeeded", &attempt);
+}
+
+fn file() -> NamedTempFile {
+    NamedTempFile::new().expect("a file")
+}
