@@ -94,7 +94,7 @@ pub enum Rejection {
     },
     /// The idempotency key, or the id, already names a different request.
     #[error(
-        "the {what} already names task {existing} with a different request: use a new one for new work"
+        "the {what} already names {existing}, from a different request: use a new one for new work"
     )]
     IdempotencyConflict {
         /// What names the other task: the idempotency key or the id.

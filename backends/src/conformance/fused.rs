@@ -1,6 +1,7 @@
 //! What a store is that is its own queue.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::future::join_all;
@@ -72,9 +73,10 @@ pub async fn a_commit_takes_back_what_is_hidden(factory: &dyn Factory) {
 pub async fn a_delivered_task_is_loaded_as_ready(factory: &dyn Factory) {
     const TASKS: usize = 60;
     let world = Arc::new(World::new(factory, 2).await);
+    let left = Arc::new(AtomicUsize::new(TASKS));
     let receivers = (0..4).map(|_| {
-        let world = world.clone();
-        tokio::spawn(async move { start_all(&world).await })
+        let (world, left) = (world.clone(), left.clone());
+        tokio::spawn(async move { start_all(&world, &left).await })
     });
     let receivers: Vec<_> = receivers.collect();
     let submit = async {
@@ -91,16 +93,13 @@ pub async fn a_delivered_task_is_loaded_as_ready(factory: &dyn Factory) {
     assert_eq!(started.len(), TASKS);
 }
 
-/// Starts what is delivered until nothing comes any more.
-async fn start_all(world: &World) -> Vec<TaskId> {
+/// Starts what is delivered until nothing is left.
+async fn start_all(world: &World, left: &AtomicUsize) -> Vec<TaskId> {
     let mut started = Vec::new();
-    loop {
+    while left.load(Ordering::Relaxed) > 0 {
         let lanes = [lane("emails")];
-        let deliveries = world.receive(&lanes, 3, world.timing.late).await;
-        if deliveries.is_empty() {
-            return started;
-        }
-        for delivery in deliveries {
+        for delivery in world.receive(&lanes, 3, world.timing.short).await {
+            left.fetch_sub(1, Ordering::Relaxed);
             let loaded = world.load_task(delivery.task).await;
             assert_eq!(task_of(&loaded.record).status, Status::Queued);
             world
@@ -109,6 +108,7 @@ async fn start_all(world: &World) -> Vec<TaskId> {
             started.push(delivery.task);
         }
     }
+    started
 }
 
 /// The task was received, started, and became ready again: the first receipt is void.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use russet_backends::config::StoreBackend;
 use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -12,6 +13,7 @@ use super::config::Source;
 use super::{CliError, Global, report};
 use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
+use crate::run::is_of_a_run;
 use crate::serve::{Metrics, Server, Settings, Stop, Tokens};
 
 /// Where a server listens, and to whom.
@@ -96,6 +98,7 @@ impl Serve {
         let max_clock_skew = config.max_clock_skew()?;
         let clock = Arc::new(SystemClock);
         let settings = config.backend(self.source.data_dir.as_deref());
+        refuse_directory_of_a_run(&settings)?;
         for (table, why) in settings.unused() {
             tracing::warn!("[{table}] {why}");
         }
@@ -146,6 +149,23 @@ impl Serve {
         server.run().await;
         tracing::info!("russet has stopped");
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A `russet run` has a store of its own in its directory: a second one beside it would be a mistake.
+fn refuse_directory_of_a_run(settings: &russet_backends::config::Config) -> Result<(), CliError> {
+    if settings.store.backend != StoreBackend::Embedded {
+        return Ok(());
+    }
+    match settings.settled().store.data_dir {
+        Some(dir) if is_of_a_run(&dir) => {
+            let why = format!(
+                "{} is the data directory of a `russet run`: name another one",
+                dir.display()
+            );
+            Err(CliError::input("[store] data_dir", why))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -18,6 +18,11 @@ const LOGS: &str = "logs";
 /// What the name of a data directory ends with unless the user chooses another.
 const SUFFIX: &str = ".russet-data";
 
+/// Whether a directory is that of a `russet run`.
+pub fn is_of_a_run(path: &Path) -> bool {
+    path.join(LOCK).exists()
+}
+
 /// A locked data directory.
 #[derive(Debug)]
 pub(super) struct Directory {

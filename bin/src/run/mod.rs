@@ -30,6 +30,7 @@ mod worker;
 
 use std::path::PathBuf;
 
+pub use directory::is_of_a_run;
 pub use error::RunError;
 pub use progress::Display;
 pub use session::run;

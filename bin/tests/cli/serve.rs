@@ -227,6 +227,26 @@ fn a_data_directory_in_use_or_damaged_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn the_data_directory_of_a_run_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("w.yaml");
+    std::fs::write(&file, "tasks: {a: {run: 'true'}}").expect("is written");
+    let data = folder.path().join("data");
+    let data = data.to_str().expect("text");
+    let mut run = russet();
+    let run = run.arg("run").arg(&file).args(["--data-dir", data]);
+    Ran::from(run.output().expect("runs")).good();
+    let arguments = ["--listen", "127.0.0.1:0", "--data-dir", data];
+    let refused = refused(&arguments, |_| {});
+    assert!(
+        refused
+            .error(2)
+            .contains("is the data directory of a `russet run`: name another one"),
+        "{refused:?}"
+    );
+}
+
+#[test]
 fn a_log_filter_that_cannot_be_is_refused() {
     let bad = refused(&[], |command| {
         command.env("RUSSET_LOG", "a=b=c");

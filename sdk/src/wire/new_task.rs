@@ -94,7 +94,7 @@ fn dependency((at, edge): (usize, &DependsOn)) -> Result<Dependency, Rejection> 
 fn task_type(text: &str) -> Result<TaskType, Rejection> {
     TaskType::new(text).map_err(|error| match text {
         "" => {
-            let problem = "is missing, and it is required: \"\" is not a task type";
+            let problem = "is missing or empty, and it is required";
             Rejection::invalid("type", problem, error.rule)
         }
         _ => refused("type", error),

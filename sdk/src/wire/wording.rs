@@ -84,7 +84,7 @@ fn said(path: &str, message: &str) -> Said {
         return at(
             field,
             format!("{found} is unknown"),
-            Some(wanted.to_owned()),
+            Some(choices(path, wanted).to_owned()),
         );
     }
     if is_number_error(message) {
@@ -197,6 +197,14 @@ fn range(path: &str, wanted: &str) -> String {
     }
 }
 
+/// What a field takes of a few names. Of the kinds of failures a worker reports only its own.
+fn choices<'a>(path: &str, wanted: &'a str) -> &'a str {
+    match path.rsplit('.').next() {
+        Some("kind") => "failed, final, panicked or timed_out",
+        _ => wanted,
+    }
+}
+
 /// How Rust says that a text is no number: queries are texts.
 fn is_number_error(message: &str) -> bool {
     [
@@ -253,6 +261,15 @@ mod tests {
         );
         let message = "unknown field ``, expected `type` or `queue`";
         assert_eq!(misfit("", message).field, None);
+    }
+
+    #[test]
+    fn of_the_kinds_of_failures_those_are_offered_that_a_worker_may_report() {
+        let message = "unknown variant `bad`, expected one of `failed`, `final`, `expired`";
+        assert_eq!(
+            detail("items[0].kind", message),
+            "items[0].kind: `bad` is unknown (failed, final, panicked or timed_out)"
+        );
     }
 
     #[test]

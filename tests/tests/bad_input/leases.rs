@@ -193,7 +193,7 @@ fn a_report_that_cannot_be_is_refused_and_the_lease_stays() {
                 fail,
                 report(json!({"message": "m", "kind": "sad"})),
                 "kind",
-                &["`sad`", "`final`"],
+                &["`sad`", "failed, final, panicked or timed_out"],
             ),
             invalid(
                 fail,

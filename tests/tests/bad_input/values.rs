@@ -26,7 +26,7 @@ fn a_name_that_cannot_be_is_refused_with_what_a_name_is() {
             ),
             bad(json!({"queue": "ünï"}), "queue", &[name]),
             bad(json!({"queue": long_name}), "queue", &[name]),
-            bad(json!({"type": ""}), "type", &["is not a task type", name]),
+            bad(json!({"type": ""}), "type", &["is missing or empty", name]),
             bad(json!({"type": "a/b"}), "type", &["\"a/b\"", name]),
             bad(json!({"name": ""}), "name", &["is not a task label", key]),
             bad(json!({"name": long_key}), "name", &[key]),
