@@ -18,8 +18,8 @@ pub use queue::{Delivery, Depth, Message, Queue, QueueError, Receipt};
 pub use recording::{Recorded, Recorder};
 pub use russet_core as core;
 pub use scheduler::{
-    Backend, Configuration, Extended, LeaseRequest, ONLY_NODE, QueueView, RedrivenWorkflow,
-    Scheduler, Submitted, TaskIds, TaskNow,
+    Backend, CancelledWorkflow, Configuration, Extended, LeaseRequest, ONLY_NODE, QueueView,
+    RedrivenWorkflow, Scheduler, Submitted, TaskIds, TaskNow,
 };
 pub use seams::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use store::{

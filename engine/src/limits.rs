@@ -21,6 +21,12 @@ pub const RECENT_BYTES: usize = 64 * 1024 * 1024;
 pub const RECENT_TASK_BYTES: usize = 1_024;
 /// How often a command is decided again after conflicts before the caller is told to retry.
 pub const CONFLICT_TRIES: u32 = 64;
+/// How often a lease that must not wait looks again when nothing that it took could start.
+pub const LEASE_LOOKS: u32 = 16;
+/// After how long an unavailable store is not tried again: who called waits no longer.
+pub const STORE_PATIENCE: Millis = Millis::from_secs(4);
+/// How long a node that stops takes at most to give up what it leads.
+pub const RESIGN_PATIENCE: Duration = Duration::from_secs(1);
 /// How often an unknown outcome or an unavailable store is tried again.
 pub const STORE_TRIES: u32 = 6;
 /// The first wait after a conflict or an unavailable store; later ones are twice as long.
@@ -83,8 +89,11 @@ pub const LEADER_TERM: Millis = Millis::from_secs(15);
 pub const EVENT_BATCHES: usize = 256;
 /// Most tasks on one page of a listing.
 pub const PAGE_TASKS: usize = 1_000;
-/// Most tasks of a workflow that are redriven in one transaction.
+/// Most tasks of a workflow that are redriven in one transaction, or cancelled at once.
 pub const REDRIVE_TASKS: usize = 100;
+/// How often the tasks of a workflow that is cancelled are gone through, until a round finds no
+/// more of them.
+pub const CANCEL_ROUNDS: u32 = 4;
 /// How often the tasks of a workflow are listed until all of them are.
 pub const LISTING_TRIES: u32 = 20;
 /// The pause before they are listed again.

@@ -45,7 +45,12 @@ impl Workers {
         let before = seen.capacity.take();
         seen.capacity = match (before, &request.capacity) {
             (Some(before), Some(free)) if before == *free => Some(before),
-            (Some(before), Some(free)) => Some(larger(&before, free)),
+            (Some(before), Some(free)) => {
+                let both = larger(&before, free);
+                // Whoever counts ever more resources is known by its last words.
+                let fits = both.len() <= limits::LEASE_RESOURCES;
+                Some(if fits { both } else { free.clone() })
+            }
             _ => None,
         };
     }

@@ -1,6 +1,15 @@
 use std::time::Duration;
 
 use russet_engine::Entropy;
+use tokio::time::Instant;
+
+/// As good as for ever, and not beyond what a clock can show.
+const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+
+/// When a wait is over that began at `start`, however long it is.
+pub(crate) fn later(start: Instant, wait: Duration) -> Instant {
+    start + wait.min(FOR_EVER)
+}
 
 /// Pauses that double, each with up to half of itself taken off at random, so that those who
 /// failed together do not come back together.

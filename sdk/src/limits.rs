@@ -29,6 +29,9 @@ pub const SUGGESTION_DISTANCE: usize = 3;
 /// How often a call over HTTP is tried, when trying again is safe; each server is tried once at
 /// least.
 pub const CALL_TRIES: u32 = 5;
+/// How often a call is tried whose servers answer that they cannot do it now, as while their store
+/// is restarted: for some seconds.
+pub const REFUSED_TRIES: u32 = 8;
 /// After how long no call is tried again, beside the time that it asks the server to wait, except
 /// at servers that were not asked yet.
 pub const CALL_BUDGET: Duration = Duration::from_secs(15);

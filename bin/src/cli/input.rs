@@ -89,21 +89,21 @@ pub(super) fn bytes(file: &str) -> Result<Vec<u8>, CliError> {
     if file != "-" {
         return std::fs::read(file).map_err(|error| CliError::file(file, &error));
     }
-    let mut bytes = Vec::new();
-    let read = std::io::stdin().take(FILE_BYTES).read_to_end(&mut bytes);
-    read.map_err(|error| CliError::file("standard input", &error))?;
-    Ok(bytes)
+    read_stdin("standard input", FILE_BYTES)
 }
 
 /// Standard input, bounded.
 fn stdin(field: &str) -> Result<Vec<u8>, CliError> {
+    read_stdin(field, PAYLOAD_BYTES as u64)
+}
+
+fn read_stdin(field: &str, most: u64) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    let most = PAYLOAD_BYTES as u64 + 1;
-    let read = std::io::stdin().take(most).read_to_end(&mut bytes);
+    let read = std::io::stdin().take(most + 1).read_to_end(&mut bytes);
     read.map_err(|error| CliError::file("standard input", &error))?;
-    if bytes.len() > PAYLOAD_BYTES {
+    if bytes.len() as u64 > most {
         let why = format!(
-            "standard input has more than {PAYLOAD_BYTES} bytes: keep larger data elsewhere and pass a reference"
+            "standard input has more than {most} bytes: keep larger data elsewhere and pass a reference"
         );
         return Err(CliError::input(field, why));
     }

@@ -6,7 +6,7 @@ use russet::limits::WAIT_SLICE;
 use russet::wire::TaskView;
 use russet::{Client, Error};
 use russet_core::{Status, TaskId};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::tasks::explained;
 use super::{CliError, Global, report};
@@ -72,7 +72,8 @@ pub(super) async fn ended(
             Ok(task) if task.is_terminal() || left <= slice => return Ok(task),
             Ok(task) => {
                 if slice == SAY_WHY {
-                    say_why(&task, global).await;
+                    // It is only a hint: the wait goes on without it.
+                    let _ = timeout(left - slice, say_why(&task, global)).await;
                 }
                 slice = WAIT_SLICE;
                 patience = Patience::new();
@@ -83,17 +84,16 @@ pub(super) async fn ended(
     }
 }
 
-/// Says why a task has not started, when nobody would guess it: no worker serves its queue, or the
-/// queue is paused.
+/// Says why a task has not started, when that is not just because the workers are busy.
 async fn say_why(task: &TaskView, global: &Global) {
     if global.quiet || task.status != Status::Queued {
         return;
     }
-    // It is only a hint: the wait goes on without it.
     let Ok(explained) = explained(task.id, global).await else {
         return;
     };
-    if let Some(reason) = explained.reasons.first() {
+    let reason = explained.reasons.first();
+    if let Some(reason) = reason.filter(|reason| reason.code != "waiting") {
         aside(format_args!("still waiting: {}", reason.detail));
     }
 }

@@ -98,7 +98,11 @@ impl Queues {
                         format!("{queue} is paused: its running tasks go on, no other starts\n")
                     };
                     report::either(global, &config, said)?;
-                    hint_of_none(global, &client.queue(queue).await?);
+                    if hints(global)
+                        && let Ok(queue) = client.queue(queue).await
+                    {
+                        hint_of_none(global, &queue);
+                    }
                 }
             }
             Self::Resume(some) => {
@@ -129,10 +133,15 @@ impl From<&Configure> for ConfigureQueue {
     }
 }
 
+/// Whether somebody reads who has made a typing error.
+fn hints(global: &Global) -> bool {
+    !global.json && !global.quiet
+}
+
 /// What is to be said of a queue without tasks: its name may be a typing error.
 fn hint_of_none(global: &Global, queue: &QueueView) {
     let is_empty = queue.counts == StatusCounts::default() && queue.lanes.is_empty();
-    if is_empty && !global.json && !global.quiet {
+    if is_empty && hints(global) {
         let name = &queue.name;
         aside(format_args!(
             "queue {name} holds no task: check the name, or submit one"

@@ -100,7 +100,14 @@ pub(super) fn unreachable(client: &Client, why: String) -> CliError {
 }
 
 async fn whole(body: Incoming, server: &str) -> Result<Bytes, Error> {
-    let body = Limited::new(body, ANSWER_BYTES).collect().await;
+    let body = timeout(CALL_TIMEOUT, Limited::new(body, ANSWER_BYTES).collect()).await;
+    let late = |_| {
+        unreadable(
+            server,
+            &format!("its end did not come within {CALL_TIMEOUT:?}"),
+        )
+    };
+    let body = body.map_err(late)?;
     let body = body.map_err(|error| unreadable(server, &error))?;
     Ok(body.to_bytes())
 }

@@ -14,6 +14,7 @@ use russet_core::{IfUnsatisfied, Status, TaskId};
 
 use super::tasks::{FOR_EVER, outcome};
 use super::{CliError, Global, input, patience, report};
+use crate::text::aside;
 
 /// `russet submit`
 #[derive(Debug, Args)]
@@ -121,7 +122,12 @@ impl Submit {
             return bulk::submit(file, global).await;
         }
         let (task, client) = (self.task()?, global.client()?);
-        let submitted = client.submit(task).await?;
+        let task = client.identified(task).await?;
+        let id = task.id.filter(|_| self.key.is_none());
+        let submitted = client.submit(task).await;
+        let mut submitted = submitted.inspect_err(|error| tell_of_doubt(error, id))?;
+        // It is named here, and so it is no other's.
+        submitted.existing &= self.key.is_some();
         if !global.json || self.wait {
             report::warnings(&submitted.warnings);
         }
@@ -178,6 +184,19 @@ impl Submit {
             partition_key: self.partition_key.clone(),
             ..SubmitTask::default()
         })
+    }
+}
+
+/// Says how to find out what became of a submission whose answer was lost.
+fn tell_of_doubt(error: &russet::Error, id: Option<TaskId>) {
+    if error.is_unchanged() {
+        return;
+    }
+    match id {
+        Some(id) => aside(format_args!(
+            "if it was submitted, it is task {id}: `russet tasks get {id}` says so; with --key a submission can be repeated safely"
+        )),
+        None => aside("submit it again with the same --key: it is not done twice"),
     }
 }
 

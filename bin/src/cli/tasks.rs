@@ -165,8 +165,10 @@ impl Wait {
         let until = tokio::time::Instant::now() + self.timeout.unwrap_or(FOR_EVER);
         let mut failed = 0;
         for id in &self.ids {
-            let left = until.saturating_duration_since(tokio::time::Instant::now());
             client.get(*id).await?.ok_or_else(|| not_found(*id))?;
+        }
+        for id in &self.ids {
+            let left = until.saturating_duration_since(tokio::time::Instant::now());
             let task = patience::ended(client, *id, left, global).await?;
             report::either(global, &task, view::outcome)?;
             failed += usize::from(task.status != Status::Succeeded);

@@ -112,7 +112,8 @@ async fn wait(client: &Client, id: WorkflowId, global: &Global) -> Result<ExitCo
         }
     };
     let failed = match workflow.counts.dead {
-        1.. if !global.json && !global.quiet => dead_tasks(client, id).await?,
+        // The outcome is told also when they cannot be named.
+        1.. if !global.json && !global.quiet => dead_tasks(client, id).await.unwrap_or_default(),
         _ => Vec::new(),
     };
     report::either(global, &workflow, |workflow| {

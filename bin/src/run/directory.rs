@@ -178,6 +178,14 @@ impl Directory {
     }
 }
 
+impl Drop for Directory {
+    /// Who holds the lock next is not taken for this process.
+    fn drop(&mut self) {
+        // Only for a message.
+        let _ = self.lock.set_len(0);
+    }
+}
+
 /// A directory that was never locked must be empty.
 fn refuse_foreign(path: &Path) -> Result<(), RunError> {
     let entries = fs::read_dir(path).map_err(RunError::path("read", path))?;

@@ -30,7 +30,7 @@ pub struct Explanation {
 /// One thing that holds a task where it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Reason {
-    /// What programs tell reasons apart by: `dependencies`, `not_due`, `backoff`,
+    /// What programs tell reasons apart by: `dependencies`, `workflow`, `not_due`, `backoff`,
     /// `queue_paused`, `concurrency_limit`, `no_worker`, `no_resources`, `waiting`, `running`,
     /// `cancel_requested`, `succeeded`, `dead` or `cancelled`.
     pub code: String,
@@ -217,7 +217,10 @@ fn nobody(app: &App, task: &Task) -> Option<Reason> {
     let workers = app.scheduler().workers();
     match workers.who_fits(&task.queue, &task.resources, app.now()) {
         WhoFits::Somebody => None,
-        WhoFits::NobodyServes => Some(reason("no_worker", nobody_serves(task))),
+        WhoFits::NobodyServes => Some(reason(
+            "no_worker",
+            nobody_serves(task, app.scheduler().is_shared()),
+        )),
         WhoFits::NobodyFits => Some(reason(
             "no_resources",
             nobody_fits(task, app.scheduler().is_shared()),
@@ -225,10 +228,14 @@ fn nobody(app: &App, task: &Task) -> Option<Reason> {
     }
 }
 
-fn nobody_serves(task: &Task) -> String {
+fn nobody_serves(task: &Task, is_shared: bool) -> String {
     let (queue, within) = (&task.queue, lasting(russet_engine::limits::WORKER_LIVE));
+    let others = match is_shared {
+        true => ", unless workers ask other nodes, which this one does not see",
+        false => "",
+    };
     format!(
-        "no worker asked this node for tasks of queue {queue} within {within}: start one with `russet worker --queue {queue} --exec …`"
+        "no worker asked this node for tasks of queue {queue} within {within}: start one with `russet worker --queue {queue} --exec …`{others}"
     )
 }
 

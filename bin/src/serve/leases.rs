@@ -38,11 +38,8 @@ pub(super) async fn lease(
     let request = request.into_request()?;
     let (give, got) = oneshot::channel();
     tokio::spawn(seek(app.clone(), request, give));
-    let leased = tokio::select! {
-        biased;
-        leased = got => leased.unwrap_or(Err(EngineError::Stopping))?,
-        () = app.stopping.wait() => Vec::new(),
-    };
+    // It ends soon after the server is told to stop.
+    let leased = got.await.unwrap_or(Err(EngineError::Stopping))?;
     let mut tasks = Vec::with_capacity(leased.len());
     for task in &leased {
         app.metrics.leased(task);
@@ -63,7 +60,9 @@ async fn seek(app: App, request: russet_engine::LeaseRequest, give: oneshot::Sen
             wait: left.min(limits::LEASE_SLICE),
             ..request.clone()
         };
-        let leased = app.scheduler().lease(slice).await;
+        // What is being granted is waited for: none is leased to nobody.
+        let leased = app.scheduler().lease_until(slice, app.stopping.wait());
+        let leased = leased.await;
         let none = matches!(&leased, Ok(tasks) if tasks.is_empty());
         if none && app.now() < until && !give.is_closed() && !app.stopping.is_set() {
             continue;

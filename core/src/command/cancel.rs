@@ -2,10 +2,9 @@ use alloc::string::String;
 
 use serde::{Deserialize, Serialize};
 
-use super::validate;
 use crate::draft::{Draft, Step};
 use crate::rules::{finish, need_for_end, now_reply, record_error};
-use crate::{ErrorKind, EventKind, Rejection, Reply, Status, TaskId};
+use crate::{ErrorKind, EventKind, Rejection, Reply, Status, TaskId, policy};
 
 /// Stops a task: at once when nobody holds it, else by asking its holder, who learns of it
 /// with the next heartbeat.
@@ -59,7 +58,7 @@ impl Cancel {
     fn explain(&self, draft: &Draft<'_>, task: &mut crate::Task) {
         if let Some(reason) = &self.reason {
             let now = draft.now_for(task);
-            record_error(task, ErrorKind::Cancelled, validate::cut(reason), now);
+            record_error(task, ErrorKind::Cancelled, policy::cut_error(reason), now);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::extend::report;
 use super::validate;
 use crate::draft::{Draft, Step};
 use crate::rules::{self, Failure, check_held, end_lease, ended_as, need_for_end, now_reply};
-use crate::{ErrorKind, LeaseEnd, LeaseId, Millis, Progress, Reply, Task, TaskId};
+use crate::{ErrorKind, LeaseEnd, LeaseId, Millis, Progress, Reply, Task, TaskId, policy};
 
 /// Reports that an attempt failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ impl Fail {
         end_lease(draft, &mut task, LeaseEnd::Failed)?;
         let failure = Failure {
             kind: self.kind,
-            message: validate::cut(&self.message),
+            message: policy::cut_error(&self.message),
             retry_after: self.retry_after,
             random: self.random,
         };

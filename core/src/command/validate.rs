@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::string::String;
 
 use bytes::Bytes;
 
@@ -287,13 +286,4 @@ pub(super) fn failure_kind(kind: ErrorKind) -> Checked {
             "failed, final, panicked or timed_out",
         )),
     }
-}
-
-/// `message`, cut at [`limits::ERROR_BYTES`].
-pub(super) fn cut(message: &str) -> String {
-    let mut end = message.len().min(limits::ERROR_BYTES);
-    while !message.is_char_boundary(end) {
-        end -= 1;
-    }
-    String::from(&message[..end])
 }

@@ -3,6 +3,7 @@
 mod autoscale;
 mod backoff;
 mod cron;
+mod cut;
 mod fingerprint;
 mod fits;
 mod order;
@@ -12,6 +13,7 @@ mod watchdog;
 pub use autoscale::{Load, desired_workers};
 pub use backoff::backoff;
 pub use cron::{CronError, CronField, Schedule, next_fire};
+pub use cut::cut_error;
 pub use fingerprint::{Fingerprint, partition_of_key};
 pub use fits::{fits, take};
 pub use order::{order, ranks};

@@ -121,6 +121,7 @@ impl<'a> Work<'a> {
     /// Works until every command has its answer.
     async fn run(mut self) {
         let (mut conflicts, mut failures) = (0, 0);
+        let late = self.node.clock.now() + limits::STORE_PATIENCE;
         let mut open: Vec<Job> = (0..self.commands.len()).collect();
         while !open.is_empty() {
             let mut cut = false;
@@ -130,7 +131,13 @@ impl<'a> Work<'a> {
                 Ok(Attempt::Cut | Attempt::Held) => cut = true,
                 Ok(Attempt::Whole) => conflicts += 1,
                 Err(error) if is_passing(&error) && planted!(NoPause) => {}
-                Err(error) if is_passing(&error) && failures < limits::STORE_TRIES => failures += 1,
+                Err(error)
+                    if is_passing(&error)
+                        && failures < limits::STORE_TRIES
+                        && self.node.clock.now() < late =>
+                {
+                    failures += 1;
+                }
                 Err(error) => self.give_up(&open, &error.into()),
             }
             if conflicts >= limits::CONFLICT_TRIES {

@@ -139,6 +139,7 @@ fn size(command: &Command) -> usize {
         }
         Command::Extend(extend) => said(extend.progress.as_ref()),
         Command::Release(release) => said(release.progress.as_ref()),
+        Command::Cancel(cancel) => cancel.reason.as_ref().map_or(0, String::len),
         Command::Fail(fail) => fail.message.len() + said(fail.progress.as_ref()),
         Command::Stage(stage) => stage.records.iter().map(|(_, record)| weight(record)).sum(),
         _ => 0,

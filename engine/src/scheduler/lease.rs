@@ -60,12 +60,18 @@ impl Scheduler {
         let wait = Millis::new(request.wait.min(limits::LEASE_WAIT).as_millis() as u64);
         let until = start + wait;
         let mut enough = pin!(enough);
+        let mut looks = 0;
         loop {
             let Some(deliveries) = poll(node, &request, until, enough.as_mut()).await? else {
                 return Ok(Vec::new());
             };
+            // Of what was taken none may start, in a partition whose limit is reached: others may
+            // have some that can.
+            looks += u32::from(!deliveries.is_empty());
+            let is_over = deliveries.is_empty() || looks >= limits::LEASE_LOOKS;
             let granted = grant(node, &request, deliveries).await?;
-            if !granted.is_empty() || node.clock.now() >= until || node.is_stopping() {
+            let is_late = node.clock.now() >= until && is_over;
+            if !granted.is_empty() || is_late || node.is_stopping() {
                 return Ok(granted);
             }
         }

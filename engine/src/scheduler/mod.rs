@@ -1,6 +1,8 @@
 //! The asynchronous shell around `core`: any number of schedulers may work on one store.
 
+mod cancel;
 mod committer;
+mod family;
 mod ids;
 mod intake;
 mod lease;
@@ -15,16 +17,17 @@ mod weight;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use futures::future::join_all;
 use russet_core::{
-    IdempotencyKey, LeaseId, Millis, NodeId, PartitionId, PartitionKey, QueueConfig, TaskId,
-    WorkflowId, policy,
+    Campaign, Command, IdempotencyKey, LeaseId, Millis, NodeId, PartitionId, PartitionKey,
+    QueueConfig, TaskId, Timestamp, WorkflowId, policy,
 };
 use tokio::sync::{Mutex, Notify, watch};
 use tokio::task::JoinHandle;
 
+pub use cancel::CancelledWorkflow;
 pub use ids::TaskIds;
 pub use lease::LeaseRequest;
 pub use read::QueueView;
@@ -113,6 +116,18 @@ pub(crate) struct Partition {
     recent: Recent,
     unlimited: Unlimited,
     claims: Claims,
+    /// Until when this node leads it, in milliseconds.
+    leads_until: AtomicU64,
+}
+
+impl Partition {
+    fn leads_until(&self) -> Timestamp {
+        Timestamp::from_millis(self.leads_until.load(Ordering::Relaxed))
+    }
+
+    fn lead_until(&self, until: Timestamp) {
+        self.leads_until.store(until.as_millis(), Ordering::Relaxed);
+    }
 }
 
 impl Scheduler {
@@ -139,6 +154,7 @@ impl Scheduler {
             recent: Recent::new(recent_bytes),
             unlimited: Unlimited::new(&configuration.queue_defaults, queues),
             claims: Claims::new(commits),
+            leads_until: AtomicU64::new(0),
         });
         let node = Arc::new(Node {
             id: configuration
@@ -180,6 +196,7 @@ impl Scheduler {
     /// Stops the node: what was accepted is still decided, everything later is refused.
     pub async fn stop(&self) {
         self.node.stopping.store(true, Ordering::SeqCst);
+        self.resign().await;
         for partition in &self.node.partitions {
             partition.intake.close();
             partition.alarm.ring();
@@ -187,6 +204,27 @@ impl Scheduler {
         self.node.stopped.notify_waiters();
         let workers = std::mem::take(&mut *self.node.workers.lock().await);
         join_all(workers).await;
+    }
+
+    /// Gives up what the node leads, so that another fires its timers at once, and not when the
+    /// term is over.
+    async fn resign(&self) {
+        let node = self.node.as_ref();
+        if node.id == ONLY_NODE {
+            return;
+        }
+        let now = node.clock.now();
+        let led = node.partitions.iter().filter(|own| own.leads_until() > now);
+        let over = Campaign {
+            node: node.id,
+            term: Millis::ZERO,
+        };
+        let resign = led.map(|own| own.intake.call_one(Command::Campaign(over)));
+        tokio::select! {
+            biased;
+            _ = join_all(resign) => {}
+            () = node.clock.sleep(limits::RESIGN_PATIENCE) => {}
+        }
     }
 
     /// The node's identity.

@@ -56,7 +56,7 @@ pub(super) async fn run(node: Arc<Node>, partition: PartitionId, outgoing: Outgo
         node: &node,
         partition: own,
         outgoing,
-        leads_until: Timestamp::ZERO,
+        fails: false,
     };
     let mut wake = Timestamp::ZERO;
     while !node.is_stopping() {
@@ -87,7 +87,8 @@ struct Duty<'a> {
     node: &'a Node,
     partition: &'a Partition,
     outgoing: Outgoing,
-    leads_until: Timestamp,
+    /// The last look failed.
+    fails: bool,
 }
 
 impl Duty<'_> {
@@ -97,7 +98,7 @@ impl Duty<'_> {
         let alarm = self.partition.alarm.take();
         self.campaign(now).await;
         let regular = now + limits::TIMER_HORIZON;
-        let leads = self.leads_until > now;
+        let leads = self.partition.leads_until() > now;
         if !leads && alarm > now && alarm < regular {
             self.partition.alarm.set(alarm);
         }
@@ -111,7 +112,7 @@ impl Duty<'_> {
         let due = match due.await {
             Ok(due) => due,
             Err(error) => {
-                tracing::warn!(%error, "timers could not be read");
+                self.tell(Some(&error.into()));
                 return regular;
             }
         };
@@ -119,14 +120,29 @@ impl Duty<'_> {
         let (now_due, later): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.at <= now);
         let fired = now_due.len();
         let span = tracing::debug_span!("fire", partition = self.partition.id.0, timers = fired);
-        if let Err(error) = self.fire(now_due).instrument(span).await {
-            tracing::warn!(%error, "timers could not be fired");
+        let fired_all = self.fire(now_due).instrument(span).await;
+        self.tell(fired_all.as_ref().err());
+        if fired_all.is_err() {
             return regular;
         }
         if full && fired > 0 {
             return now;
         }
         later.first().map_or(regular, |due| due.at)
+    }
+
+    /// Logs when timers begin to fail, and when they go on: not each failure in between.
+    fn tell(&mut self, failed: Option<&EngineError>) {
+        let partition = self.partition.id.0;
+        match failed {
+            Some(error) if !self.fails => {
+                tracing::warn!(partition, %error, "timers cannot be looked at; trying again");
+            }
+            Some(error) => tracing::debug!(partition, %error, "timers cannot be looked at"),
+            None if self.fails => tracing::info!(partition, "timers are looked at again"),
+            None => {}
+        }
+        self.fails = failed.is_some();
     }
 
     async fn fire(&self, due: Vec<crate::Due>) -> Result<(), EngineError> {
@@ -145,6 +161,7 @@ impl Duty<'_> {
             .intake
             .call(due.into_iter().map(fire).collect())
             .await?;
+        let mut failed = Ok(());
         for answer in answers {
             match answer {
                 Ok(Reply::Fired {
@@ -154,15 +171,16 @@ impl Duty<'_> {
                     self.outgoing.relay(self.partition.id, message);
                 }
                 Ok(_) => {}
-                Err(error) => return Err(error),
+                Err(error) => failed = failed.and(Err(error)),
             }
         }
-        Ok(())
+        failed
     }
 
     /// Stays leader, or tries to become it when nobody is.
     async fn campaign(&mut self, now: Timestamp) {
-        if now + Millis::new(limits::LEADER_TERM.as_millis() / 3 * 2) < self.leads_until {
+        if now + Millis::new(limits::LEADER_TERM.as_millis() / 3 * 2) < self.partition.leads_until()
+        {
             return;
         }
         let campaign = Campaign {
@@ -175,9 +193,9 @@ impl Duty<'_> {
             .call_one(Command::Campaign(campaign))
             .await
         {
-            Ok(Reply::Leading(leader)) => self.leads_until = leader.expires_at,
+            Ok(Reply::Leading(leader)) => self.partition.lead_until(leader.expires_at),
             Ok(_) => {}
-            Err(EngineError::Rejected(_)) => self.leads_until = Timestamp::ZERO,
+            Err(EngineError::Rejected(_)) => self.partition.lead_until(Timestamp::ZERO),
             Err(error) => tracing::debug!(%error, "no leader could be chosen"),
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures::future::join_all;
 use russet_core::{
-    Cancel, Command, Complete, Configure, Extend, Fail, PartitionId, Purge, QueueConfig, QueueName,
+    Command, Complete, Configure, Extend, Fail, PartitionId, Purge, QueueConfig, QueueName,
     QueuePatch, Release, Reply, Status, TaskId, Timestamp,
 };
 
@@ -111,17 +111,6 @@ impl Scheduler {
         now(self
             .node
             .call_one(release.task.partition(), Command::Release(release))
-            .await)
-    }
-
-    /// Cancels a task, or asks its holder to stop.
-    ///
-    /// # Errors
-    /// An unknown task, or one that has ended otherwise.
-    pub async fn cancel(&self, cancel: Cancel) -> Result<TaskNow, EngineError> {
-        now(self
-            .node
-            .call_one(cancel.task.partition(), Command::Cancel(cancel))
             .await)
     }
 

@@ -58,6 +58,27 @@ async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fail
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_not_waited_for_again_and_again() {
+    let faults = Faults {
+        unavailable: 1_000,
+        load_delay: Duration::from_secs(10),
+        ..Faults::default()
+    };
+    for seed in 0..20 {
+        let world = World::new(Plan {
+            faults,
+            seed,
+            ..Plan::default()
+        });
+        let before = world.clock.now();
+        let refused = world.node(0).submit(one(world.task())).await;
+        refused.expect_err("the store does not answer");
+        let waited = world.clock.now().since(before);
+        assert!(waited < Millis::from_secs(15), "{waited:?}");
+    }
+}
+
 /// A store that shows what it may still lose: what it shows is no acknowledgement.
 #[tokio::test(start_paused = true)]
 async fn no_loss_an_answer_that_rests_on_what_is_not_safe_yet_is_not_given() {

@@ -47,6 +47,28 @@ async fn no_starvation_a_full_queue_does_not_hold_up_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_lease_that_does_not_wait_finds_what_another_partition_can_start() {
+    let world = World::new(Plan {
+        nodes: 1,
+        partitions: 3,
+        ..Plan::default()
+    });
+    configure(&world, Some(1)).await;
+    for _ in 0..30 {
+        world.submit(world.task()).await;
+    }
+    let one = async || {
+        let leased = world.node(0).lease(lease("w", 1, Duration::ZERO)).await;
+        leased.expect("lease").len()
+    };
+    let mut leased = [0; 4];
+    for count in &mut leased {
+        *count = one().await;
+    }
+    assert_eq!(leased, [1, 1, 1, 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_starvation_tasks_under_a_limit_start_in_the_order_in_which_they_became_ready() {
     let (world, mut held) = full(300).await;
     for _ in 0..300 {

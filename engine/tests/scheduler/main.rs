@@ -1,5 +1,6 @@
 //! The scheduler on a store that conflicts, loses replies and delays, several nodes at once.
 
+mod cancelling;
 mod commands;
 mod dependencies;
 mod far;

@@ -101,7 +101,7 @@ async fn indexes_agree_counters_and_listings_equal_what_the_records_say() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_loss_overdue_timers_of_a_leader_that_was_killed_are_fired_within_two_seconds() {
+async fn no_loss_overdue_timers_of_a_leader_that_is_gone_are_fired_within_two_seconds() {
     let mut world = World::new(Plan {
         nodes: 1,
         ..Plan::default()
@@ -109,7 +109,7 @@ async fn no_loss_overdue_timers_of_a_leader_that_was_killed_are_fired_within_two
     let mut task = world.task();
     task.start = Some(When::In(Millis::from_secs(7)));
     let id = world.submit(task).await;
-    // The leader's term is still running when it is gone.
+    // It is in the middle of its term.
     tokio::time::sleep(Duration::from_millis(5_900)).await;
     world.node(0).stop().await;
     world.start_node();

@@ -10,13 +10,13 @@ use crate::world::*;
 
 /// A workflow whose tasks were made in the reverse of their order: one root, `wide` tasks behind
 /// it, and a chain of `long` tasks behind all of these.
-struct Large {
-    workflow: WorkflowId,
-    root: TaskId,
+pub struct Large {
+    pub workflow: WorkflowId,
+    pub root: TaskId,
     tasks: Vec<NewTask>,
 }
 
-fn large(world: &World, wide: usize, long: usize) -> Large {
+pub fn large(world: &World, wide: usize, long: usize) -> Large {
     let workflow = world.node(0).new_workflow_id(None, None);
     let total = 1 + wide + long;
     let ids = (0..total).map(|_| world.node(0).new_task_id_in(workflow.partition()));
@@ -46,7 +46,7 @@ fn large(world: &World, wide: usize, long: usize) -> Large {
 }
 
 impl Large {
-    async fn submit(&self, world: &World) {
+    pub async fn submit(&self, world: &World) {
         let new = NewWorkflow {
             id: self.workflow,
             name: None,

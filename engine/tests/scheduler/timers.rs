@@ -51,6 +51,33 @@ async fn timers_of_a_node_that_is_gone_are_fired_by_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_leader_that_stops_leaves_its_timers_to_another_at_once() {
+    let world = World::new(Plan::default());
+    let mut task = world.task();
+    task.start = Some(When::In(Millis::from_secs(7)));
+    let submitted = world.clock.now();
+    let id = world.submit(task).await;
+    tokio::time::sleep(Duration::from_millis(5_900)).await;
+    for stopped in 0..2 {
+        if stopped == 0 {
+            world.node(0).stop().await;
+        }
+        let leased = world
+            .node(1)
+            .lease(lease("w", 1, Duration::from_secs(1)))
+            .await
+            .expect("lease");
+        assert!(leased.iter().all(|task| task.id == id));
+        if !leased.is_empty() {
+            let waited = world.clock.now().since(submitted).as_millis();
+            assert!((7_000..=7_050).contains(&waited), "{waited} ms");
+            return;
+        }
+    }
+    panic!("nobody fired the timer");
+}
+
+#[tokio::test(start_paused = true)]
 async fn bounded_retry_a_task_whose_worker_always_dies_is_dead_after_its_retries() {
     let world = World::new(Plan::default());
     let mut task = world.task();

@@ -3,7 +3,9 @@ use russet_engine::EngineError;
 use serde::de::DeserializeOwned;
 
 use crate::limits;
-use crate::wire::{Batched, Json, OneOrMany, OneOrResults, Problem, Results, from_json};
+use crate::wire::{
+    BATCH_SIZE, Batched, Json, OneOrMany, OneOrResults, Problem, Results, from_json,
+};
 
 /// Parts the items that can be asked for from those that are refused before.
 pub(super) fn part<C, E: Into<Problem>>(
@@ -84,8 +86,7 @@ pub(super) fn items<T: Batched + DeserializeOwned>(
         }
         OneOrMany::Many(items) => {
             let problem = format!("has {} items", items.len());
-            let limit = format!("1 to {} items", limits::BATCH_ITEMS);
-            return Err(Rejection::invalid(T::KEY, problem, limit).into());
+            return Err(Rejection::invalid(T::KEY, problem, BATCH_SIZE).into());
         }
     };
     let (items, places) = part(checked.into_iter());

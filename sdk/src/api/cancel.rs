@@ -1,12 +1,8 @@
-use futures::future::join_all;
-use russet_core::{Cancel, Rejection, Status, TaskId, WorkflowId};
-use russet_engine::EngineError;
+use russet_core::{Cancel, Rejection, TaskId, WorkflowId};
 
 use super::Api;
-use crate::limits;
 use crate::wire::{
-    CancelTask, CancelWorkflow, CancelledWorkflowView, ListTasks, Problem, TaskNowView,
-    WorkflowCounts,
+    CancelTask, CancelWorkflow, CancelledWorkflowView, Problem, TaskNowView, WorkflowCounts,
 };
 
 type Reply<T> = Result<T, Problem>;
@@ -21,8 +17,7 @@ impl Api {
         Ok(self.scheduler.cancel(Cancel { task, reason }).await?.into())
     }
 
-    /// `POST /v1/workflows/{id}/cancel`: cancels every task of a workflow that has not ended, the
-    /// newest first, so that what waits for a failure is cancelled before there is one.
+    /// `POST /v1/workflows/{id}/cancel`: cancels every task of a workflow that has not ended.
     ///
     /// # Errors
     /// An unknown workflow, or a store that is unavailable: send the same request again then, and
@@ -32,42 +27,17 @@ impl Api {
         id: WorkflowId,
         request: CancelWorkflow,
     ) -> Reply<CancelledWorkflowView> {
-        let (mut cancelled, mut asked) = (0, 0);
-        let mut listing = ListTasks {
-            workflow_id: Some(id.to_string()),
-            order: Some("newest".to_owned()),
-            limit: Some(limits::PAGE_TASKS_MAX),
-            ..ListTasks::default()
-        };
-        loop {
-            let page = self.scheduler.list(listing.clone().into_listing()?).await?;
-            let live = page.items.iter().filter(|task| !task.status.is_terminal());
-            let cancel = |task: TaskId| {
-                let reason = request.reason.clone();
-                self.scheduler.cancel(Cancel { task, reason })
-            };
-            for now in join_all(live.map(|task| cancel(task.id))).await {
-                match now {
-                    Ok(now) if now.status == Status::Cancelled => cancelled += 1,
-                    Ok(_) => asked += 1,
-                    // It has ended meanwhile.
-                    Err(EngineError::Rejected(_)) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-            match page.next {
-                Some(next) => listing.after = Some(next.to_string()),
-                None => break,
-            }
-        }
-        let Some(workflow) = self.scheduler.workflow(id).await? else {
+        let scheduler = &self.scheduler;
+        let reason = request.reason.as_deref();
+        let done = scheduler.cancel_workflow(id, reason).await?;
+        let Some(workflow) = scheduler.workflow(id).await? else {
             return Err(Rejection::NoWorkflow { id }.into());
         };
         Ok(CancelledWorkflowView {
             workflow: id,
             name: workflow.name.clone(),
-            cancelled,
-            asked,
+            cancelled: done.cancelled,
+            asked: done.asked,
             counts: WorkflowCounts::from(&workflow),
         })
     }

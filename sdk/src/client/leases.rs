@@ -60,7 +60,7 @@ impl Client {
             #[cfg(feature = "http")]
             Link::Http(http) => {
                 let call = Call::post("/v1/leases/extend").safe();
-                http.send_each(call, extends).await
+                http.send_each(call, &extends).await
             }
         }
     }
@@ -72,7 +72,7 @@ impl Client {
             #[cfg(feature = "http")]
             Link::Http(http) => {
                 let call = Call::post("/v1/leases/complete").safe();
-                http.send_each(call, completes).await
+                http.send_each(call, &completes).await
             }
         }
     }
@@ -84,7 +84,7 @@ impl Client {
             #[cfg(feature = "http")]
             Link::Http(http) => {
                 let call = Call::post("/v1/leases/fail").safe();
-                http.send_each(call, fails).await
+                http.send_each(call, &fails).await
             }
         }
     }
@@ -96,7 +96,7 @@ impl Client {
             #[cfg(feature = "http")]
             Link::Http(http) => {
                 let call = Call::post("/v1/leases/release").safe();
-                http.send_each(call, releases).await
+                http.send_each(call, &releases).await
             }
         }
     }

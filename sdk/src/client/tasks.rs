@@ -6,6 +6,7 @@ use tokio::time::{Instant, sleep};
 #[cfg(feature = "http")]
 use super::http::{Call, query};
 use super::{Client, Link};
+use crate::backoff::later;
 use crate::wire::{
     CancelTask, ListTasks, Page, RedriveTask, RedriveTasks, RedrivenView, SubmitTask,
     SubmittedView, TaskNowView, TaskView, WaitTask,
@@ -22,9 +23,24 @@ impl Client {
             Link::Here(api) => Ok(api.submit_one(task).await?),
             #[cfg(feature = "http")]
             Link::Http(http) => {
+                let is_named = is_named(&task);
                 let task = http.identified(task).await?;
-                http.send(Call::post("/v1/tasks").safe(), &task).await
+                let submitted = http.send(Call::post("/v1/tasks").safe(), &task).await;
+                submitted.map(|submitted| first(submitted, is_named))
             }
+        }
+    }
+
+    /// The task with the identity that a submission would give it, unless it has one: whoever is
+    /// left without an answer can look for it, and submit it again.
+    ///
+    /// # Errors
+    /// A server that cannot be reached.
+    pub async fn identified(&self, task: SubmitTask) -> Result<SubmitTask, Error> {
+        match &self.link {
+            Link::Here(_) => Ok(task),
+            #[cfg(feature = "http")]
+            Link::Http(http) => http.identified(task).await,
         }
     }
 
@@ -42,14 +58,19 @@ impl Client {
             Link::Http(http) => {
                 let mut identified = Vec::with_capacity(tasks.len());
                 let count = tasks.len();
+                let are_named: Vec<_> = tasks.iter().map(is_named).collect();
                 for task in tasks {
                     match http.identified(task).await {
                         Ok(task) => identified.push(task),
                         Err(error) => return vec![Err(error); count],
                     }
                 }
-                http.send_each(Call::post("/v1/tasks").safe(), identified)
-                    .await
+                let call = Call::post("/v1/tasks").safe();
+                let results = http.send_each_again(call, identified).await;
+                let results = results.into_iter().zip(are_named);
+                results
+                    .map(|(result, is_named)| result.map(|one| first(one, is_named)))
+                    .collect()
             }
         }
     }
@@ -87,7 +108,7 @@ impl Client {
     /// # Errors
     /// An unknown task, or a server that cannot be reached.
     pub async fn wait(&self, id: TaskId, wait: Duration) -> Result<TaskView, Error> {
-        let until = Instant::now() + wait;
+        let until = later(Instant::now(), wait);
         loop {
             let asked = Instant::now();
             let left = until.saturating_duration_since(asked);
@@ -242,5 +263,21 @@ pub(super) fn optional<T>(found: Result<T, Error>) -> Result<Option<T>, Error> {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.is_not_found() => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+/// Whether the submitter names the task.
+#[cfg(feature = "http")]
+fn is_named(task: &SubmitTask) -> bool {
+    task.id.is_some() || task.idempotency_key.is_some()
+}
+
+/// A task that was named here can have been submitted before by the same call alone, whose answer
+/// was lost.
+#[cfg(feature = "http")]
+fn first(submitted: SubmittedView, is_named: bool) -> SubmittedView {
+    SubmittedView {
+        existing: submitted.existing && is_named,
+        ..submitted
     }
 }

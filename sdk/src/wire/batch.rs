@@ -1,8 +1,12 @@
+use std::fmt;
+
+use serde::de::{Error, IgnoredAny, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::either::{self, Either};
 use super::{Json, Problem};
+use crate::limits;
 
 /// A request that can be sent many at once.
 pub trait Batched {
@@ -23,7 +27,7 @@ pub enum OneOrMany<T> {
 impl<'de, T: Batched + Deserialize<'de>> Deserialize<'de> for OneOrMany<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match either::read(deserializer, T::KEY)? {
-            Either::Keyed(items) => Ok(Self::Many(items)),
+            Either::Keyed(Items(items)) => Ok(Self::Many(items)),
             Either::Whole(item) => Ok(Self::One(Box::new(item))),
         }
     }
@@ -37,6 +41,46 @@ impl<T: Batched + Serialize> Serialize for OneOrMany<T> {
         }
     }
 }
+
+/// As many items as a batch may have; beyond them they are counted and not kept.
+struct Items(Vec<Json>);
+
+impl<'de> Deserialize<'de> for Items {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(ReadItems)
+    }
+}
+
+struct ReadItems;
+
+impl<'de> Visitor<'de> for ReadItems {
+    type Value = Items;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Items, A::Error> {
+        let mut items = Vec::new();
+        while items.len() < limits::BATCH_ITEMS {
+            match list.next_element()? {
+                Some(item) => items.push(item),
+                None => return Ok(Items(items)),
+            }
+        }
+        let mut count = items.len();
+        while list.next_element::<IgnoredAny>()?.is_some() {
+            count += 1;
+        }
+        match count {
+            limits::BATCH_ITEMS => Ok(Items(items)),
+            _ => Err(A::Error::invalid_length(count, &BATCH_SIZE)),
+        }
+    }
+}
+
+/// How many items a batch may have.
+pub(crate) const BATCH_SIZE: &str = "1 to 1000 items";
 
 /// One reply, or as many as there were requests, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -112,4 +156,14 @@ pub(super) fn keyed<S: Serializer, T: Serialize>(
     let mut map = serializer.serialize_map(Some(1))?;
     map.serialize_entry(key, value)?;
     map.end()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_a_batch_is_told_as_it_is() {
+        assert_eq!(BATCH_SIZE, format!("1 to {} items", limits::BATCH_ITEMS));
+    }
 }

@@ -29,11 +29,13 @@ mod schema;
 mod submit;
 mod task;
 mod time;
+mod weight;
 mod wording;
 mod workflow;
 
 use serde::de::DeserializeOwned;
 
+pub(crate) use batch::BATCH_SIZE;
 pub use batch::{Batched, ItemResult, OneOrMany, OneOrResults, Results};
 pub use cancel::{CancelTask, CancelWorkflow, CancelledWorkflowView};
 pub use event::EventView;
@@ -58,6 +60,7 @@ pub use schema::status_schema;
 pub use submit::{DependsOn, RetryView, SubmitTask, SubmittedView, WindowView};
 pub use task::{DependencyView, LastError, ProgressView, TaskNowView, TaskView};
 pub use time::{Time, TimeError};
+pub(crate) use weight::Weighed;
 pub use workflow::{
     SubmitWorkflow, SubmittedWorkflowView, TaskDefaults, WorkflowCounts, WorkflowStatus,
     WorkflowView,

@@ -87,6 +87,13 @@ fn said(path: &str, message: &str) -> Said {
             Some(choices(path, wanted).to_owned()),
         );
     }
+    if let Some((count, wanted)) = message
+        .strip_prefix("invalid length ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        let problem = format!("has {count} items");
+        return at(field, problem, Some(wanted.to_owned()));
+    }
     if is_number_error(message) {
         let problem = "is not a number that it can be".to_owned();
         return at(field, problem, Some(range(path, "u64")));

@@ -30,6 +30,7 @@ pub use room::Room;
 pub use service::{Handler, TaskOutput, handler};
 pub use steps::Steps;
 
+use crate::backoff::later;
 use crate::{Client, Error, limits};
 use board::{Board, Counts};
 use service::Services;
@@ -184,7 +185,7 @@ impl Worker {
                 .subscribe()
                 .wait_for(|now| *now != Phase::Working)
                 .await;
-            let until = *begun.get_or_init(Instant::now) + crew.settings.drain;
+            let until = later(*begun.get_or_init(Instant::now), crew.settings.drain);
             tell_of_drain(&crew, advice);
             stop(&crew, &phase, until, at_once).await
         };

@@ -1,5 +1,6 @@
 //! Reports how attempts ended, many with one request.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
 use std::time::Duration;
@@ -14,7 +15,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Crew, Room};
 use crate::backoff::Backoff;
-use crate::wire::{CompleteLease, FailLease, Problem, ProgressReport, ReleaseLease, TaskNowView};
+use crate::wire::{
+    CompleteLease, FailLease, Problem, ProgressReport, ReleaseLease, TaskNowView, Weighed,
+};
 use crate::{Error, limits};
 
 /// The end of an attempt, until it is recorded.
@@ -51,13 +54,41 @@ impl Settlement {
     }
 }
 
+/// Reports that go together: few enough, and small enough, that they are sent in time.
+#[derive(Default)]
+struct Batch {
+    reports: Vec<Report>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn of(report: Report) -> Self {
+        let mut batch = Self::default();
+        batch.push(report);
+        batch
+    }
+
+    fn push(&mut self, report: Report) {
+        self.bytes += match &report.settlement {
+            Settlement::Complete(complete) => complete.bytes(),
+            Settlement::Fail(fail) => fail.bytes(),
+            Settlement::Release(release) => release.bytes(),
+        };
+        self.reports.push(report);
+    }
+
+    fn has_room(&self) -> bool {
+        self.reports.len() < limits::BATCH_ITEMS && self.bytes < limits::REQUEST_BYTES
+    }
+}
+
 /// Reports what comes for as long as it is polled. When so many batches are on their way as may
 /// be, what ends meanwhile goes with the next one, so that many small ends need few requests
 /// and a single one waits for nothing.
 pub(super) async fn run(crew: &Crew, mut ended: mpsc::UnboundedReceiver<Report>) -> Infallible {
     let fresh = || Backoff::new(limits::WORKER_BACKOFF, limits::WORKER_BACKOFF_MAX);
     let mut backoff = fresh();
-    let mut failed: Vec<Report> = Vec::new();
+    let mut failed: VecDeque<Report> = VecDeque::new();
     let mut retry_at = Instant::now();
     let most = crew.client.reports_at_once();
     let mut under_way = FuturesUnordered::new();
@@ -81,25 +112,25 @@ pub(super) async fn run(crew: &Crew, mut ended: mpsc::UnboundedReceiver<Report>)
                 }
                 continue;
             }
-            Some(report) = ended.recv(), if may_send => vec![report],
-            () = retry, if may_send => Vec::new(),
+            Some(report) = ended.recv(), if may_send => Batch::of(report),
+            () = retry, if may_send => Batch::default(),
         };
         if most == 1 {
             // Whoever is about to end too may go along.
             yield_now().await;
         }
-        while batch.len() < limits::BATCH_ITEMS
+        while batch.has_room()
             && let Ok(report) = ended.try_recv()
         {
             batch.push(report);
         }
-        if retry_at <= Instant::now() {
-            let room = limits::BATCH_ITEMS
-                .saturating_sub(batch.len())
-                .min(failed.len());
-            batch.extend(failed.drain(..room));
+        while batch.has_room()
+            && retry_at <= Instant::now()
+            && let Some(report) = failed.pop_front()
+        {
+            batch.push(report);
         }
-        under_way.push(report(crew, batch));
+        under_way.push(report(crew, batch.reports));
     }
 }
 

@@ -158,10 +158,14 @@ async fn a_submission_whose_answer_was_lost_is_accepted_once() {
     submit(&client, work()).await;
     server.lose.store(1, Ordering::SeqCst);
     let submitted = client.submit(work()).await.expect("is accepted");
-    assert!(submitted.existing);
+    assert!(!submitted.existing, "it is this call's own");
     server.lose.store(1, Ordering::SeqCst);
     let results = client.submit_many(vec![work(), work()]).await;
-    assert!(results.iter().all(|r| r.as_ref().is_ok_and(|s| s.existing)));
+    assert!(
+        results
+            .iter()
+            .all(|r| r.as_ref().is_ok_and(|s| !s.existing))
+    );
     server.lose.store(1, Ordering::SeqCst);
     let workflow = SubmitWorkflow::new("one").with_task(work().named("only"));
     let submitted = client.submit_workflow(workflow).await.expect("is accepted");
@@ -246,7 +250,7 @@ async fn a_refusal_that_passes_is_waited_for_a_bounded_number_of_times() {
     let refused = client.submit(work()).await.expect_err("is refused");
     assert!(refused.is_temporary());
     let tries = server.requests.get() - before;
-    assert_eq!(tries, russet::limits::CALL_TRIES as usize);
+    assert_eq!(tries, russet::limits::REFUSED_TRIES as usize);
 }
 
 #[tokio::test]

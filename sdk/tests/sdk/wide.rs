@@ -14,6 +14,7 @@ async fn lease(client: &Client, max: usize) -> Vec<TaskView> {
         queues: vec!["default".to_owned()],
         worker: "w".to_owned(),
         max: Some(max),
+        visibility_timeout_ms: Some(600_000),
         ..LeaseRequest::default()
     };
     client.lease(request).await.expect("leases")

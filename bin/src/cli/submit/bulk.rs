@@ -99,7 +99,7 @@ async fn send(
                     };
                     tell(&told, refused, global)?;
                 }
-                Err(russet::Error::Refused(error)) if error.status < 500 => {
+                Err(russet::Error::Refused(error)) if is_about_the_line(&error) => {
                     refused += 1;
                     tell(&Line::Refused { line, error }, refused, global)?;
                 }
@@ -124,6 +124,11 @@ async fn send(
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Whether a refusal is one of this line, and not of all that are sent now or by this user.
+fn is_about_the_line(problem: &Problem) -> bool {
+    problem.status < 500 && !problem.is_temporary() && !matches!(problem.status, 401 | 403)
 }
 
 /// Tells each warning once, with the first line that it is for.

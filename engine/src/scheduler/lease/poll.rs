@@ -15,9 +15,14 @@ pub(super) async fn poll(
 ) -> Result<Option<Vec<Delivery>>, EngineError> {
     let queue = &node.backend.queue;
     let (epoch, mut room) = (queue.lanes_epoch(), node.room.subscribe());
+    // From here on a stop is heard, also while the queues are looked at.
+    let mut stopped = std::pin::pin!(node.stopped.notified());
+    stopped.as_mut().enable();
+    if node.is_stopping() {
+        return Ok(Some(Vec::new()));
+    }
     let open = open(node, request).await?;
     let wait = Duration::from(until.since(node.clock.now())).min(open.refresh);
-    let stopped = node.stopped.notified();
     let receive = async {
         if open.lanes.is_empty() {
             node.clock.sleep(wait).await;

@@ -4,67 +4,51 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::sleep;
 
 use super::{Call, Http};
-use crate::wire::{
-    Batched, CompleteLease, ExtendLease, FailLease, Json, ProgressReport, ReleaseLease, Results,
-    SubmitTask,
-};
+use crate::backoff::Backoff;
+use crate::wire::{Batched, Results, Weighed};
 use crate::{Error, limits};
 
-/// How much room an item takes in a request, apart from what is small in every item.
-pub(in crate::client) trait Weighed {
-    fn bytes(&self) -> usize;
-}
-
-fn length(json: Option<&Json>) -> usize {
-    json.map_or(0, |json| json.as_str().len())
-}
-
-fn checkpoint(progress: Option<&ProgressReport>) -> usize {
-    length(progress.and_then(|progress| progress.checkpoint.as_ref()))
-}
-
-impl Weighed for SubmitTask {
-    fn bytes(&self) -> usize {
-        length(self.payload.as_ref()) + length(self.metadata.as_ref())
-    }
-}
-
-impl Weighed for ExtendLease {
-    fn bytes(&self) -> usize {
-        checkpoint(self.progress.as_ref())
-    }
-}
-
-impl Weighed for CompleteLease {
-    fn bytes(&self) -> usize {
-        let follow_ups: usize = self.follow_ups.iter().map(Weighed::bytes).sum();
-        length(self.result.as_ref()) + follow_ups + checkpoint(self.progress.as_ref())
-    }
-}
-
-impl Weighed for FailLease {
-    fn bytes(&self) -> usize {
-        self.message.len() + checkpoint(self.progress.as_ref())
-    }
-}
-
-impl Weighed for ReleaseLease {
-    fn bytes(&self) -> usize {
-        checkpoint(self.progress.as_ref())
-    }
-}
-
 impl Http {
+    /// As [`Self::send_each`]; items that are refused only for now are sent again after a while, as
+    /// often as calls are.
+    pub async fn send_each_again<I, T>(&self, call: Call, items: Vec<I>) -> Vec<Result<T, Error>>
+    where
+        I: Batched + Weighed + Serialize + Clone,
+        T: DeserializeOwned,
+    {
+        let mut results = self.send_each(call.clone(), &items).await;
+        let mut backoff = Backoff::new(limits::CALL_BACKOFF, limits::CALL_BACKOFF_MAX);
+        for _ in 1..limits::CALL_TRIES {
+            let refused = results.iter().enumerate().filter_map(|(at, result)| {
+                let error = result.as_ref().err()?;
+                let problem = error.problem().filter(|problem| problem.is_temporary());
+                problem.map(|_| (at, error.retry_after()))
+            });
+            let refused: Vec<_> = refused.collect();
+            let Some(pause) = refused.iter().map(|(_, pause)| *pause).max() else {
+                break;
+            };
+            sleep(backoff.pause(pause, self.entropy.as_ref())).await;
+            let again: Vec<I> = refused.iter().map(|(at, _)| items[*at].clone()).collect();
+            let answers = self.send_each(call.clone(), &again).await;
+            for ((at, _), answer) in refused.into_iter().zip(answers) {
+                results[at] = answer;
+            }
+        }
+        results
+    }
+
     /// Sends items in as few requests as fit; one result for each, in order.
-    pub async fn send_each<I, T>(&self, call: Call, items: Vec<I>) -> Vec<Result<T, Error>>
+    pub async fn send_each<I, T>(&self, call: Call, items: &[I]) -> Vec<Result<T, Error>>
     where
         I: Batched + Weighed + Serialize,
         T: DeserializeOwned,
     {
         let mut results = Vec::with_capacity(items.len());
-        let mut rest = items.as_slice();
+        let mut rest = items;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(fitting(rest));
             rest = later;
@@ -102,6 +86,7 @@ fn fitting<I: Weighed>(items: &[I]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Json, SubmitTask};
 
     fn task(bytes: usize) -> SubmitTask {
         SubmitTask {

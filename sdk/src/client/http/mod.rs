@@ -101,7 +101,7 @@ impl Http {
     async fn repeated(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
         let mut backoff = Backoff::new(limits::CALL_BACKOFF, limits::CALL_BACKOFF_MAX);
         let (start, budget) = (Instant::now(), limits::CALL_BUDGET + call.wait);
-        let (mut asked, mut doubt) = (Asked::of(&self.servers), None);
+        let (mut asked, mut doubt, mut said) = (Asked::of(&self.servers), None, None);
         let (mut tries, mut elsewhere) = (0, false);
         loop {
             let server = asked.next(elsewhere);
@@ -114,16 +114,25 @@ impl Http {
             // Another server that was not asked yet is asked at once, whatever came before.
             elsewhere = error.is_the_servers() && others;
             let again = error.is_temporary() && (call.safe || error.is_unchanged());
-            let goes_on = tries < limits::CALL_TRIES && start.elapsed() < budget;
+            let most = match &error {
+                // It is there, and will soon be able to.
+                Error::Refused(_) => limits::REFUSED_TRIES,
+                _ => limits::CALL_TRIES,
+            };
+            let goes_on = tries < most && start.elapsed() < budget;
             if !again || !(elsewhere || goes_on) {
-                return Err(given_up(error, &asked, doubt));
+                return Err(given_up(error, &asked, doubt.or(said)));
             }
             let pause = match elsewhere {
                 true => Duration::ZERO,
                 false => backoff.pause(error.retry_after(), self.entropy.as_ref()),
             };
             tracing::debug!(%error, path = %call.path, ?pause, "calling again");
-            doubt = doubt.or(Some(error).filter(|error| !error.is_unchanged()));
+            match error {
+                error if !error.is_unchanged() => doubt = doubt.or(Some(error)),
+                Error::Refused(_) => said = Some(error),
+                _ => {}
+            }
             sleep(pause).await;
         }
     }
@@ -195,10 +204,10 @@ impl Http {
 }
 
 /// The error of a call of which `last` was the last. When a server could not be reached at the
-/// end, and one before may have done it, that is what matters.
-fn given_up(last: Error, asked: &Asked<'_>, doubt: Option<Error>) -> Error {
-    match (last, doubt) {
-        (Error::Unreachable { .. }, Some(doubt)) => doubt,
+/// end, what matters is that one before may have done it, or said why it could not.
+fn given_up(last: Error, asked: &Asked<'_>, before: Option<Error>) -> Error {
+    match (last, before) {
+        (Error::Unreachable { .. }, Some(before)) => before,
         (Error::Unreachable { why, .. }, None) => Error::Unreachable {
             server: asked.names(),
             why,

@@ -101,7 +101,7 @@ async fn a_server_that_is_busy_is_asked_again_after_a_pause() {
     let start = Instant::now();
     let error = servers.call("http://a,http://b").await.expect_err("busy");
     assert!(error.is_temporary());
-    assert_eq!(servers.asked(), ["a"; limits::CALL_TRIES as usize]);
+    assert_eq!(servers.asked(), ["a"; limits::REFUSED_TRIES as usize]);
     assert!(start.elapsed() > Duration::ZERO);
 }
 
