@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// Lanes that are remembered before those that hold nothing are forgotten.
 pub const LANES_REMEMBERED: usize = 16_384;
+/// Known queues before those that hold nothing are struck off.
+pub const KNOWN_QUEUES: usize = 4_096;
 /// Known lanes of one queue before those that hold nothing are struck off.
 pub const QUEUE_LANES: usize = 256;
 /// How long a waiting receiver sleeps at most before it looks again for deliveries whose
@@ -175,3 +177,5 @@ pub const SQS_RETENTION: Duration = Duration::from_secs(24 * 3_600);
 pub const SQS_PREFIX_LEN: usize = 32;
 /// How long a message is hidden that cannot be decoded and could not be set aside.
 pub const SQS_SET_ASIDE_AGAIN: Duration = Duration::from_secs(3_600);
+/// How long a message of a newer version stays hidden from those that cannot read it.
+pub const SQS_NEWER_AGAIN: Duration = Duration::from_secs(30);

@@ -48,11 +48,11 @@ pub enum OpenError {
         why: String,
     },
     /// The table does not exist.
-    #[error("there is no table {table:?}: check table and region, or create it, with {create}")]
+    #[error("there is no table {table:?}: check table and the region, or make it with {create}")]
     NoTable {
         /// Its name.
         table: String,
-        /// How it is created.
+        /// The command that makes it.
         create: &'static str,
     },
     /// The table is not one of ours, or not finished.

@@ -11,7 +11,7 @@ use crate::redis::RedisOpenError;
 pub enum ConfigError {
     /// The text is not a configuration.
     #[error("the configuration cannot be read: {0}")]
-    Text(#[from] toml::de::Error),
+    Text(String),
     /// A setting is out of its range.
     #[error("{setting} is {value}: set it to {range}")]
     Range {
@@ -44,13 +44,13 @@ pub enum ConfigError {
     #[error("[redis] cluster_nodes are named and cluster is not true: set it, or name no nodes")]
     NoCluster,
     /// Redis cannot be used.
-    #[error("[redis] {0}")]
+    #[error("{setting}{0}", setting = redis_setting(.0))]
     Redis(#[from] RedisOpenError),
     /// DynamoDB cannot be used.
-    #[error("[dynamodb] {0}")]
+    #[error("{setting}{0}", setting = aws_setting("[dynamodb]", .0))]
     Dynamo(#[source] AwsError),
     /// SQS cannot be used.
-    #[error("[sqs] {0}")]
+    #[error("{setting}{0}", setting = aws_setting("[sqs]", .0))]
     Sqs(#[source] AwsError),
     /// SQS did not create a queue.
     #[error("[sqs] {0}")]
@@ -92,4 +92,25 @@ impl ConfigError {
                 | Self::Sqs(AwsError::Unreachable { .. })
         )
     }
+}
+
+/// The setting that an error of Redis hangs on, or its table.
+fn redis_setting(error: &RedisOpenError) -> &'static str {
+    match error {
+        RedisOpenError::Partitions { .. } => "[store] partitions: ",
+        _ => "[redis] ",
+    }
+}
+
+/// The setting that an error of AWS hangs on, or its table: `own` is that of the service.
+fn aws_setting(own: &str, error: &AwsError) -> String {
+    let table = match error {
+        AwsError::Partitions { .. } => return "[store] partitions: ".to_owned(),
+        AwsError::Setting { setting, .. } if *setting == "endpoint_url" => "[aws]",
+        AwsError::NoRegion | AwsError::NoCredentials { .. } | AwsError::Unreachable { .. } => {
+            "[aws]"
+        }
+        _ => own,
+    };
+    format!("{table} ")
 }

@@ -60,19 +60,23 @@ impl Config {
             },
             StoreBackend::Dynamodb => store(self.examine_dynamodb(clock.clone()).await),
         };
-        let queue = match self.queue.backend {
-            QueueBackend::Store => Ok("the store announces its ready tasks by itself".to_owned()),
-            QueueBackend::Memory => {
-                Ok("memory: only this process hears of ready tasks at once".to_owned())
-            }
-            QueueBackend::Sqs => self.examine_sqs(clock).await,
+        let queue = |found| vec![Finding::new("queue", found)];
+        let queues = match self.queue.backend {
+            QueueBackend::Store => queue(Ok(
+                "the store announces its ready tasks by itself".to_owned()
+            )),
+            QueueBackend::Memory => queue(Ok(
+                "memory: only this process hears of ready tasks at once".to_owned(),
+            )),
+            QueueBackend::Sqs => match self.examine_sqs(clock).await {
+                Ok(findings) => findings,
+                Err(error) => queue(Err(error)),
+            },
         };
         let unused = self.unused().into_iter();
         let unused = unused.map(|(table, why)| Finding::warning(table, why));
-        [store, Finding::new("queue", queue)]
-            .into_iter()
-            .chain(unused)
-            .collect()
+        let findings = std::iter::once(store).chain(queues);
+        findings.chain(unused).collect()
     }
 
     /// Tables that say something which is not used, with the reason.
@@ -141,13 +145,38 @@ impl Config {
         ))
     }
 
-    async fn examine_sqs(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
-        self.open_sqs(clock).await?;
-        let prefix = self.sqs.name();
-        Ok(match self.sqs.create {
-            true => format!("sqs: queues {prefix}-*, made with their first task"),
-            false => format!("sqs: queues {prefix}-*; `russet config create` makes them"),
-        })
+    async fn examine_sqs(&self, clock: Arc<dyn Clock>) -> Result<Vec<Finding>, ConfigError> {
+        let found = self.open_sqs(clock).await?.examine().await?;
+        let (prefix, queues) = (self.sqs.name(), found.queues);
+        let more = match self.sqs.create {
+            true => "others are made with their first task",
+            false => "`russet config create --queue NAME` makes others",
+        };
+        let there = match queues {
+            0 if !self.sqs.create => Finding::warning(
+                "queue",
+                format!(
+                    "sqs: no queue {prefix}-* is there, and no task starts before its queue is: \
+                     `russet config create --queue NAME` makes them"
+                ),
+            ),
+            _ => {
+                let there = format!("sqs: {queues} queues {prefix}-* are there; {more}");
+                Finding::new("queue", Ok(there))
+            }
+        };
+        let wrong = found.wrong.into_iter().map(|detail| Finding {
+            table: "queue",
+            ok: false,
+            warning: false,
+            detail,
+        });
+        let doubtful = found.doubtful.into_iter();
+        let doubtful = doubtful.map(|detail| Finding::warning("queue", detail));
+        Ok(std::iter::once(there)
+            .chain(wrong)
+            .chain(doubtful)
+            .collect())
     }
 
     fn examine_embedded(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {

@@ -17,6 +17,7 @@
 mod aws;
 mod error;
 mod examine;
+mod mistake;
 mod redis;
 mod tables;
 #[cfg(test)]
@@ -25,14 +26,15 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
+use russet_core::Lane;
 use russet_core::limits::PARTITIONS_MAX;
-use russet_core::{Lane, QueueName, Resources};
 use russet_engine::{Backend, Clock, Queue, Store};
 use serde::{Deserialize, Serialize};
 
 pub use self::aws::{AwsTable, DynamoTable, SqsTable};
 pub use self::error::ConfigError;
 pub use self::examine::Finding;
+pub use self::mistake::mistake;
 pub use self::redis::{REDIS_URL, RedisTable};
 pub use self::tables::{QueueBackend, QueueConfig, StoreBackend, StoreConfig};
 use crate::dynamodb::Dynamo;
@@ -69,7 +71,8 @@ impl Config {
     /// [`ConfigError::Text`], which names the line and what could stand there;
     /// [`ConfigError::Range`].
     pub fn from_toml(text: &str) -> Result<Self, ConfigError> {
-        let config: Self = toml::from_str(text)?;
+        let config: Self =
+            toml::from_str(text).map_err(|error| ConfigError::Text(mistake(&error, Some(text))))?;
         config.check()?;
         Ok(config)
     }
@@ -115,13 +118,13 @@ impl Config {
     }
 
     /// Creates what is not made by using it: the DynamoDB table, and the SQS queues of these
-    /// queues, for tasks that need no resources. What is there stays. Says what is there now.
+    /// lanes. What is there stays. Says what is there now.
     ///
     /// # Errors
     /// [`ConfigError`], which names the setting and the remedy.
     pub async fn create(
         &self,
-        queues: &[QueueName],
+        lanes: &[Lane],
         clock: Arc<dyn Clock>,
     ) -> Result<Vec<String>, ConfigError> {
         self.check()?;
@@ -134,13 +137,8 @@ impl Config {
         }
         if self.queue.backend == QueueBackend::Sqs {
             let sqs = self.open_sqs(clock).await?;
-            let lane = |queue: &QueueName| Lane {
-                queue: queue.clone(),
-                resources: Resources::NONE,
-            };
-            let lanes: Vec<_> = queues.iter().map(lane).collect();
-            sqs.create_queues(&lanes).await?;
-            let names = queues.iter().map(|queue| format!("SQS queues of {queue}"));
+            sqs.create_queues(lanes).await?;
+            let names = lanes.iter().map(|lane| format!("each SQS queue of {lane}"));
             created.extend(names);
         }
         match created.is_empty() {

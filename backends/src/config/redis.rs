@@ -59,6 +59,13 @@ impl RedisTable {
         if !self.cluster && !self.cluster_nodes.is_empty() {
             return Err(ConfigError::NoCluster);
         }
+        if self.timeout_ms == Some(0) {
+            return Err(ConfigError::Range {
+                setting: "[redis] timeout_ms",
+                value: 0,
+                range: "1 or more milliseconds".to_owned(),
+            });
+        }
         Ok(())
     }
 

@@ -57,8 +57,8 @@ fn what_is_unknown_is_refused_by_name() {
     for (text, names) in [
         ("[store]\ndata_dri = \"x\"", ["data_dri", "data_dir"]),
         ("[stor]\nbackend = \"memory\"", ["stor", "queue"]),
-        ("[store]\nbackend = \"memroy\"", ["memroy", "memory"]),
-        ("[queue]\nbackend = \"kafka\"", ["kafka", "store"]),
+        ("[store]\nbackend = \"memroy\"", ["store.backend", "memory"]),
+        ("[queue]\nbackend = \"kafka\"", ["queue.backend", "store"]),
     ] {
         let error = refused(text);
         for name in names {
@@ -187,4 +187,92 @@ fn what_is_settled_is_the_same_configuration_with_its_defaults_said() {
     let embedded = Config::default().settled();
     assert_eq!(embedded.store.data_dir, Some(DATA_DIR.into()));
     assert_eq!(embedded.redis, RedisTable::default(), "it is not used");
+}
+
+#[test]
+fn a_timeout_of_nothing_is_refused_by_the_name_of_its_setting() {
+    let error = refused("[store]\nbackend = 'redis'\n[redis]\ntimeout_ms = 0\n");
+    let text = "[redis] timeout_ms is 0: set it to 1 or more milliseconds";
+    assert_eq!(error, text);
+}
+
+#[test]
+fn an_error_names_the_table_of_the_setting_that_it_hangs_on() {
+    use crate::aws::OpenError;
+    use crate::redis::RedisOpenError;
+
+    let partitions = || OpenError::Partitions {
+        table: "russet".to_owned(),
+        stored: 3,
+        wanted: 4,
+    };
+    let no_table = OpenError::NoTable {
+        table: "russet".to_owned(),
+        create: "`russet config create`",
+    };
+    let silent = OpenError::Unreachable {
+        endpoint: "http://127.0.0.1:1".to_owned(),
+        why: "refused".to_owned(),
+    };
+    let setting = |setting| OpenError::Setting {
+        setting,
+        problem: "cannot be used",
+    };
+    let other = RedisOpenError::Partitions {
+        address: "host:6379".to_owned(),
+        prefix: "russet".to_owned(),
+        found: "3".to_owned(),
+        asked: 4,
+    };
+    let replica = RedisOpenError::Replica {
+        address: "host:6379".to_owned(),
+    };
+    for (error, text) in [
+        (
+            ConfigError::Redis(other),
+            "[store] partitions: the store \"russet\" in Redis at host:6379 has 3 partitions, and 4 \
+             are asked for: set partitions to 3, or use another prefix to start empty",
+        ),
+        (
+            ConfigError::Redis(replica),
+            "[redis] Redis at host:6379 is a read-only replica: set the url to its primary, or use \
+             Sentinel",
+        ),
+        (
+            ConfigError::Dynamo(partitions()),
+            "[store] partitions: the table \"russet\" has 3 partitions, not 4: set partitions to 3, \
+             or use another table; the number is fixed when a table is made",
+        ),
+        (
+            ConfigError::Dynamo(OpenError::NoRegion),
+            "[aws] no region is configured: set region, or AWS_REGION, or a profile that has one",
+        ),
+        (
+            ConfigError::Sqs(OpenError::NoCredentials {
+                why: "none".to_owned(),
+            }),
+            "[aws] there are no credentials (none): set AWS_ACCESS_KEY_ID and \
+             AWS_SECRET_ACCESS_KEY, or profile, or give the machine a role",
+        ),
+        (
+            ConfigError::Sqs(silent),
+            "[aws] http://127.0.0.1:1 does not answer (refused): check endpoint_url, region and \
+             the network",
+        ),
+        (
+            ConfigError::Sqs(setting("endpoint_url")),
+            "[aws] endpoint_url cannot be used",
+        ),
+        (
+            ConfigError::Sqs(setting("prefix")),
+            "[sqs] prefix cannot be used",
+        ),
+        (
+            ConfigError::Dynamo(no_table),
+            "[dynamodb] there is no table \"russet\": check table and the region, or make it with \
+             `russet config create`",
+        ),
+    ] {
+        assert_eq!(error.to_string(), text);
+    }
 }

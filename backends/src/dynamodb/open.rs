@@ -13,7 +13,7 @@ use crate::aws::{OpenError, Pauses, connect};
 use crate::limits::{DYNAMO_TIMEOUT, DYNAMO_TRIES};
 
 /// How a table is created.
-const CREATE: &str = "Dynamo::create_table";
+const CREATE: &str = "`russet config create`";
 /// What to do about a table that was not finished.
 const FINISH: &str = "create it again, which finishes what was begun";
 

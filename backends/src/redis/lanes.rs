@@ -5,7 +5,7 @@ use russet_core::{Lane, QueueName};
 use tokio::sync::watch;
 
 use super::keys::read_arrival;
-use crate::limits::QUEUE_LANES;
+use crate::limits::{KNOWN_QUEUES, QUEUE_LANES};
 
 /// The lanes that this node has heard of.
 pub(crate) struct KnownLanes {
@@ -39,16 +39,20 @@ impl KnownLanes {
     }
 
     /// Enters the lanes that hold a task. If these are all, the others of a queue with very many
-    /// lanes are forgotten: they are told of again with their next task.
+    /// lanes are forgotten, and of all queues when there are very many: they are told of again
+    /// with their next task.
     pub(crate) fn refresh(&self, named: &[Vec<u8>], are_all: bool) {
         let named = named.iter().filter_map(|name| read_arrival(name));
         let named: BTreeSet<Lane> = named.map(|(_, lane)| lane).collect();
-        self.lock().retain(|_, lanes| {
-            if are_all && lanes.len() > QUEUE_LANES {
+        let mut queues = self.lock();
+        let are_many = queues.len() > KNOWN_QUEUES;
+        queues.retain(|_, lanes| {
+            if are_all && (are_many || lanes.len() > QUEUE_LANES) {
                 lanes.retain(|lane| named.contains(lane));
             }
             !lanes.is_empty()
         });
+        drop(queues);
         for lane in named {
             self.learn(lane);
         }
@@ -73,5 +77,35 @@ impl KnownLanes {
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<QueueName, BTreeSet<Lane>>> {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use russet_core::Resources;
+
+    use super::*;
+
+    fn lane(queue: usize) -> Lane {
+        let name = format!("q{queue}");
+        Lane {
+            queue: QueueName::new(&name).expect("a name"),
+            resources: Resources::NONE,
+        }
+    }
+
+    #[test]
+    fn of_very_many_queues_those_are_forgotten_that_hold_nothing() {
+        let known = KnownLanes::new();
+        for queue in 0..=KNOWN_QUEUES {
+            known.learn(lane(queue));
+        }
+        known.refresh(&[], false);
+        assert_eq!(known.of_queue(&lane(7).queue), [lane(7)]);
+        known.refresh(&[], true);
+        assert_eq!(known.of_queue(&lane(7).queue), []);
+        known.learn(lane(7));
+        known.refresh(&[], true);
+        assert_eq!(known.of_queue(&lane(7).queue), [lane(7)]);
     }
 }

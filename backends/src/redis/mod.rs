@@ -31,6 +31,7 @@ mod connect;
 mod core;
 mod dialer;
 mod error;
+mod found;
 mod group;
 mod groups;
 mod index;
@@ -64,11 +65,11 @@ pub use self::connect::{Connect, Stream};
 use self::core::{Core, Partition};
 use self::dialer::Dialer;
 pub use self::error::RedisOpenError;
+pub use self::found::RedisFound;
 use self::groups::Groups;
 use self::keys::Names;
 use self::lanes::KnownLanes;
 use self::links::Links;
-pub use self::open::RedisFound;
 use self::options::Target;
 pub use self::options::{Acknowledge, Address, RedisOptions, Topology};
 use self::running::Running;
@@ -93,7 +94,7 @@ impl Redis {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, RedisOpenError> {
         let target = Target::parse(&options.url)?;
-        let connect = connect::connector(&options, &target)?;
+        let connect = connect::connector(&options, &target, &clock)?;
         Self::open_with(options, connect, clock).await
     }
 
@@ -159,9 +160,9 @@ pub async fn examine(
     clock: Arc<dyn Clock>,
 ) -> Result<RedisFound, RedisOpenError> {
     let target = Target::parse(&options.url)?;
-    let connect = connect::connector(&options, &target)?;
+    let connect = connect::connector(&options, &target, &clock)?;
     let links = links(&options, &dialer(&options, connect, &clock)?)?;
-    open::examine(&options, &Names::new(&options.prefix), &links).await
+    found::examine(&options, &Names::new(&options.prefix), &links).await
 }
 
 fn dialer(

@@ -8,6 +8,7 @@ use russet_core::limits::PARTITIONS_MAX;
 use russet_core::{PartitionId, codec};
 
 use super::call::{Args, CallError, Reason, integer, optional, strings};
+use super::dialer::answered;
 use super::error::RedisOpenError;
 use super::info::Info;
 use super::keys::{Keys, Names};
@@ -39,41 +40,8 @@ pub(crate) async fn check_servers(
     opening.header(&route).await
 }
 
-/// What is there for a store, which is neither made nor changed.
-pub(crate) async fn examine(
-    options: &RedisOptions,
-    names: &Names,
-    links: &Links,
-) -> Result<RedisFound, RedisOpenError> {
-    let infos = check_each(options, names, links).await?;
-    let route = links.route(slot(&names.store()), 0);
-    let opening = Opening {
-        options,
-        names,
-        address: route.describe(),
-    };
-    let mut command = redis::cmd("HGET");
-    command.arg(names.store()).arg("partitions");
-    let answer = route.read(&command).await.and_then(optional);
-    let found = answer.map_err(|error| opening.failed("HGET", error))?;
-    let partitions = match found {
-        None => None,
-        Some(found) => {
-            let text = String::from_utf8_lossy(&found).into_owned();
-            Some(opening.as_asked(&text)?)
-        }
-    };
-    let product = infos.first().map(|info| info.product());
-    Ok(RedisFound {
-        product: product.unwrap_or_default(),
-        is_durable: infos.iter().all(|info| info.is_durable()),
-        partitions,
-        primaries: infos.len(),
-    })
-}
-
 /// Checks each server that has a slot.
-async fn check_each(
+pub(super) async fn check_each(
     options: &RedisOptions,
     names: &Names,
     links: &Links,
@@ -102,23 +70,11 @@ async fn check_each(
     try_join_all(checks).await
 }
 
-/// What there is for a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RedisFound {
-    /// What the server is, with its version: `redis 7.0.15`.
-    pub product: String,
-    /// Whether all servers write down each change (`appendonly yes`).
-    pub is_durable: bool,
-    /// How many servers the store is on: more than one in a cluster.
-    pub primaries: usize,
-    /// How many partitions the store has; `None` when it is not made yet.
-    pub partitions: Option<u16>,
-}
-
-struct Opening<'a> {
-    options: &'a RedisOptions,
-    names: &'a Names,
-    address: String,
+/// A store that is being opened, and the server that is asked.
+pub(super) struct Opening<'a> {
+    pub(super) options: &'a RedisOptions,
+    pub(super) names: &'a Names,
+    pub(super) address: String,
 }
 
 impl Opening<'_> {
@@ -191,28 +147,27 @@ impl Opening<'_> {
         let [layout, partitions] = self
             .fields(route, fresh)
             .await
-            .map_err(|error| self.failed("HSETNX and HMGET", error))?;
-        let (address, prefix) = (self.address.clone(), self.options.prefix.clone());
-        let formats = [
-            (layout, LAYOUT),
-            (self.format(route).await?, codec::FORMAT.into()),
-        ];
-        for (found, known) in formats {
-            if found > known {
-                let found = found.to_string();
-                return Err(RedisOpenError::Newer {
-                    address,
-                    prefix,
-                    found,
-                    known,
-                });
-            }
-        }
+            .map_err(|error| self.failed("HSETNX and HGET", error))?;
+        self.check_age(layout, self.format(route).await?)?;
         self.as_asked(&partitions.to_string())
     }
 
+    /// Refuses a store that a newer version has written.
+    pub(super) fn check_age(&self, layout: u64, format: u64) -> Result<(), RedisOpenError> {
+        let formats = [(layout, LAYOUT), (format, codec::FORMAT.into())];
+        match formats.into_iter().find(|(found, known)| found > known) {
+            None => Ok(()),
+            Some((found, known)) => Err(RedisOpenError::Newer {
+                address: self.address.clone(),
+                prefix: self.options.prefix.clone(),
+                found: found.to_string(),
+                known,
+            }),
+        }
+    }
+
     /// The number of partitions that was found, when it is one that can be and is asked for.
-    fn as_asked(&self, found: &str) -> Result<u16, RedisOpenError> {
+    pub(super) fn as_asked(&self, found: &str) -> Result<u16, RedisOpenError> {
         let known = found.parse().ok();
         let known = known.filter(|n| (1..=PARTITIONS_MAX).contains(n));
         match (known, self.options.partitions) {
@@ -236,11 +191,19 @@ impl Opening<'_> {
         for (field, _) in set {
             commands.cmd("HGET").arg(&store).arg(field);
         }
-        let answers = route.clone().pipeline(&commands).await?.into_iter();
-        // A field that could not be set is missing.
-        let mut answers = answers.skip(2);
+        let mut answers = route.clone().pipeline(&commands).await?.into_iter();
+        // A field that could not be set is missing, unless it was there already.
+        let made: Vec<_> = answers.by_ref().take(set.len()).map(answered).collect();
+        let mut made = made.into_iter();
         let mut number = || -> Result<u64, CallError> {
-            let number = integer(answers.next().unwrap_or_default())?;
+            let made = made.next().unwrap_or(Ok(Value::Nil));
+            let number = match optional(answers.next().unwrap_or_default())? {
+                Some(found) => integer(Value::BulkString(found))?,
+                None => {
+                    made?;
+                    return Err(CallError::strange(&Value::Nil));
+                }
+            };
             Ok(u64::try_from(number).unwrap_or_default())
         };
         Ok([number()?, number()?])
@@ -267,7 +230,7 @@ impl Opening<'_> {
         format.await.map_err(|error| self.failed("HSET", error))
     }
 
-    fn failed(&self, command: &str, error: CallError) -> RedisOpenError {
+    pub(super) fn failed(&self, command: &str, error: CallError) -> RedisOpenError {
         let (address, why) = (self.address.clone(), error.to_string());
         match (&error, error.reason()) {
             (CallError::Unreachable(_) | CallError::Lost(_) | CallError::Late(_), _) => {
@@ -286,6 +249,34 @@ impl Opening<'_> {
                 why: format!("Redis at {address} has no database of its number: {why}"),
             },
             _ => RedisOpenError::Refused { address, why },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(version: &str) -> Result<(), String> {
+        let options = RedisOptions::new("redis://host");
+        let opening = Opening {
+            options: &options,
+            names: &Names::new("russet"),
+            address: "host:6379".to_owned(),
+        };
+        let info = Info::read(format!("# Server\r\nredis_version:{version}\r\n").as_bytes());
+        opening.check_info(&info).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused_with_its_version() {
+        for version in ["6.0.16", "6.1.240", "5.0.14", "2.8.9", "unknown"] {
+            let said =
+                format!("Redis at host:6379 has version {version}: upgrade it to 6.2 or newer");
+            assert_eq!(checked(version), Err(said));
+        }
+        for version in ["6.2.0", "6.10.1", "7.0.0", "10.0.0"] {
+            assert_eq!(checked(version), Ok(()), "{version}");
         }
     }
 }

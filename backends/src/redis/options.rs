@@ -157,11 +157,11 @@ impl fmt::Display for Address {
 }
 
 impl Address {
-    /// Reads `host:port`.
+    /// Reads `host:port`; a user or a password cannot stand there.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let (host, port) = text.rsplit_once(':')?;
         let host = host.trim_start_matches('[').trim_end_matches(']');
-        (!host.is_empty()).then_some(Self {
+        (!host.is_empty() && !host.contains('@')).then_some(Self {
             host: host.to_owned(),
             port: port.parse().ok()?,
         })
@@ -216,9 +216,9 @@ impl Target {
         kind: &str,
         others: &[String],
     ) -> Result<Vec<Address>, RedisOpenError> {
-        let others = others.iter().map(|other| {
+        let others = others.iter().enumerate().map(|(at, other)| {
             Address::parse(other).ok_or_else(|| RedisOpenError::Url {
-                why: format!("the {kind} {other:?} is not written as host:port"),
+                why: format!("{kind} {} of the list is not written as host:port", at + 1),
             })
         });
         std::iter::once(Ok(self.address.clone()))
@@ -258,6 +258,18 @@ mod tests {
             let error = Target::parse(url).err().expect("it is refused").to_string();
             assert!(!error.contains("sesame"), "{error}");
             assert!(error.contains("url"), "{error}");
+        }
+    }
+
+    #[test]
+    fn others_that_are_no_addresses_are_refused_without_showing_them() {
+        let target = Target::parse("redis://host").expect("a URL");
+        for other in ["me:sesame@host:26379", "sesame"] {
+            let others = ["host:26379".to_owned(), other.to_owned()];
+            let error = target.with("sentinel", &others).expect_err("it is refused");
+            let said = error.to_string();
+            assert!(said.contains("sentinel 2 of the list is not"), "{said}");
+            assert!(!said.contains("sesame"), "{said}");
         }
     }
 

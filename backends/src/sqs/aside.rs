@@ -1,4 +1,4 @@
-//! Messages that are none of ours.
+//! Messages that are none of ours, or not yet.
 
 use russet_engine::QueueError;
 
@@ -6,7 +6,7 @@ use super::directory::Place;
 use super::message::Handle;
 use super::{Inner, unavailable};
 use crate::aws::Fault;
-use crate::limits::{AWS_MESSAGE_BYTES, SQS_SET_ASIDE_AGAIN, SQS_TRIES};
+use crate::limits::{AWS_MESSAGE_BYTES, SQS_NEWER_AGAIN, SQS_SET_ASIDE_AGAIN, SQS_TRIES};
 
 impl Inner {
     /// Makes the queue for messages that cannot be decoded.
@@ -48,13 +48,31 @@ impl Inner {
         }
     }
 
+    /// Hides a message of a newer version for a while: whoever can read it may take it then.
+    pub(super) async fn put_off(&self, place: &Place, handle: String) {
+        let queue = &*place.name;
+        tracing::error!(
+            queue,
+            "a message was written by a newer version, and waits for a node that can read it: \
+             upgrade russet here"
+        );
+        let handle = Handle {
+            queue: queue.to_owned(),
+            handle,
+        };
+        let released = self.release(vec![handle.receipt()], SQS_NEWER_AGAIN).await;
+        if let Err(error) = released {
+            tracing::error!(%error, queue, "it is delivered again when its visibility is over");
+        }
+    }
+
     async fn move_aside(&self, body: &str) -> Result<(), Fault> {
         let name = self.prefix.aside();
         let url = match self.url_of(&name).await? {
             Some(url) => url,
             None if self.create => self.make(&name, None).await?,
             None => {
-                let why = "the queue does not exist: create it, with Sqs::create_queues";
+                let why = "the queue does not exist: make it with `russet config create`";
                 return Err(Fault::Unsent(why.to_owned()));
             }
         };

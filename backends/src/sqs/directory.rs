@@ -60,6 +60,11 @@ impl Directory {
         self.lock().places.get(name).cloned()
     }
 
+    /// All queues, by name.
+    pub(super) fn places(&self) -> Vec<Arc<Place>> {
+        self.lock().places.values().cloned().collect()
+    }
+
     /// The queues of these lanes, the most urgent bands first.
     pub(super) fn of_lanes(&self, prefix: &Prefix, lanes: &[Lane]) -> Vec<Arc<Place>> {
         let known = self.lock();

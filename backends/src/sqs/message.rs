@@ -5,6 +5,8 @@ use russet_engine::Receipt;
 
 /// With what every message begins: the format.
 const HEAD: &str = "russet1:";
+/// The number in it.
+const FORMAT: u32 = 1;
 
 /// The body of the message that announces a task.
 pub(super) fn write(task: TaskId) -> String {
@@ -14,6 +16,17 @@ pub(super) fn write(task: TaskId) -> String {
 /// The task that a message announces; `None` when it is none of ours.
 pub(super) fn read(body: &str) -> Option<TaskId> {
     body.strip_prefix(HEAD)?.parse().ok()
+}
+
+/// Whether a newer version has written the message, in a format that is not known yet.
+pub(super) fn is_newer(body: &str) -> bool {
+    let head = body
+        .strip_prefix("russet")
+        .and_then(|rest| rest.split_once(':'));
+    head.is_some_and(|(number, _)| {
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        is_number && number.parse().is_ok_and(|number: u32| number > FORMAT)
+    })
 }
 
 /// A delivery: the name of its queue, and what SQS calls it.
@@ -46,6 +59,25 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn messages_of_newer_versions_are_told_from_those_of_others() {
+        assert_eq!(HEAD, format!("russet{FORMAT}:"));
+        for newer in ["russet2:", "russet17:anything"] {
+            assert!(is_newer(newer) && read(newer).is_none(), "{newer}");
+        }
+        for other in [
+            "",
+            "russet2",
+            "russet:",
+            "russet1:x",
+            "russet0:x",
+            "russet+2:x",
+            "a russet2:",
+        ] {
+            assert!(!is_newer(other), "{other}");
+        }
+    }
 
     proptest! {
         #[test]

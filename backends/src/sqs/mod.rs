@@ -17,7 +17,7 @@
 //! queue is purged or the message has been there for a day, never: the rules refuse what should
 //! not run, and the task's timer sends it again. No dead-letter queue of SQS is used: tasks fail
 //! in the store. A message that is not one of ours is moved to the queue `PREFIX-undecodable`
-//! and reported in the log.
+//! and reported in the log; one of a newer version stays, for a node that can read it.
 //!
 //! # Receiving
 //! Receivers of a node share its requests for messages. While one request waits at SQS, for up
@@ -34,6 +34,7 @@
 mod aside;
 mod desk;
 mod directory;
+mod found;
 mod look;
 mod message;
 mod name;
@@ -55,6 +56,7 @@ use russet_engine::{Clock, QueueError};
 
 use self::desk::Desk;
 use self::directory::Directory;
+pub use self::found::SqsFound;
 use self::name::{Band, Prefix};
 use crate::aws::{AwsOptions, Fault, OpenError, Pauses};
 
@@ -140,6 +142,14 @@ impl Sqs {
             }
         }
         Ok(())
+    }
+
+    /// Looks at the queues that there are, and changes nothing.
+    ///
+    /// # Errors
+    /// What SQS refused.
+    pub async fn examine(&self) -> Result<SqsFound, QueueError> {
+        self.0.examine().await
     }
 
     /// How many requests were sent to SQS since this was opened.

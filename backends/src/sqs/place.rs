@@ -12,6 +12,14 @@ use super::{Inner, is_gone, unavailable};
 use crate::aws::Fault;
 use crate::limits::{SQS_QUEUES, SQS_RETENTION, SQS_TRIES};
 
+/// The command that makes the queues of a lane.
+fn command(lane: &Lane) -> String {
+    let needs = lane.resources.iter();
+    let needs = needs.map(|(name, amount)| format!(" --need {name}={amount}"));
+    let needs: String = needs.collect();
+    format!("russet config create --queue {}{needs}", lane.queue)
+}
+
 impl Inner {
     /// The queue of a lane, which is made when it is missing and `create` says so.
     pub(super) async fn place(
@@ -45,8 +53,9 @@ impl Inner {
             }
             None => {
                 let why = format!(
-                    "there is no SQS queue {name} for the lane {lane}: create it, with \
-                     Sqs::create_queues, or set create = true"
+                    "there is no SQS queue {name} for the lane {lane}: make it with `{}`, or set \
+                     create = true in [sqs]",
+                    command(lane)
                 );
                 return Err(QueueError::Unavailable { why });
             }

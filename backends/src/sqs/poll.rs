@@ -31,6 +31,10 @@ impl Inner {
         let is_empty = answer.as_ref().is_ok_and(Vec::is_empty);
         self.desk().ended(&poll, answer, self.clock.now());
         for (body, handle) in strange {
+            if message::is_newer(&body) {
+                self.put_off(&poll.place, handle).await;
+                continue;
+            }
             self.undecodable.fetch_add(1, Ordering::Relaxed);
             self.set_aside(&poll.place, &body, handle).await;
         }

@@ -6,13 +6,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use russet_backends::config::Finding;
-use russet_core::QueueName;
+use russet_backends::config::{Finding, QueueBackend};
+use russet_core::limits::{RESOURCE_AMOUNT, TASK_RESOURCES};
+use russet_core::{Lane, QueueName, ResourceName, Resources};
 use russet_engine::SystemClock;
 
 use super::serve::Listening;
-use super::{CliError, Global, report};
+use super::{CliError, Global, input, report};
 use crate::config::{Config, Setting, Template};
+use crate::text::aside;
 
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
@@ -95,6 +97,10 @@ pub struct Create {
     /// SQS: the queues whose SQS queues are made.
     #[arg(long = "queue", value_name = "NAME", value_parser = queue_name)]
     pub queues: Vec<QueueName>,
+    /// SQS: a resource that tasks of these queues need, as their --need says it; repeat it for
+    /// tasks that need several at once. Tasks with other needs have SQS queues of their own.
+    #[arg(long = "need", value_name = "NAME=AMOUNT", value_parser = input::amount, requires = "queues")]
+    pub needs: Vec<(String, u64)>,
 }
 
 /// `russet config show`
@@ -185,13 +191,41 @@ impl Create {
     async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let config = self.source.load()?;
         let backend = config.backend(self.source.data_dir.as_deref());
-        let created = backend.create(&self.queues, Arc::new(SystemClock)).await?;
+        let lanes = self.lanes()?;
+        let created = backend.create(&lanes, Arc::new(SystemClock)).await?;
         let lines = |created: &Vec<String>| {
             let line = |what: &String| format!("{what} is there\n");
             created.iter().map(line).collect()
         };
         report::either(global, &created, lines)?;
+        if lanes.is_empty() && backend.queue.backend == QueueBackend::Sqs && !backend.sqs.create {
+            aside(
+                "no SQS queue was made: --queue NAME makes those of a queue; no task of it starts before",
+            );
+        }
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The lanes whose SQS queues are made.
+    fn lanes(&self) -> Result<Vec<Lane>, CliError> {
+        let wrong = |why: String| CliError::input("--need", why);
+        input::distinct(&self.needs).map_err(wrong)?;
+        if self.needs.len() > TASK_RESOURCES {
+            return Err(wrong(format!("names more than {TASK_RESOURCES} resources")));
+        }
+        let need = |(name, amount): &(String, u64)| match ResourceName::new(name.as_str()) {
+            Ok(_) if *amount > RESOURCE_AMOUNT => {
+                Err(wrong(format!("{amount} is more than {RESOURCE_AMOUNT}")))
+            }
+            Ok(name) => Ok((name, *amount)),
+            Err(error) => Err(wrong(error.to_string())),
+        };
+        let needs: Resources = self.needs.iter().map(need).collect::<Result<_, _>>()?;
+        let lane = |queue: &QueueName| Lane {
+            queue: queue.clone(),
+            resources: needs.clone(),
+        };
+        Ok(self.queues.iter().map(lane).collect())
     }
 }
 

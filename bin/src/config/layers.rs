@@ -1,5 +1,7 @@
 //! Settings from the environment and from flags, laid over those of a file.
 
+use russet_backends::config::mistake;
+
 use super::{Config, ConfigError};
 
 /// The tables of a configuration.
@@ -28,7 +30,15 @@ impl Setting {
             Some((table.trim(), key.trim(), value))
         });
         let Some((table, key, value)) = parts else {
-            let problem = format!("{text:?} is no setting");
+            // What follows may be a secret.
+            let name = text
+                .split('=')
+                .next()
+                .filter(|name| name.len() < text.len());
+            let problem = match name {
+                Some(name) => format!("{name:?} names no setting"),
+                None => "there is no value".to_owned(),
+            };
             let remedy = "write TABLE.KEY=VALUE, such as store.backend=memory";
             return Err(ConfigError::setting("--set", problem, remedy));
         };
@@ -93,7 +103,7 @@ impl Setting {
                 Err(error) => refused = refused.or(Some(error)),
             }
         }
-        let problem = refused.map_or_else(String::new, |error| error.message().to_owned());
+        let problem = refused.map_or_else(String::new, |error| mistake(&error, None));
         let remedy = "`russet config init` writes a file that names every setting";
         Err(ConfigError::setting(&self.origin, problem, remedy))
     }

@@ -19,9 +19,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use russet_backends::config::{
-    AwsTable, DynamoTable, QueueConfig, RedisTable, SqsTable, StoreConfig,
+    AwsTable, DynamoTable, QueueConfig, RedisTable, SqsTable, StoreConfig, mistake,
 };
 use russet_core::Millis;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 
 pub use layers::Setting;
@@ -142,7 +143,7 @@ impl Config {
         // Each of its parts was tried before.
         let malformed = |error: toml::de::Error| ConfigError::Malformed {
             file: file.unwrap_or(Path::new("the configuration")).to_owned(),
-            why: error.message().to_owned(),
+            why: mistake(&error, None),
         };
         table.try_into().map_err(malformed)
     }
@@ -159,15 +160,15 @@ impl Config {
         }
         let text = std::fs::read_to_string(file).map_err(|error| unreadable(error.to_string()))?;
         // Read as a configuration first: these errors name the line.
-        let read = Self::parse(&text).and_then(|_| toml::from_str(&text));
-        read.map_err(|error| ConfigError::Malformed {
+        let read = Self::parse(&text).and_then(|_| parse(&text));
+        read.map_err(|why| ConfigError::Malformed {
             file: file.to_owned(),
-            why: error.to_string().trim_end().to_owned(),
+            why,
         })
     }
 
-    fn parse(text: &str) -> Result<Self, toml::de::Error> {
-        toml::from_str(text)
+    fn parse(text: &str) -> Result<Self, String> {
+        parse(text)
     }
 
     /// Where the server listens.
@@ -249,6 +250,11 @@ impl Config {
         }
         Ok(Millis::new(ms))
     }
+}
+
+/// Reads TOML. What is wrong is said without any value, which may be a secret.
+fn parse<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    toml::from_str(text).map_err(|error| mistake(&error, Some(text)))
 }
 
 /// An address to listen on.

@@ -9,6 +9,7 @@ use std::io;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use russet_engine::Clock;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -41,6 +42,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for S {}
 pub(crate) fn connector(
     options: &RedisOptions,
     target: &Target,
+    clock: &Arc<dyn Clock>,
 ) -> Result<Arc<dyn Connect>, RedisOpenError> {
     let dial = Arc::new(direct::Dial::new(options, target)?);
     Ok(match &options.topology {
@@ -52,12 +54,19 @@ pub(crate) fn connector(
             master,
             others,
             password,
-        } => Arc::new(sentinel::Sentinels {
-            master: master.clone(),
-            sentinels: target.with("sentinel", others)?,
-            password: password.clone(),
-            dial,
-        }),
+        } => {
+            let sentinels = target.with("sentinel", others)?;
+            // Those that hang leave enough of the time for the last one and the primary.
+            let shares = u32::try_from(sentinels.len() + 1).unwrap_or(u32::MAX);
+            Arc::new(sentinel::Sentinels {
+                master: master.clone(),
+                patience: options.timeout / shares,
+                sentinels,
+                password: password.clone(),
+                dial,
+                clock: clock.clone(),
+            })
+        }
     })
 }
 

@@ -1,9 +1,11 @@
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisConnectionInfo};
+use russet_engine::Clock;
 
 use super::direct::Dial;
 use super::{Connect, Stream};
@@ -18,6 +20,9 @@ pub(crate) struct Sentinels {
     pub(crate) sentinels: Vec<Address>,
     pub(crate) password: Option<Secret>,
     pub(crate) dial: Arc<Dial>,
+    /// How long one of them may take to answer.
+    pub(crate) patience: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
@@ -27,7 +32,14 @@ impl Connect for Sentinels {
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let mut failed = Vec::new();
         for sentinel in &self.sentinels {
-            let primary = match self.ask(sentinel).await {
+            let answer = tokio::select! {
+                biased;
+                answer = self.ask(sentinel) => answer,
+                () = self.clock.sleep(self.patience) => {
+                    Err(format!("no answer within {:?}", self.patience))
+                }
+            };
+            let primary = match answer {
                 Ok(primary) => primary,
                 Err(why) => {
                     failed.push(format!("sentinel {sentinel}: {why}"));

@@ -1,4 +1,5 @@
--- Tries every command that the scripts use. Returns those that failed, each followed by why.
+-- Tries every command that the scripts use, and HSETNX, by which a store is made. Returns those
+-- that failed, each followed by why.
 -- KEYS: three that hold nothing. ARGV: channel.
 local failed = {}
 local function try(...)
@@ -10,9 +11,11 @@ local function try(...)
 end
 local hash, sorted, set = KEYS[1], KEYS[2], KEYS[3]
 try('HSET', hash, 'a', '1')
+try('HSETNX', hash, 'b', '1')
 try('HGET', hash, 'a')
 try('HMGET', hash, 'a')
-try('HDEL', hash, 'a')
+try('HLEN', hash)
+try('HDEL', hash, 'a', 'b')
 try('ZADD', sorted, 1, 'a', 2, 'b')
 try('ZCARD', sorted)
 try('ZCOUNT', sorted, 1, 2)
@@ -25,6 +28,7 @@ try('ZREVRANGEBYLEX', sorted, '+', '-')
 try('ZREM', sorted, 'a')
 try('ZPOPMIN', sorted, 1)
 try('SADD', set, 'a')
+try('SCARD', set)
 try('SMEMBERS', set)
 try('SREM', set, 'a')
 try('EXISTS', hash)

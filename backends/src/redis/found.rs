@@ -1,0 +1,92 @@
+//! What there is for a store, which is neither made nor changed.
+
+use super::call::{array, optional};
+use super::error::RedisOpenError;
+use super::keys::Names;
+use super::links::{Links, Route};
+use super::open::{Opening, check_each};
+use super::options::RedisOptions;
+use super::slots::slot;
+
+/// What there is for a store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RedisFound {
+    /// What the server is, with its version: `redis 7.0.15`.
+    pub product: String,
+    /// Whether all servers write down each change (`appendonly yes`).
+    pub is_durable: bool,
+    /// How many servers the store is on: more than one in a cluster.
+    pub primaries: usize,
+    /// How many partitions the store has; `None` when it is not made yet.
+    pub partitions: Option<u16>,
+}
+
+/// Tries what opening the store needs, and says what there is.
+pub(crate) async fn examine(
+    options: &RedisOptions,
+    names: &Names,
+    links: &Links,
+) -> Result<RedisFound, RedisOpenError> {
+    let infos = check_each(options, names, links).await?;
+    let route = links.route(slot(&names.store()), 0);
+    let opening = Opening {
+        options,
+        names,
+        address: route.describe(),
+    };
+    let partitions = opening.found(route).await?;
+    opening.try_to_hear(links).await?;
+    let product = infos.first().map(|info| info.product());
+    Ok(RedisFound {
+        product: product.unwrap_or_default(),
+        is_durable: infos.iter().all(|info| info.is_durable()),
+        partitions,
+        primaries: infos.len(),
+    })
+}
+
+impl Opening<'_> {
+    /// Reads how the store was made, if it was, and changes nothing.
+    async fn found(&self, route: Route<'_>) -> Result<Option<u16>, RedisOpenError> {
+        let store = self.names.store();
+        // It holds no such field: this tries whether the store's own hash may be changed.
+        let mut change = redis::cmd("HDEL");
+        change.arg(&store).arg("nothing");
+        let changed = route.clone().read(&change).await;
+        changed.map_err(|error| self.failed("HDEL", error))?;
+        let mut command = redis::cmd("HMGET");
+        command.arg(&store).arg(&["layout", "format", "partitions"]);
+        let answer = route.read(&command).await.and_then(array);
+        let fields = answer.and_then(|fields| fields.into_iter().map(optional).collect());
+        let fields: Vec<_> = fields.map_err(|error| self.failed("HMGET", error))?;
+        let mut fields = fields.into_iter();
+        let mut text = || {
+            let field = fields.next().flatten();
+            field.map(|field| String::from_utf8_lossy(&field).into_owned())
+        };
+        let (layout, format, partitions) = (text(), text(), text());
+        // As when it is opened: what is not written yet is as old as can be.
+        let number = |text: Option<String>| match text {
+            Some(text) => text.parse().unwrap_or(u64::MAX),
+            None => 0,
+        };
+        self.check_age(number(layout), number(format))?;
+        partitions.map(|found| self.as_asked(&found)).transpose()
+    }
+
+    /// Listens for arrivals once, as whoever opens the store does.
+    async fn try_to_hear(&self, links: &Links) -> Result<(), RedisOpenError> {
+        let Some(server) = links.servers().into_iter().next() else {
+            return Ok(());
+        };
+        let dialer = &server.dialer;
+        let heard = async {
+            let (mut connection, _running, _) = dialer.login(Some(Box::new(|_| Ok(())))).await?;
+            let channel = self.names.channel();
+            dialer
+                .bounded(connection.subscribe(channel.as_slice()))
+                .await
+        };
+        heard.await.map_err(|error| self.failed("SUBSCRIBE", error))
+    }
+}
