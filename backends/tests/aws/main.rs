@@ -2,6 +2,7 @@
 #![cfg(not(madsim))]
 
 mod chain;
+mod cost;
 mod dynamo;
 mod engine;
 mod secrets;

@@ -7,6 +7,7 @@ mod nodes;
 mod opening;
 mod replicas;
 mod sentinel;
+mod sentinels;
 
 use std::sync::{Arc, Mutex};
 

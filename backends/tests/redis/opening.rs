@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_backends::redis::{Acknowledge, Redis, RedisOpenError, RedisOptions};
+use russet_backends::redis::{Acknowledge, Redis, RedisOpenError, RedisOptions, examine};
 use russet_engine::{Store, SystemClock};
 use russet_servers::{RedisServer, RedisVersion, free_port};
 
@@ -18,6 +18,13 @@ const ALL: [RedisVersion; 3] = [
 async fn refused(options: RedisOptions) -> RedisOpenError {
     let redis = Redis::open(options, Arc::new(SystemClock)).await;
     redis.err().expect("it is refused")
+}
+
+/// Opening the store is refused, and so is looking at what there is for it.
+async fn both_refused(options: RedisOptions) -> [RedisOpenError; 2] {
+    let examined = examine(options.clone(), Arc::new(SystemClock)).await;
+    let examined = examined.err().expect("a look is refused as well");
+    [refused(options).await, examined]
 }
 
 #[track_caller]
@@ -83,6 +90,9 @@ async fn a_command_that_is_not_allowed_is_named() {
         let server = RedisServer::start(version);
         for (rules, named) in [
             ("+@all -zadd", "ZADD"),
+            ("+@all -hsetnx", "HSETNX"),
+            ("+@all -hlen", "HLEN"),
+            ("+@all -subscribe", "SUBSCRIBE"),
             ("+@all -publish", "PUBLISH"),
             ("+@all -info", "INFO"),
             ("+@all -role", "ROLE"),
@@ -90,16 +100,51 @@ async fn a_command_that_is_not_allowed_is_named() {
         ] {
             let line = format!("ACL SETUSER me reset on >sesame ~* &* {rules}");
             assert!(server.ask(&line).expect("it answers").starts_with("+OK"));
-            let options = RedisOptions::new(with_login(&server, "me:sesame"));
-            let error = refused(options).await;
-            assert!(matches!(error, RedisOpenError::Forbidden { .. }), "{error}");
-            says(&error, &[named, "ACL SETUSER"]);
+            let mut options = RedisOptions::new(with_login(&server, "me:sesame"));
+            options.timeout = Duration::from_secs(1);
+            for error in both_refused(options).await {
+                assert!(matches!(error, RedisOpenError::Forbidden { .. }), "{error}");
+                says(&error, &[named, "ACL SETUSER"]);
+            }
         }
         let line = "ACL SETUSER me reset on >sesame ~{other* &* +@all";
         assert!(server.ask(line).expect("it answers").starts_with("+OK"));
         let error = refused(RedisOptions::new(with_login(&server, "me:sesame"))).await;
         assert!(matches!(error, RedisOpenError::Forbidden { .. }), "{error}");
     }
+}
+
+#[tokio::test]
+async fn a_store_that_may_be_read_and_not_made_is_refused() {
+    for version in [RedisVersion::Redis7, RedisVersion::Valkey9] {
+        let server = RedisServer::start(version);
+        let line = "ACL SETUSER me reset on >sesame %R~{russet}:store ~{russet:* &* +@all";
+        assert!(server.ask(line).expect("it answers").starts_with("+OK"));
+        let options = RedisOptions::new(with_login(&server, "me:sesame"));
+        let [opened, examined] = both_refused(options.clone()).await;
+        says(&opened, &["refuses HSETNX", "ACL SETUSER"]);
+        says(&examined, &["refuses HDEL", "ACL SETUSER"]);
+    }
+}
+
+#[tokio::test]
+async fn a_look_at_a_store_makes_and_changes_nothing() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let look = async || {
+        let found = examine(RedisOptions::new(server.url()), Arc::new(SystemClock)).await;
+        found.expect("it can be used").partitions
+    };
+    let dump = || server.ask("KEYS *").expect("it answers");
+    let nothing = dump();
+    assert_eq!(look().await, None);
+    assert_eq!(dump(), nothing);
+    let mut options = RedisOptions::new(server.url());
+    options.partitions = Some(3);
+    open(options).await;
+    let fields = || server.ask("HGETALL {russet}:store").expect("it answers");
+    let made = fields();
+    assert_eq!(look().await, Some(3));
+    assert_eq!(fields(), made);
 }
 
 /// What the error advises is enough.
@@ -111,7 +156,10 @@ async fn the_advised_rules_are_enough() {
                     +@pubsub +info +role +time +wait resetchannels ~{russet* &{russet*";
         let answer = server.ask(line).expect("it answers");
         assert!(answer.starts_with("+OK"), "{answer}");
-        open(RedisOptions::new(with_login(&server, "me:sesame"))).await;
+        let options = RedisOptions::new(with_login(&server, "me:sesame"));
+        let examined = examine(options.clone(), Arc::new(SystemClock)).await;
+        examined.expect("a look is allowed");
+        open(options).await;
     }
 }
 
@@ -185,9 +233,10 @@ async fn data_of_a_newer_version_is_refused() {
         open(RedisOptions::new(server.url())).await;
         let line = format!("HSET {{russet}}:store {field} 99");
         server.ask(&line).expect("it answers");
-        let error = refused(RedisOptions::new(server.url())).await;
-        assert!(matches!(error, RedisOpenError::Newer { .. }), "{error}");
-        says(&error, &["format 99", "upgrade russet"]);
+        for error in both_refused(RedisOptions::new(server.url())).await {
+            assert!(matches!(error, RedisOpenError::Newer { .. }), "{error}");
+            says(&error, &["format 99", "upgrade russet"]);
+        }
     }
 }
 

@@ -16,11 +16,16 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// A sentinel by itself, which decides alone.
 fn sentinel(primary: &RedisServer) -> Process {
+    sentinel_with(primary, "")
+}
+
+/// The same with more settings.
+pub fn sentinel_with(primary: &RedisServer, more: &str) -> Process {
     let watched = primary.process().port();
     Process::start(|folder, port| {
         let settings = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n\
-             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n"
+             sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n{more}"
         );
         let file = folder.join("sentinel.conf");
         std::fs::write(&file, settings).expect("the settings are written");

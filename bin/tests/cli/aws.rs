@@ -1,5 +1,7 @@
 //! A store in DynamoDB with a queue in SQS, on a test server.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::process::Command;
 
 use russet_servers::{ACCESS_KEY, Ministack};
@@ -28,6 +30,20 @@ fn a_table_and_queues_that_were_created_serve_tasks_on_two_nodes() {
     let missing = config(&server, &["check"]);
     assert_eq!(missing.status, 1, "{missing:?}");
     assert!(missing.stdout.contains("there is no table"), "{missing:?}");
+    let bare = config(&server, &["create"]);
+    bare.good();
+    let none = "no SQS queue was made: --queue NAME makes those of a queue";
+    assert!(bare.stderr.starts_with(none), "{bare:?}");
+    let doubtful = config(&server, &["check"]);
+    let warned = doubtful
+        .good()
+        .lines()
+        .find(|line| line.starts_with("WARN"));
+    let none = "and no task starts before its queue is: `russet config create --queue NAME`";
+    assert!(
+        warned.is_some_and(|line| line.contains(none)),
+        "{doubtful:?}"
+    );
     config(&server, &["create", "--queue", "default"]).good();
     config(&server, &["check"]).good();
     let node = || Site::with(|command| configure(command, &server));
@@ -42,4 +58,112 @@ fn a_table_and_queues_that_were_created_serve_tasks_on_two_nodes() {
     assert_eq!(id, task);
     here.run(&["tasks", "complete", id, lease]).good();
     assert_eq!(there.task(&task)["status"], "succeeded");
+}
+
+/// Asks SQS for something, past the adapter; the answer as it is.
+fn sqs(server: &Ministack, action: &str, body: &str) -> String {
+    let url = server.url();
+    let address = url.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).expect("connects");
+    let length = body.len();
+    let scope = format!("{ACCESS_KEY}/20260101/eu-central-1/sqs/aws4_request");
+    let request = format!(
+        "POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0\r\n\
+         Content-Type: application/x-amz-json-1.0\r\nX-Amz-Target: AmazonSQS.{action}\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    );
+    stream.write_all(request.as_bytes()).expect("is sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("is answered");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    answer
+}
+
+#[test]
+fn a_task_that_needs_resources_is_done_once_the_queues_of_its_lane_were_created() {
+    let server = Ministack::start();
+    config(&server, &["create", "--queue", "images"]).good();
+    let create = ["create", "--queue", "images", "--need", "cpu=2"];
+    let created = config(&server, &create);
+    let said = created.good();
+    assert!(
+        said.contains("each SQS queue of images/cpu=2 is there"),
+        "{said}"
+    );
+    let checked = config(&server, &["check"]);
+    let said = checked.good();
+    assert!(said.contains("sqs: 6 queues russet-* are there"), "{said}");
+    let site = Site::with(|command| configure(command, &server));
+    let worker = ["--exec", "cat", "--queue", "images", "--capacity", "cpu=4"];
+    let _worker = site.worker(&worker);
+    let task = [
+        "--type",
+        "a",
+        "--payload",
+        "1",
+        "--queue",
+        "images",
+        "--need",
+        "cpu=2",
+    ];
+    for priority in ["9", "4", "0"] {
+        let wait = ["--priority", priority, "--wait"];
+        let submitted = site.run(&[&["--json", "submit"], &task[..], &wait[..]].concat());
+        submitted.good();
+        assert_eq!(submitted.json()["status"], "succeeded");
+    }
+}
+
+#[test]
+fn needs_that_cannot_be_are_refused_before_anything_is_made() {
+    let server = Ministack::start();
+    let twice = [
+        "create", "--queue", "images", "--need", "cpu=2", "--need", "cpu=1",
+    ];
+    let refused = config(&server, &twice);
+    let said = refused.error(2);
+    assert!(said.contains("--need: cpu is named twice"), "{said}");
+    let alone = config(&server, &["create", "--need", "cpu=2"]);
+    assert!(alone.error(2).contains("--queue <NAME>"), "{alone:?}");
+    let checked = config(&server, &["check"]);
+    assert!(checked.stdout.contains("there is no table"), "{checked:?}");
+}
+
+#[test]
+fn a_check_refuses_queues_whose_attributes_do_not_suit() {
+    let server = Ministack::start();
+    config(&server, &["create", "--queue", "default"]).good();
+    let listed = sqs(
+        &server,
+        "ListQueues",
+        r#"{"QueueNamePrefix":"russet-default-"}"#,
+    );
+    let urls = listed.split('"').filter(|part| part.starts_with("http"));
+    let urls: Vec<_> = urls.map(str::to_owned).collect();
+    assert_eq!(urls.len(), 3, "{listed}");
+    let set = |url: &str, name: &str, value: &str| {
+        let body = format!(r#"{{"QueueUrl":"{url}","Attributes":{{"{name}":"{value}"}}}}"#);
+        sqs(&server, "SetQueueAttributes", &body);
+    };
+    set(&urls[0], "MessageRetentionPeriod", "3600");
+    let doubtful = config(&server, &["check"]);
+    let said = doubtful.good();
+    assert!(
+        said.contains("ok   queue    sqs: 3 queues russet-*"),
+        "{said}"
+    );
+    assert!(
+        said.contains("WARN queue    sqs: russet-default-"),
+        "{said}"
+    );
+    set(&urls[1], "DelaySeconds", "30");
+    let wrong = config(&server, &["check"]);
+    assert_eq!(wrong.status, 1, "{wrong:?}");
+    let said = &wrong.stdout;
+    assert!(
+        said.contains("BAD  queue    sqs: russet-default-"),
+        "{said}"
+    );
+    assert!(said.contains("has DelaySeconds 30"), "{said}");
 }

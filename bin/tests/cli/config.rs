@@ -141,3 +141,81 @@ fn an_address_that_serve_would_refuse_is_refused_by_the_check_too() {
         assert!(checked.good().contains("will listen on 0.0.0.0:7999"));
     }
 }
+
+/// What is said of a file with this text.
+fn said_of(text: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("russet.toml"), text).expect("is written");
+    let shown = config(folder.path(), &["show", "--config", "russet.toml"], &[]);
+    shown.error(2).to_owned()
+}
+
+#[test]
+fn a_password_in_a_setting_that_does_not_exist_is_not_repeated() {
+    let said = said_of("[redis]\npassword = \"sesame-hunter2\"\n");
+    let start = "russet.toml: line 2, column 1: redis: unknown field `password`, expected";
+    assert!(said.contains(start), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+}
+
+#[test]
+fn a_token_where_a_list_is_expected_is_not_repeated() {
+    let said = said_of("[server]\ntokens = \"0123456789abcdef-sesame\"\n");
+    let start = "russet.toml: line 2, column 10: server.tokens: expected a list, such as";
+    assert!(said.contains(start), "{said}");
+    assert!(!said.contains("0123456789"), "{said}");
+}
+
+#[test]
+fn an_address_with_a_missing_quote_is_not_repeated() {
+    let begun = said_of("[redis]\nurl = \"redis://me:sesame@host\n");
+    assert!(
+        begun.contains("russet.toml: line 2, column 30: "),
+        "{begun}"
+    );
+    let ended = said_of("[redis]\nurl = redis://me:sesame@host\"\n");
+    assert!(ended.contains("russet.toml: line 2, column 7: "), "{ended}");
+    for said in [begun, ended] {
+        assert!(!said.contains("sesame"), "{said}");
+    }
+}
+
+#[test]
+fn a_token_in_the_environment_that_is_no_list_is_not_repeated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for token in ["0123456789abcdef-sesame", "0123456789"] {
+        let token = [("RUSSET_SERVER_TOKENS", token)];
+        let shown = config(folder.path(), &["show"], &token);
+        let said = shown.error(2);
+        let start = "RUSSET_SERVER_TOKENS: expected a list, such as ['one', 'two']; ";
+        assert!(said.contains(start), "{said}");
+        assert!(!said.contains("0123456789"), "{said}");
+    }
+}
+
+#[test]
+fn a_sentinel_in_the_environment_that_is_no_list_is_not_repeated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sentinels = [("RUSSET_REDIS_SENTINELS", "me:sesame@host")];
+    let shown = config(folder.path(), &["show"], &sentinels);
+    let said = shown.error(2);
+    let start = "RUSSET_REDIS_SENTINELS: expected a list, such as ['one', 'two']; ";
+    assert!(said.contains(start), "{said}");
+    assert!(!said.contains("sesame"), "{said}");
+}
+
+#[test]
+fn a_flag_that_is_no_setting_is_not_repeated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (flag, start) in [
+        (
+            "redis:url=redis://me:sesame@host",
+            "--set: \"redis:url\" names no setting; ",
+        ),
+        ("sesame", "--set: there is no value; "),
+    ] {
+        let shown = config(folder.path(), &["show", "--set", flag], &[]);
+        let said = shown.error(2);
+        assert!(said.contains(start) && !said.contains("sesame"), "{said}");
+    }
+}

@@ -117,7 +117,7 @@ fn settings_that_cannot_be_are_refused_with_their_name() {
     );
     says(
         &with("[store]\nbackend = 'floppy'\n"),
-        &["floppy", "embedded"],
+        &["line 2", "store.backend", "embedded"],
     );
     let missing = refuses_to_start(&settings, &["--config", "no/such/file.toml"]);
     says(&missing, &["no/such/file.toml"]);

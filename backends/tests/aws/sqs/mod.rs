@@ -1,4 +1,5 @@
 mod faults;
+mod found;
 mod nodes;
 
 use std::sync::Arc;

@@ -92,7 +92,10 @@ async fn another_node_is_asked_when_that_of_the_url_is_gone() {
     options.topology = with(format!("127.0.0.1:{other}"));
     open(options.clone()).await;
     options.topology = with("nowhere".to_owned());
-    says(&refused(options).await, &["node \"nowhere\"", "host:port"]);
+    says(
+        &refused(options).await,
+        &["node 1 of the list", "host:port"],
+    );
 }
 
 /// All nodes are looked at, not only that of the url.

@@ -1,0 +1,91 @@
+//! Queues that exist, with attributes that do not suit.
+
+use std::sync::Arc;
+
+use aws_sdk_sqs::Client;
+use aws_sdk_sqs::types::QueueAttributeName;
+use russet_backends::sqs::{Sqs, SqsFound};
+use russet_core::{Lane, ResourceName, Resources};
+use russet_engine::{Queue, QueueError, SystemClock};
+use russet_servers::Ministack;
+
+use super::faults::client;
+use crate::servers::{lane, message, queues};
+
+/// With a name that says how urgent its tasks are: `-0` to `-2`.
+async fn url(client: &Client, band: &str) -> String {
+    let listed = client.list_queues().queue_name_prefix("test-emails-");
+    let listed = listed.send().await.expect("they are listed");
+    let mut urls = listed.queue_urls().iter();
+    let url = urls.find(|url| url.ends_with(band));
+    url.expect("it is there").clone()
+}
+
+#[tokio::test]
+async fn attributes_of_queues_that_do_not_suit_are_found() {
+    let server = Ministack::start();
+    let sqs = Sqs::open(queues(&server.url(), "test"), Arc::new(SystemClock)).await;
+    let sqs = sqs.expect("it is opened");
+    assert_eq!(sqs.examine().await, Ok(SqsFound::default()));
+    let made = sqs.create_queues(&[lane("emails")]).await;
+    made.expect("they are made");
+    let good = SqsFound {
+        queues: 3,
+        ..SqsFound::default()
+    };
+    assert_eq!(sqs.examine().await, Ok(good));
+    let client = client(&server.url());
+    let aside = client.create_queue().queue_name("dead").send().await;
+    aside.expect("it is made");
+    let policy = "{\"deadLetterTargetArn\":\"arn:aws:sqs:eu-central-1:000000000000:dead\",\
+                  \"maxReceiveCount\":\"3\"}";
+    for (band, name, value) in [
+        ("-0", QueueAttributeName::DelaySeconds, "30"),
+        ("-1", QueueAttributeName::RedrivePolicy, policy),
+        ("-2", QueueAttributeName::MessageRetentionPeriod, "3600"),
+    ] {
+        let set = client
+            .set_queue_attributes()
+            .queue_url(url(&client, band).await);
+        set.attributes(name, value).send().await.expect("it is set");
+    }
+    let found = sqs.examine().await.expect("they are read");
+    assert_eq!(found.queues, 3);
+    let [delay, redrive] = &found.wrong[..] else {
+        panic!("two are wrong: {found:?}");
+    };
+    assert!(delay.contains("-0 has DelaySeconds 30"), "{delay}");
+    assert!(delay.ends_with("set DelaySeconds to 0"), "{delay}");
+    assert!(redrive.contains("-1 has a RedrivePolicy"), "{redrive}");
+    assert!(redrive.ends_with("remove RedrivePolicy"), "{redrive}");
+    let [kept] = &found.doubtful[..] else {
+        panic!("one is doubtful: {found:?}");
+    };
+    assert!(
+        kept.contains("-2 has MessageRetentionPeriod 3600"),
+        "{kept}"
+    );
+    assert!(
+        kept.ends_with("set MessageRetentionPeriod to 86400"),
+        "{kept}"
+    );
+}
+
+#[tokio::test]
+async fn the_queues_of_a_lane_with_needs_are_named_with_the_command_that_makes_them() {
+    let server = Ministack::start();
+    let mut options = queues(&server.url(), "test");
+    options.create = false;
+    let sqs = Sqs::open(options, Arc::new(SystemClock)).await;
+    let sqs = sqs.expect("it is opened");
+    let needs = [("cpu", 2), ("gpu:a100", 1)];
+    let needs = needs.map(|(name, n)| (ResourceName::new(name).expect("a name"), n));
+    let lane = Lane {
+        resources: Resources::from_iter(needs),
+        ..lane("images")
+    };
+    let sent = sqs.send(vec![message(1, &lane)]).await;
+    let QueueError::Unavailable { why } = sent.expect_err("there is no queue");
+    let command = "`russet config create --queue images --need cpu=2 --need gpu:a100=1`";
+    assert!(why.contains(command), "{why}");
+}

@@ -1,0 +1,81 @@
+//! Several sentinels, and passwords: of the sentinels, and of the primary.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use russet_backends::redis::{Redis, RedisOptions, Topology};
+use russet_backends::secret::Secret;
+use russet_engine::SystemClock;
+use russet_servers::{Process, RedisServer, RedisVersion, free_port};
+
+use super::nodes::{receive, submit};
+use super::open;
+use super::sentinel::sentinel_with;
+
+const OF_PRIMARY: &str = "sesame";
+const OF_SENTINELS: &str = "poppy";
+
+/// A primary with a password, and a sentinel with another one.
+fn locked() -> (RedisServer, Process) {
+    let primary = RedisServer::start_with(RedisVersion::Redis7, &["--requirepass", OF_PRIMARY]);
+    let settings = format!("requirepass {OF_SENTINELS}\nsentinel auth-pass main {OF_PRIMARY}\n");
+    let sentinel = sentinel_with(&primary, &settings);
+    (primary, sentinel)
+}
+
+/// The url names the first sentinel.
+fn options(first: u16, others: &[u16], password: Option<&str>) -> RedisOptions {
+    let mut options = RedisOptions::new(format!("redis://:{OF_PRIMARY}@127.0.0.1:{first}"));
+    options.timeout = Duration::from_secs(2);
+    options.topology = Topology::Sentinel {
+        master: "main".to_owned(),
+        others: others
+            .iter()
+            .map(|port| format!("127.0.0.1:{port}"))
+            .collect(),
+        password: password.map(|password| Secret(password.to_owned())),
+    };
+    options
+}
+
+#[tokio::test]
+async fn when_the_first_sentinel_is_dead_the_second_is_asked_with_its_password() {
+    let (_primary, sentinel) = locked();
+    let options = options(free_port(), &[sentinel.port()], Some(OF_SENTINELS));
+    let redis = open(options).await;
+    let task = submit(&redis, 1).await.expect("it is committed");
+    assert_eq!(receive(&redis, Duration::from_secs(20)).await, [task]);
+}
+
+#[tokio::test]
+async fn when_the_first_sentinel_hangs_the_second_is_asked() {
+    let (primary, sentinel) = locked();
+    let settings = format!("sentinel auth-pass main {OF_PRIMARY}\n");
+    let hanging = sentinel_with(&primary, &settings);
+    hanging.signal("STOP");
+    let options = options(hanging.port(), &[sentinel.port()], Some(OF_SENTINELS));
+    open(options).await;
+    hanging.signal("CONT");
+}
+
+#[tokio::test]
+async fn a_wrong_password_of_a_sentinel_or_its_primary_is_named_and_not_shown() {
+    let (_primary, sentinel) = locked();
+    let mut wrong = options(sentinel.port(), &[], Some(OF_SENTINELS));
+    wrong.url = wrong.url.replace(OF_PRIMARY, "thistle");
+    for (options, said) in [
+        (options(sentinel.port(), &[], None), "NOAUTH"),
+        (
+            options(sentinel.port(), &[], Some("thistle")),
+            "authentication failed",
+        ),
+        (wrong, "refuses the login"),
+    ] {
+        let refused = Redis::open(options, Arc::new(SystemClock)).await;
+        let error = refused.err().expect("it is refused").to_string();
+        assert!(error.contains(said), "{error}");
+        for password in [OF_PRIMARY, OF_SENTINELS, "thistle"] {
+            assert!(!error.contains(password), "{error}");
+        }
+    }
+}
