@@ -23,7 +23,7 @@ async fn refused(options: RedisOptions) -> RedisOpenError {
 /// Opening the store is refused, and so is looking at what there is for it.
 async fn both_refused(options: RedisOptions) -> [RedisOpenError; 2] {
     let examined = examine(options.clone(), Arc::new(SystemClock)).await;
-    let examined = examined.err().expect("a look is refused as well");
+    let examined = examined.expect_err("a look is refused as well");
     [refused(options).await, examined]
 }
 

@@ -106,6 +106,50 @@ async fn a_server_that_is_busy_is_asked_again_after_a_pause() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_server_said_is_told_when_the_last_one_asked_is_not_there() {
+    let servers = Scripted::new(|host, _| match host {
+        "a" => missing(),
+        _ => refused("unavailable", 503),
+    });
+    for order in ["http://a,http://b", "http://b,http://a"] {
+        let error = servers.call(order).await.expect_err("no store");
+        let code = error.problem().map(|problem| problem.code.clone());
+        assert_eq!(code.as_deref(), Some("unavailable"), "{order}: {error}");
+    }
+}
+
+/// The first request has one item that is done and one that must wait, the next only that one.
+#[tokio::test(start_paused = true)]
+async fn an_item_that_is_refused_for_now_is_sent_again_alone() {
+    let servers = Scripted::new(|_, before| {
+        let busy = Problem::new("overloaded", 429, "busy").retry_after(100);
+        let busy = serde_json::json!({ "error": busy });
+        let done = |n: u64| serde_json::json!({ "n": n });
+        let results = match before {
+            0 => vec![done(0), busy],
+            1 => vec![busy],
+            _ => vec![done(2)],
+        };
+        Some(Ok((200, serde_json::json!({ "results": results }))))
+    });
+    let (transport, entropy) = (Arc::new(servers.clone()), Arc::new(SystemEntropy::new()));
+    let http = Http::over(transport, "http://a", None, entropy, Arc::default());
+    let http = http.expect("is an address");
+    let items = vec![crate::wire::SubmitTask::default(); 2];
+    let call = Call::post("/v1/tasks").safe();
+    let results: Vec<Result<Number, Error>> = http.send_each_again(call, items).await;
+    let results: Result<Vec<_>, _> = results.into_iter().collect();
+    assert_eq!(results.ok(), Some(vec![Number { n: 0 }, Number { n: 2 }]));
+    assert_eq!(servers.asked().len(), 3);
+}
+
+/// What is done in place of a task.
+#[derive(Debug, PartialEq, serde::Deserialize)]
+struct Number {
+    n: u64,
+}
+
+#[tokio::test(start_paused = true)]
 async fn when_the_last_try_fails_the_servers_that_were_not_asked_are() {
     let servers = Scripted::new(|host, before| match (host, before) {
         ("a", ..4) => refused("overloaded", 429),
