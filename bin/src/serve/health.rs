@@ -1,9 +1,11 @@
 //! Whether the server lives, and whether it can work.
 
 use axum::extract::State;
+use russet::wire::Problem;
+use tokio::time::timeout;
 
-use super::App;
 use super::refusal::Refusal;
+use super::{App, limits};
 
 /// The process answers.
 #[utoipa::path(get, path = "/healthz", tag = "health", security(()),
@@ -19,7 +21,17 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Refus
     if app.stopping.is_set() {
         return Err(russet_engine::EngineError::Stopping.into());
     }
-    app.scheduler().ready().await?;
+    let within = limits::READY_TIMEOUT;
+    match timeout(within, app.scheduler().ready()).await {
+        Ok(ready) => {
+            ready?;
+        }
+        Err(_) => {
+            let detail = format!("the store has not answered within {} s", within.as_secs());
+            let problem = Problem::new("unavailable", 503, detail);
+            return Err(problem.retry_after(limits::RETRY_AFTER_MS).into());
+        }
+    }
     Ok("ready\n")
 }
 

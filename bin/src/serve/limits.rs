@@ -21,6 +21,8 @@ pub const CONNECTIONS: usize = 10_000;
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may take to send a body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long the store may take to say that it is there, less than whoever asks for it waits.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long requests that have begun may go on when the server stops.
 pub const DRAIN: Duration = Duration::from_secs(25);
 /// How long accepting pauses when the system has no room for another connection.

@@ -230,6 +230,10 @@ fn a_node_whose_store_is_away_is_not_ready_and_still_tells_its_own_metrics() {
         metrics.contains(tasks) && metrics.contains("russet_store_up 1"),
         "{metrics}"
     );
+    server.process().signal("STOP");
+    let ready = ask(&node, "/readyz");
+    assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
+    assert!(ready.contains("has not answered within 3 s"), "{ready}");
     server.process_mut().kill();
     let metrics = ask(&node, "/metrics");
     assert!(metrics.starts_with("HTTP/1.1 200"), "{metrics}");
