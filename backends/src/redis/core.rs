@@ -134,6 +134,7 @@ impl Core {
         let own = crc32fast::hash(reign.as_bytes()) % REDIS_EPOCHS_APART;
         args.push(reign).number(seen);
         args.number(own).number(REDIS_EPOCHS_APART);
+        args.number(i64::from(live.asking));
         let keys = [partition.keys.meta()];
         let answer = link.script(&live, &script::ENTER, &keys, &args).await;
         // Whatever became of it, nothing of the caller's was sent.

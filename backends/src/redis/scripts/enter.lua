@@ -1,9 +1,15 @@
 -- Begins a new epoch of a partition unless the server is the one that the last began on and
 -- has not gone back since.
 -- KEYS: meta. ARGV: the server's run id and replication id, the highest epoch that the caller has
--- seen (-1: none), what the server's epochs leave when they are divided, and by what.
+-- seen (-1: none), what the server's epochs leave when they are divided, and by what; '1' when
+-- another node still has the slot, and this one is asked for what was moved.
 -- Returns the epoch, and 1 if there was one before.
 local known = redis.call('HMGET', KEYS[1], 'run_id', 'epoch')
+-- A request that was under way for long may come when the slot is moved once more: what the other
+-- node has must not be made here as well.
+if ARGV[5] == '1' and not known[2] then
+  return redis.error_reply('TRYAGAIN the partition is being moved')
+end
 local epoch, seen = tonumber(known[2] or '-1'), tonumber(ARGV[2])
 if known[1] == ARGV[1] and epoch >= seen then
   return { known[2], 1 }
