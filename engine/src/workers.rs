@@ -161,6 +161,22 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 
     #[test]
+    fn a_worker_that_names_ever_more_resources_is_known_by_the_last() {
+        let workers = Workers::default();
+        for n in 0..10 * limits::LEASE_RESOURCES {
+            let name = format!("r{n}");
+            workers.saw(&request("w", Some(resources(&[(&name, 1)]))), NOW);
+        }
+        let known = workers.0.lock().expect("is whole");
+        let capacity = known
+            .values()
+            .next()
+            .and_then(|seen| seen.capacity.as_ref());
+        let names = capacity.map_or(0, |capacity| capacity.len());
+        assert!((1..=limits::LEASE_RESOURCES).contains(&names), "{names}");
+    }
+
+    #[test]
     fn a_busy_worker_counts_with_all_that_it_once_had_free() {
         let workers = Workers::default();
         workers.saw(&request("w", Some(resources(&[("cpu", 4)]))), NOW);

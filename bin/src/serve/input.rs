@@ -8,7 +8,7 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use russet::wire::{Problem, from_json, from_json_fast};
+use russet::wire::{Problem, from_json};
 
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -42,7 +42,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Input<T> {
             let missing = "the body is empty: send a JSON object";
             return Err(Problem::new("malformed", 400, missing).into());
         }
-        parse(&bytes).map(Self)
+        Ok(Self(from_json(&bytes)?))
     }
 }
 
@@ -54,7 +54,7 @@ impl<T: DeserializeOwned + Default> FromRequest<App> for InputOrDefault<T> {
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
-        parse(&bytes).map(Self)
+        Ok(Self(from_json(&bytes)?))
     }
 }
 
@@ -151,14 +151,6 @@ impl<S: Send + Sync, T: FromStr<Err: Display>> FromRequestParts<S> for Named<T> 
             problem.field = Some(name.to_owned());
             problem.into()
         })
-    }
-}
-
-/// Parses fast; only a body that is refused is parsed again, to name the field.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    match from_json_fast(bytes) {
-        Ok(value) => Ok(value),
-        Err(_) => Ok(from_json(bytes)?),
     }
 }
 

@@ -1,6 +1,9 @@
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
-use crate::process::{Site, russet};
+use crate::process::{Process, Site, russet};
 
 #[test]
 fn a_submitted_task_is_named_in_each_form_of_output() {
@@ -374,4 +377,44 @@ fn a_task_whose_dependency_has_failed_is_told_of_as_what_it_is() {
     let line = format!(r#"{{"type": "a", "dependencies": ["{parent}"]}}"#);
     let bulk = site.feed(&["submit", "-f", "-"], &line);
     assert!(bulk.stderr.contains(&why), "{bulk:?}");
+}
+
+#[test]
+fn leases_expiry_and_backoff_are_said_on_the_command_line() {
+    let site = Site::start();
+    let tomorrow = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+    let tomorrow = format!("{tomorrow:.3}");
+    let options = [
+        "--type",
+        "a",
+        "--visibility-timeout",
+        "7s",
+        "--expires-at",
+        &tomorrow,
+        "--retention",
+        "1h",
+        "--max-retry-delay",
+        "5m",
+        "--retry-jitter",
+        "20",
+    ];
+    let task = site.task(&site.submit(&options));
+    assert_eq!(task["visibility_timeout_ms"], 7_000);
+    assert_eq!(task["expires_at"], tomorrow);
+    let wrong = site.run(&["submit", "--type", "a", "--retry-jitter", "101"]);
+    assert!(wrong.error(2).contains("--retry-jitter"), "{wrong:?}");
+}
+
+#[test]
+fn a_wait_says_why_nothing_starts() {
+    let site = Site::start();
+    let mut command = site.command(&["submit", "--type", "a", "--wait"]);
+    let command = command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut waiting = Process::spawn(command);
+    let mut said = BufReader::new(waiting.stderr())
+        .lines()
+        .map_while(Result::ok);
+    let hint = said.find(|line| line.starts_with("still waiting: "));
+    let hint = hint.expect("is said");
+    assert!(hint.contains("no worker asked this node"), "{hint}");
 }

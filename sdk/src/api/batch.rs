@@ -82,6 +82,7 @@ pub(super) fn items<T: Batched + DeserializeOwned>(
     let (checked, one) = match request {
         OneOrMany::One(item) => (vec![Ok(*item)], true),
         OneOrMany::Many(items) if (1..=limits::BATCH_ITEMS).contains(&items.len()) => {
+            let read = |item: &Json| from_json(item.as_str().as_bytes());
             (items.iter().map(read).collect(), false)
         }
         OneOrMany::Many(items) => {
@@ -91,10 +92,4 @@ pub(super) fn items<T: Batched + DeserializeOwned>(
     };
     let (items, places) = part(checked.into_iter());
     Ok((items, Asked { places, one }))
-}
-
-/// Reads fast; only an item that is refused is read again, to name the field.
-fn read<T: DeserializeOwned>(item: &Json) -> Result<T, Problem> {
-    item.parse()
-        .or_else(|_| from_json(item.as_str().as_bytes()))
 }

@@ -89,7 +89,7 @@ objects!(
 ///
 /// # Errors
 /// What is wrong, without the field where it is.
-pub fn from_json_fast<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
+pub(crate) fn from_json_fast<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T> {
     match std::str::from_utf8(bytes) {
         Ok(text) => serde_json::from_str(text),
         // It says where it is not text.
@@ -97,11 +97,15 @@ pub fn from_json_fast<T: DeserializeOwned>(bytes: &[u8]) -> serde_json::Result<T
     }
 }
 
-/// Reads a request from a body; the problem names the field that cannot be.
+/// Reads a request from a body; the problem names the field that cannot be. Only what is refused
+/// is read once more, to find that field.
 ///
 /// # Errors
 /// A problem of status 400 when the body is not JSON, of 422 when it is not such a request.
 pub fn from_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    if let Ok(value) = from_json_fast(body) {
+        return Ok(value);
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut json);
     let value = value.map_err(|error| Problem::unreadable(&error))?;
