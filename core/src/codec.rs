@@ -1,14 +1,17 @@
 //! How records are written down: one byte of format, then the record in postcard.
 
+mod v1;
+
 use alloc::vec::Vec;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use crate::Record;
 
 /// The newest format. A change of a stored type takes a new number, and this version goes on
 /// reading the old ones.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;
 
 /// What a task takes beside its texts and its edges: the most that is common.
 const TASK_BYTES: usize = 256;
@@ -75,11 +78,17 @@ fn about(record: &Record) -> usize {
 /// [`CodecError`], whatever the bytes are.
 pub fn read(bytes: &[u8]) -> Result<Record, CodecError> {
     match bytes.split_first() {
-        Some((&FORMAT, record)) => match postcard::take_from_bytes(record) {
-            Ok((record, [])) => Ok(record),
-            _ => Err(CodecError::Damaged),
-        },
+        Some((&FORMAT, record)) => whole(record),
+        Some((1, record)) => whole::<v1::Record>(record)?.try_into(),
         Some((&found, _)) if found > FORMAT => Err(CodecError::Newer { found }),
+        _ => Err(CodecError::Damaged),
+    }
+}
+
+/// What is written in all of `bytes`.
+fn whole<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
         _ => Err(CodecError::Damaged),
     }
 }

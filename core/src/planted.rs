@@ -80,7 +80,7 @@ bugs! {
     ConflictIsSuccess = "conflict-is-success",
     /// A queued task of a split pair has no timer once its message was sent.
     NoWatchdog = "no-watchdog",
-    /// A message to another partition is acknowledged before it is delivered.
+    /// A message to another partition is acknowledged before it is delivered, and nobody asks again.
     ForgottenMessage = "forgotten-message",
     /// What the store refuses is asked again at once, for ever.
     NoPause = "no-pause",

@@ -14,8 +14,8 @@ use crate::{
 use crate::{planted, policy};
 
 pub(crate) use edges::{
-    accepted_status, beside, dependencies, dependents, is_accepted, need_for_end, parent_ended,
-    settle, unsatisfied, watch,
+    Unmet, accepted_task, ask_again, beside, dependencies, dependents, is_accepted, need_for_end,
+    parent_ended, settle, unsatisfied, watch,
 };
 
 /// When the timer of `task` fires: the one thing that every state waits for in time.
@@ -25,7 +25,12 @@ pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
         (one, other) => one.or(other),
     };
     match task.status {
-        Status::Blocked => expiry(task),
+        Status::Blocked => {
+            let far = view.partitions != Some(1) && task.dependencies.may_reach(task.id);
+            let far = far && !planted!(ForgottenMessage);
+            let watchdog = far.then(|| task.updated_at + policy::watchdog(false, task.sends));
+            earliest(expiry(task), watchdog)
+        }
         Status::Scheduled if planted!(WakeUpLost) && task.retry_count == 0 => expiry(task),
         Status::Scheduled => earliest(task.scheduled_at, expiry(task)),
         Status::Queued => {
@@ -224,7 +229,7 @@ fn end(
     task.ready_at = None;
     task.unsent = false;
     task.cancel_requested = false;
-    count_end(draft, task, status)?;
+    count_end(draft, task)?;
     let kind = match status {
         Status::Dead => EventKind::DeadLettered,
         Status::Cancelled => EventKind::Cancelled,
@@ -246,16 +251,14 @@ fn named_until(created_at: Timestamp, idempotency: Option<&Idempotency>) -> Time
     }
 }
 
-fn count_end(draft: &mut Draft<'_>, task: &mut Task, status: Status) -> Step<()> {
-    let Some(id) = task.workflow else {
+fn count_end(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
+    let (Some(id), Some(end)) = (task.workflow, task.end()) else {
         return Ok(());
     };
     let Some(mut workflow) = draft.workflow(id)? else {
         return contradiction(format!("task {} outlives its workflow", task.id));
     };
-    if let Some(count) = workflow.ended_mut(status) {
-        *count += 1;
-    }
+    workflow.count(end);
     if workflow.live() == 0 {
         workflow.completed_at = Some(draft.now_for(task));
     }

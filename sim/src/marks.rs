@@ -48,6 +48,10 @@ pub enum Mark {
     CancelledWhileRunning,
     /// A task was cancelled because of a dependency.
     CancelledByDependency,
+    /// A task was there for a failure that did not happen.
+    NotNeeded,
+    /// A blocked task asked a parent in another partition once more.
+    AskedAgain,
     /// A dependency reached into another partition.
     AcrossPartitions,
     /// A parent told its dependents in more than one step.
@@ -98,7 +102,7 @@ pub enum Mark {
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 41] = [
         Self::StaleCompletionRefused,
         Self::StaleHeartbeatRefused,
         Self::LeaseTakenOver,
@@ -115,6 +119,8 @@ impl Mark {
         Self::WorkersDied,
         Self::CancelledWhileRunning,
         Self::CancelledByDependency,
+        Self::NotNeeded,
+        Self::AskedAgain,
         Self::AcrossPartitions,
         Self::ToldInChunks,
         Self::WorkflowStaged,
@@ -140,9 +146,9 @@ impl Mark {
         Self::Asked,
     ];
 
-    /// Whether only one run in hundreds reaches it.
+    /// Whether only one run in fifty, or fewer, reaches it.
     pub fn is_rare(self) -> bool {
-        self == Self::GateGivenUp
+        matches!(self, Self::GateGivenUp | Self::AskedAgain)
     }
 
     /// Whether a run in `world` can reach it.

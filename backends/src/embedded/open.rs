@@ -96,6 +96,7 @@ pub(crate) fn open(
         warn_that_it_went_back(&name);
     }
     let records = rebuild(&shared).map_err(damaged)?;
+    raise_format(&shared.disk, header).map_err(damaged)?;
     let took = clock.now().since(start);
     tracing::info!(directory = %name.display(), partitions, records, %took, "opened the embedded store");
     Ok(shared)
@@ -175,6 +176,17 @@ fn create(disk: &Disk, directory: &Path, partitions: u16) -> Result<Header, Open
         source,
     })?;
     Ok(header)
+}
+
+/// From now on records of this version's format may stand in the file: an older version, which
+/// could not read them, is to refuse the file as a whole.
+fn raise_format(disk: &Disk, mut header: Header) -> Result<(), DiskError> {
+    if header.format >= u64::from(codec::FORMAT) {
+        return Ok(());
+    }
+    header.format = u64::from(codec::FORMAT);
+    header.checksum = header.computed();
+    disk.with(|database| write_header(database, &header))
 }
 
 fn write_header(database: &Database, header: &Header) -> Result<(), DiskError> {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use redb::{Database, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition};
 use russet_backends::embedded::{Embedded, EmbeddedOptions, OpenError};
 use russet_core::{
     Epoch, PartitionId, QueueConfig, QueueName, QueueRecord, Record, RecordKey, Timestamp,
@@ -98,6 +98,37 @@ fn a_file_of_a_newer_version_is_refused() {
         assert!(matches!(error, OpenError::Newer { .. }), "{error:?}");
         assert!(error.to_string().contains("upgrade"), "{error}");
     }
+}
+
+#[test]
+fn a_file_of_an_older_format_is_refused_by_older_versions_once_this_one_has_opened_it() {
+    let directory = directory();
+    drop(open(directory.path(), None).expect("it opens"));
+    let path = directory.path().join("russet.redb");
+    let table: TableDefinition<'_, &str, u64> = TableDefinition::new("meta");
+    let format = |older: Option<u64>| -> u64 {
+        let file = Database::open(&path).expect("it opens");
+        let transaction = file.begin_write().expect("a transaction");
+        let mut meta = transaction.open_table(table).expect("a table");
+        let number = |key: &str| meta.get(key).expect("is read").expect("is there").value();
+        let [layout, found, partitions] = ["layout", "format", "partitions"].map(number);
+        if let Some(older) = older {
+            let header: Vec<u8> = [layout, older, partitions]
+                .into_iter()
+                .flat_map(u64::to_be_bytes)
+                .collect();
+            meta.insert("format", older).expect("it is written");
+            let checksum = u64::from(crc32fast::hash(&header));
+            meta.insert("checksum", checksum).expect("it is written");
+        }
+        drop(meta);
+        transaction.commit().expect("a commit");
+        found
+    };
+    let newest = format(Some(1));
+    drop(open(directory.path(), None).expect("it opens"));
+    assert_eq!(format(None), newest);
+    drop(open(directory.path(), None).expect("it opens again"));
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! `russet config …`, and the options by which commands find their configuration.
 
+mod check;
+
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Args, Subcommand};
-use russet_backends::config::{Finding, QueueBackend};
+use russet_backends::config::QueueBackend;
 use russet_core::limits::{RESOURCE_AMOUNT, TASK_RESOURCES};
 use russet_core::{Lane, QueueName, ResourceName, Resources};
 use russet_engine::SystemClock;
@@ -15,6 +17,14 @@ use super::serve::Listening;
 use super::{CliError, Global, input, report};
 use crate::config::{Config, Setting, Template};
 use crate::text::aside;
+
+pub use check::Check;
+
+/// Where the settings of the store begin.
+const STORE: &str = "[store]\n";
+/// What is said of a number that only the store knows.
+const PARTITIONS: &str = "# partitions is not set: a new store gets 1, and one that is there has \
+    what it was made with, which `russet config check` says\n";
 
 /// Where the configuration comes from.
 #[derive(Debug, Args)]
@@ -75,17 +85,6 @@ pub struct Init {
     /// The backend that it is for.
     #[arg(long, value_enum, default_value_t)]
     pub backend: Template,
-}
-
-/// `russet config check`
-#[derive(Debug, Args)]
-pub struct Check {
-    /// Where the configuration comes from.
-    #[command(flatten)]
-    pub source: Source,
-    /// Where the server would listen, and to whom.
-    #[command(flatten)]
-    pub listening: Listening,
 }
 
 /// `russet config create`
@@ -151,42 +150,6 @@ impl Init {
     }
 }
 
-impl Check {
-    async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
-        let config = self.source.load()?;
-        config.check()?;
-        let backend = config.backend(self.source.data_dir.as_deref());
-        let (listen, tokens) = self.listening.settle(&config)?;
-        let open = crate::serve::check(listen, &tokens).err();
-        let mut findings = vec![Finding {
-            table: "server",
-            ok: open.is_none(),
-            warning: false,
-            detail: match open {
-                Some(open) => open.to_string(),
-                None => format!("will listen on {listen}"),
-            },
-        }];
-        findings.extend(backend.examine(Arc::new(SystemClock)).await);
-        let plain = |findings: &Vec<Finding>| {
-            let line = |finding: &Finding| {
-                let sign = match (finding.ok, finding.warning) {
-                    (false, _) => "BAD",
-                    (true, true) => "WARN",
-                    (true, false) => "ok",
-                };
-                format!("{sign:<5}{:<9}{}\n", finding.table, finding.detail)
-            };
-            findings.iter().map(line).collect()
-        };
-        report::either(global, &findings, plain)?;
-        Ok(match findings.iter().all(|finding| finding.ok) {
-            true => ExitCode::SUCCESS,
-            false => ExitCode::FAILURE,
-        })
-    }
-}
-
 impl Create {
     async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let config = self.source.load()?;
@@ -241,10 +204,19 @@ impl Show {
         let backend = config.backend(None);
         let unused = backend.unused();
         tables.retain(|table, _| backend.uses(table) || unused.iter().any(|(t, _)| *t == table));
+        let is_open = config.store.partitions.is_none();
         if global.json {
+            let mut tables = serde_json::json!(tables);
+            if is_open {
+                tables["store"]["partitions"] = serde_json::Value::Null;
+            }
             report::json(&tables)?;
         } else {
-            report::text(toml::to_string(&tables).map_err(wrong)?)?;
+            let mut text = toml::to_string(&tables).map_err(wrong)?;
+            if is_open {
+                text = text.replacen(STORE, &format!("{STORE}{PARTITIONS}"), 1);
+            }
+            report::text(text)?;
         }
         Ok(ExitCode::SUCCESS)
     }

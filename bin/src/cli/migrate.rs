@@ -12,6 +12,7 @@ use russet_engine::{Store, SystemClock, SystemEntropy};
 use super::config::Source;
 use super::{CliError, Global, report};
 use crate::config::Config;
+use crate::text::counted;
 
 /// `russet migrate`
 #[derive(Debug, Args)]
@@ -74,8 +75,8 @@ impl Migrate {
                 false => "the old store is not opened again",
             };
             format!(
-                "{} records moved from {from} to {to}; {rest}\n",
-                moved.records
+                "{} moved from {from} to {to}; {rest}\n",
+                counted(moved.records, "record")
             )
         })?;
         Ok(ExitCode::SUCCESS)

@@ -31,7 +31,8 @@ pub struct Run {
     )]
     pub speedup: f64,
     /// What the tasks that run at once may use together, such as cpu=8,memory_mb=16384; a
-    /// resource that is not named is not limited. When absent, no resource is.
+    /// resource that is not named is not limited. When absent, no resource is. A task that needs
+    /// more is kept for a run that has more, and all else runs.
     #[arg(long, value_name = "NAME=AMOUNT,…", value_parser = input::amounts)]
     pub capacity: Option<std::vec::Vec<(String, u64)>>,
     /// Write one JSON object for each event to this file, over all sessions of the run.
@@ -63,7 +64,7 @@ no other RUSSET_ variable, without input; its output is in DIR/logs/TASK.log. Un
 fails is tried 3 times more, after 1 s, 2 s and 4 s.
 
 With --json the only line on standard output is, at the end:
-{\"workflow\",\"tasks\",\"succeeded\",\"dead\",\"cancelled\",\"attempts\",\"makespan_ms\"}
+{\"workflow\",\"tasks\",\"succeeded\",\"dead\",\"cancelled\",\"not_ended\",\"attempts\",\"makespan_ms\"}
 where the makespan is from the first start to the last end, over all sessions of the run.
 
 Exit status: 0 every task that was needed succeeded, 1 some did not or the run could not go on, \

@@ -116,7 +116,7 @@ impl Serve {
             version = env!("CARGO_PKG_VERSION"),
             config = ?self.source.config,
             %listen,
-            ?tokens,
+            tokens = tokens.len(),
             %max_clock_skew,
             store = ?settings.store.backend,
             queue = ?settings.queue.backend,

@@ -175,8 +175,12 @@ fn summary(workflow: &WorkflowView) -> String {
         .map(|name| format!(" {name}"))
         .unwrap_or_default();
     let counts = &workflow.counts;
+    let not_needed = match counts.not_needed {
+        0 => String::new(),
+        some => format!(" ({some} not needed)"),
+    };
     format!(
-        "{}{name} {status}: {}, {} succeeded, {} dead, {} cancelled, {} not ended",
+        "{}{name} {status}: {}, {} succeeded, {} dead, {} cancelled{not_needed}, {} not ended",
         workflow.id,
         counted(counts.total.into(), "task"),
         counts.succeeded,

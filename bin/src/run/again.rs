@@ -86,7 +86,7 @@ impl Again<'_> {
     /// Whether some task that was needed did not succeed.
     fn has_failed(&self, known: &Known) -> bool {
         let tasks = known.tasks(self.workflow);
-        tasks.is_ok_and(|tasks| needs_another_run(self.workflow, &tasks))
+        tasks.is_ok_and(|tasks| needs_another_run(&tasks))
     }
 
     fn refuse_changes(&self, known: &Known) -> Result<(), RunError> {

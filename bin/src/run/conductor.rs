@@ -9,6 +9,7 @@ use super::events::EventsFile;
 use super::plan::Plan;
 use super::progress::{Board, News, Progress, wants_reason};
 use super::stop::Signals;
+use super::too_large::TooLarge;
 use super::worker::Working;
 use super::{RunError, limits};
 use crate::text::lasting;
@@ -16,7 +17,7 @@ use crate::text::lasting;
 /// How the work came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Finish {
-    /// Every task has ended.
+    /// Every task has ended, but for those that this run can never do.
     Done,
     /// The user stopped it.
     Stopped,
@@ -28,6 +29,7 @@ pub(super) struct Conductor<'a> {
     pub scheduler: &'a Scheduler,
     pub work: &'a mut Working,
     pub board: Board,
+    pub too_large: &'a TooLarge<'a>,
     pub progress: Progress,
     pub events: mpsc::UnboundedReceiver<Vec<Event>>,
     pub file: Option<&'a EventsFile>,
@@ -35,7 +37,7 @@ pub(super) struct Conductor<'a> {
 }
 
 impl Conductor<'_> {
-    /// Works until every task has ended, or the user has stopped it.
+    /// Works until nothing is left that can be done, or the user has stopped it.
     ///
     /// # Errors
     /// The scheduler cannot go on, or events cannot be written.
@@ -46,7 +48,7 @@ impl Conductor<'_> {
         let mut stopping = false;
         // When running tasks are ended, if they are still running then.
         let mut grace: Option<Instant> = None;
-        while !self.board.is_done() {
+        while !self.is_over() {
             tokio::select! {
                 biased;
                 Some(events) = self.events.recv() => self.hear(events).await?,
@@ -60,6 +62,12 @@ impl Conductor<'_> {
             }
         }
         Ok(Finish::Done)
+    }
+
+    fn is_over(&self) -> bool {
+        let board = &self.board;
+        let ended = |task| board.ended_as(task);
+        board.is_done() || self.too_large.is_all_that_is_left(ended)
     }
 
     /// Stops: gently at first, at once when it was asked for before. Returns when to stop

@@ -8,7 +8,7 @@ use russet_core::NameError;
 use russet_engine::{EngineError, StoreError};
 
 use super::limits;
-use crate::text::on_one_line;
+use crate::text::few;
 use crate::workflow::WorkflowError;
 
 /// Why a workflow was not run to its end. Tasks that fail are no such reason.
@@ -56,7 +56,7 @@ pub enum RunError {
         file: PathBuf,
     },
     /// Tasks have changed that have succeeded.
-    #[error("--retry-failed keeps what succeeded, but {} now says otherwise about {}: put it back as it was, or start over with --fresh", file.display(), names(tasks))]
+    #[error("--retry-failed keeps what succeeded, but {} now says otherwise about {}: put it back as it was, or start over with --fresh", file.display(), few(tasks, limits::PATH_NAMES, limits::SHOWN_CHARS))]
     Kept {
         /// The workflow file.
         file: PathBuf,
@@ -174,16 +174,4 @@ fn why(error: &russet::Error) -> String {
 /// The process that holds a lock, in words.
 pub(super) fn by(holder: Option<u32>) -> String {
     holder.map_or_else(String::new, |pid| format!(" (process {pid})"))
-}
-
-/// A few tasks by name, and how many others there are.
-fn names(tasks: &[String]) -> String {
-    let shown = tasks.iter().take(limits::PATH_NAMES);
-    let shown: Vec<_> = shown
-        .map(|name| on_one_line(name, limits::SHOWN_CHARS))
-        .collect();
-    match tasks.len() - shown.len() {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use russet_core::DependencyOn;
 use russet_core::policy::Fingerprint;
 use serde::Serialize;
 
 use super::work::Payload;
-use crate::workflow::{IfUnsatisfied, On, TaskSpec, Workflow};
+use crate::workflow::{IfUnsatisfied, TaskSpec, Workflow};
 
 /// Everything that a task's fate depends on. It is stored as a hash: fields may be added only
 /// so that tasks that do not use them keep theirs.
@@ -48,11 +49,11 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn on(on: On) -> &'static str {
+fn on(on: DependencyOn) -> &'static str {
     match on {
-        On::Success => "success",
-        On::Completion => "completion",
-        On::Failure => "failure",
+        DependencyOn::Success => "success",
+        DependencyOn::Completion => "completion",
+        DependencyOn::Failure => "failure",
     }
 }
 

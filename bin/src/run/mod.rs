@@ -4,6 +4,7 @@
 //! at any moment, the same command goes on where it was: what was recorded as finished is never
 //! done again, and what was running is taken back and started anew.
 
+mod advice;
 mod again;
 mod batch;
 mod capacity;
@@ -24,6 +25,7 @@ mod session;
 mod stop;
 mod summary;
 mod takeover;
+mod too_large;
 mod unmet;
 mod work;
 mod worker;

@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 
 use russet_core::{
-    Dependency, DependencyOn, IfUnsatisfied, Label, Millis, NameError, NewTask, NewWorkflow,
-    QueueName, ResourceName, Resources, RetryPolicy, Submit, TaskId, TaskType, When, WorkflowId,
+    Dependency, IfUnsatisfied, Label, Millis, NameError, NewTask, NewWorkflow, QueueName,
+    ResourceName, Resources, RetryPolicy, Submit, TaskId, TaskType, When, WorkflowId,
     limits as core_limits,
 };
 
 use super::limits;
 use super::work::Payload;
-use crate::workflow::{self, On, TaskSpec, Workflow};
+use crate::workflow::{self, TaskSpec, Workflow};
 
 /// The queue that a run's tasks wait in.
 const QUEUE: &str = "run";
@@ -145,11 +145,7 @@ impl Plan {
     fn dependencies(&self, spec: &TaskSpec) -> Vec<Dependency> {
         let edges = spec.depends_on.iter().map(|edge| Dependency {
             task: self.task_id(edge.task),
-            on: match edge.on {
-                On::Success => DependencyOn::Success,
-                On::Completion => DependencyOn::Completion,
-                On::Failure => DependencyOn::Failure,
-            },
+            on: edge.on,
         });
         edges.collect()
     }
@@ -170,7 +166,7 @@ fn millis(time: std::time::Duration) -> Millis {
 mod tests {
     use std::path::Path;
 
-    use russet_core::Timestamp;
+    use russet_core::{DependencyOn, Timestamp};
 
     use super::*;
 

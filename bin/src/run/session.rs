@@ -19,8 +19,9 @@ use super::prepare::{Prepared, Seams, prepare, queue_config};
 use super::progress::{Board, Progress};
 use super::stop::Signals;
 use super::summary::Summary;
+use super::too_large::TooLarge;
 use super::worker::{Setup, Shell, Working};
-use super::{Display, Ended, Options, RunError, limits, takeover};
+use super::{Display, Ended, Options, RunError, advice, limits, takeover};
 use crate::text::{aside, aside_text, counted, lasting};
 use crate::workflow::{self, Workflow};
 
@@ -108,32 +109,32 @@ impl Session<'_> {
         let (options, directory) = (self.options, self.directory);
         let conditions = self.conditions;
         let mut prepared = prepare(options, directory, workflow, conditions, &seams).await?;
+        let plan = prepared.plan.clone();
+        let limited = options.capacity.as_deref().unwrap_or_default();
+        let too_large = TooLarge::new(limited, &plan.workflow);
         let had_work = prepared.has_work();
         let mut finish = Finish::Done;
         if had_work {
-            finish = self.work(&prepared, signals, seams).await?;
+            finish = self.work(&prepared, &too_large, signals, seams).await?;
             prepared.tasks = self.tasks(&prepared).await?;
         }
         if let Some(events) = &prepared.events {
             events.finish()?;
         }
-        let summary = self.summary(&prepared);
-        if !had_work {
-            self.tell_that_it_had_ended(&prepared, &summary);
+        let summary = self.summary(&prepared, &too_large);
+        if !had_work && self.tells() {
+            advice::had_ended(&plan.workflow.name, directory.path(), &summary);
         }
         self.report(&summary)?;
         if finish == Finish::Stopped {
-            aside(format_args!("stopped; to go on: {}", command(None)));
+            advice::stopped();
             return Ok(Ended::Interrupted);
         }
         if summary.is_success() {
             return Ok(Ended::Successfully);
         }
         if had_work && self.tells() {
-            let again = command(Some("--retry-failed"));
-            aside(format_args!(
-                "to run what did not succeed once more, when the cause is gone: {again}"
-            ));
+            advice::unsuccessful(&summary);
         }
         Ok(Ended::Unsuccessfully)
     }
@@ -142,29 +143,11 @@ impl Session<'_> {
         self.options.display != Display::Silent
     }
 
-    fn tell_that_it_had_ended(&self, prepared: &Prepared, summary: &Summary) {
-        if !self.tells() {
-            return;
-        }
-        let (name, dir) = (
-            &prepared.plan.workflow.name,
-            self.directory.path().display(),
-        );
-        if summary.is_success() {
-            return aside(format_args!(
-                "{name}: already done in {dir}; --fresh starts over"
-            ));
-        }
-        aside(format_args!(
-            "{name}: already ended in {dir}: {}; fix the cause and run again with --retry-failed (finished tasks are kept), or --fresh to start over",
-            summary.unsuccessful()
-        ));
-    }
-
-    /// Works until every task has ended, or the user has stopped it.
+    /// Works until nothing is left that can be done, or the user has stopped it.
     async fn work(
         &self,
         prepared: &Prepared,
+        too_large: &TooLarge<'_>,
         signals: Signals,
         seams: Seams,
     ) -> Result<Finish, RunError> {
@@ -177,6 +160,9 @@ impl Session<'_> {
         let board = Board::new(plan.workflow.tasks.len(), &prepared.tasks);
         let progress = Progress::new(self.options.display, &plan.workflow.name, &board);
         self.greet(prepared, &progress, &board);
+        if let Some(warning) = too_large.left(|task| board.ended_as(task)).warning() {
+            progress.say(&format!("warning: {warning}"));
+        }
         if prepared.tasks.is_empty() {
             scheduler.submit(plan.submission()?).await?;
         }
@@ -199,6 +185,7 @@ impl Session<'_> {
             scheduler: &scheduler,
             work: &mut work,
             board,
+            too_large,
             progress,
             events,
             file: prepared.events.as_deref(),
@@ -237,11 +224,17 @@ impl Session<'_> {
         all.ok_or_else(|| self.directory.damaged("a task is missing"))
     }
 
-    fn summary(&self, prepared: &Prepared) -> Summary {
+    fn summary(&self, prepared: &Prepared, too_large: &TooLarge<'_>) -> Summary {
         // A makespan that spans what led to another try says nothing about the order of tasks.
         let conditions = (!prepared.is_retried).then_some(prepared.conditions);
         let logs = self.directory.logs();
-        Summary::new(&prepared.plan, &prepared.tasks, conditions, &logs)
+        Summary::new(
+            &prepared.plan,
+            &prepared.tasks,
+            conditions,
+            &logs,
+            too_large,
+        )
     }
 
     fn report(&self, summary: &Summary) -> Result<(), RunError> {
@@ -284,13 +277,4 @@ fn print(text: String) -> Result<(), RunError> {
         }
         _ => Ok(()),
     }
-}
-
-/// The command line that goes on with this run, with one more option if need be.
-fn command(more: Option<&str>) -> String {
-    let words = std::env::args_os().map(|word| word.to_string_lossy().into_owned());
-    let once = |word: &String| word == "--fresh" || word == "--retry-failed";
-    let words: Vec<_> = words.filter(|word| !once(word)).collect();
-    let words = words.iter().map(String::as_str).chain(more);
-    shlex::try_join(words).unwrap_or_else(|_| "the same command".to_owned())
 }

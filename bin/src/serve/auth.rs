@@ -3,6 +3,8 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
+use crate::text::counted;
+
 /// The tokens that open the server; without any it is open to everybody who reaches it.
 #[derive(Clone, Default)]
 pub struct Tokens(Vec<String>);
@@ -11,6 +13,11 @@ impl Tokens {
     /// These tokens.
     pub const fn new(tokens: Vec<String>) -> Self {
         Self(tokens)
+    }
+
+    /// How many there are.
+    pub const fn len(&self) -> usize {
+        self.0.len()
     }
 
     /// Whether there are none.
@@ -32,9 +39,10 @@ impl Tokens {
     }
 }
 
+/// They are never shown.
 impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} tokens", self.0.len())
+        f.write_str(&counted(self.0.len() as u64, "token"))
     }
 }
 
@@ -69,6 +77,15 @@ mod tests {
     fn without_tokens_everybody_passes() {
         assert!(admitted(&[], None));
         assert!(admitted(&[], Some("Bearer x")));
+    }
+
+    #[test]
+    fn tokens_are_counted_and_not_shown() {
+        let tokens = Tokens::new(vec!["first-secret".to_owned()]);
+        assert_eq!(
+            (format!("{tokens:?}"), tokens.len()),
+            ("1 token".to_owned(), 1)
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub enum ServeError {
     },
     /// The address cannot be listened on.
     #[error(
-        "cannot listen on {listen}: {why}; choose another address with --listen, port 0 for any free one"
+        "cannot listen on {listen}: {why}; choose another address with --listen or [server] listen, port 0 for any free one"
     )]
     Listen {
         /// The address.

@@ -120,13 +120,13 @@ async fn blocked(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
         let detail = "its workflow was just accepted, and lets its tasks through a few at a time";
         return Ok(vec![reason("workflow", detail.to_owned())]);
     }
-    let detail = match live {
-        0 => "all tasks that it depends on have ended: it is being told of it".to_owned(),
-        _ => format!(
-            "it waits for {live} of the {} tasks that it depends on: {}{more}",
-            edges.len(),
-            named.join(", ")
-        ),
+    let named = named.join(", ");
+    let detail = match (live, edges.len()) {
+        (0, _) => "all tasks that it depends on have ended: it is being told of it".to_owned(),
+        (_, 1) => format!("it waits for the task that it depends on: {named}"),
+        (_, all) => {
+            format!("it waits for {live} of the {all} tasks that it depends on: {named}{more}")
+        }
     };
     Ok(vec![reason("dependencies", detail)])
 }

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use russet_core::DependencyOn;
+
 use super::error::{Place, Problems};
 use super::fields::{Fields, Shape, shown};
 use super::graph;
@@ -8,17 +10,17 @@ use super::limits;
 use super::node::{Node, quoted};
 use super::suggest;
 use super::value::{self, Read, wanted};
-use super::{Dependency, On, TaskSpec};
+use super::{Dependency, TaskSpec};
 
 const DEPENDENCY: Shape = Shape {
     called: "a dependency",
     fields: &["task", "on"],
 };
 
-const ON: [(&str, On); 3] = [
-    ("success", On::Success),
-    ("completion", On::Completion),
-    ("failure", On::Failure),
+const ON: [(&str, DependencyOn); 3] = [
+    ("success", DependencyOn::Success),
+    ("completion", DependencyOn::Completion),
+    ("failure", DependencyOn::Failure),
 ];
 
 /// Beyond this many tasks no similar name is looked for.
@@ -27,7 +29,7 @@ const SUGGEST_AMONG: usize = 1_000;
 /// A dependency that names its task.
 pub(super) struct Wanted<'a> {
     task: Cow<'a, str>,
-    on: On,
+    on: DependencyOn,
 }
 
 /// The entries of `depends_on` that are well-formed; reports the others.
@@ -73,7 +75,7 @@ fn read_entry<'a>(
         return match task_name(node) {
             Ok(task) => Some(Wanted {
                 task,
-                on: On::default(),
+                on: DependencyOn::default(),
             }),
             Err(message) => {
                 problems.add(place, "", message);

@@ -3,6 +3,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::limits;
+use crate::text::counted;
 
 /// Why a workflow file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +35,12 @@ pub enum WorkflowError {
         column: u64,
         /// What is wrong there.
         message: String,
+    },
+    /// The file is a configuration of the server.
+    #[error("{name} is a configuration, not a workflow: `russet serve --config {name}` starts a server with it", name = file.display())]
+    Configuration {
+        /// The file.
+        file: PathBuf,
     },
     /// The file is well-formed, but not a workflow that can run.
     #[error("{} has {}", file.display(), Listed(problems, *more))]
@@ -79,7 +86,7 @@ struct Listed<'a>(&'a [Problem], usize);
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.0.len() + self.1;
-        write!(f, "{total} problem{}:", if total == 1 { "" } else { "s" })?;
+        write!(f, "{}:", counted(total as u64, "problem"))?;
         for problem in self.0.iter().take(SHOWN) {
             write!(f, "\n  - {problem}")?;
         }

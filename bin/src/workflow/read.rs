@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::Problems;
 use super::node::{Budget, Node};
 use super::{Workflow, WorkflowError, limits, russet, wfformat};
+use crate::config::is_configuration;
 
 /// Reads and checks a workflow file.
 ///
@@ -54,11 +55,16 @@ pub(super) fn node(file: &Path, bytes: &[u8]) -> Result<Node, WorkflowError> {
             limit_bytes: limits::FILE_BYTES,
         });
     }
-    parse_text(file, bytes).map_err(|flaw| WorkflowError::Syntax {
-        file: file.to_owned(),
-        line: flaw.line.max(1),
-        column: flaw.column.max(1),
-        message: flaw.message,
+    parse_text(file, bytes).map_err(|flaw| match is_configuration(bytes) {
+        true => WorkflowError::Configuration {
+            file: file.to_owned(),
+        },
+        false => WorkflowError::Syntax {
+            file: file.to_owned(),
+            line: flaw.line.max(1),
+            column: flaw.column.max(1),
+            message: flaw.message,
+        },
     })
 }
 

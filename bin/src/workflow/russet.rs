@@ -21,9 +21,9 @@ pub(super) fn check(root: &Node, default_name: &str, problems: &mut Problems) ->
         format: Format::Russet,
         tasks: Vec::new(),
     };
-    let is_typed = |task: &Node| task.get("type").is_some();
+    let is_typed = |node: &Node| node.get("type").is_some();
     if let Some(Node::List(tasks)) = root.get("tasks")
-        && tasks.iter().any(is_typed)
+        && tasks.iter().chain(root.get("defaults")).any(is_typed)
     {
         // Its other fields would only be found to be unknown.
         let message = "must be a mapping of task names to tasks, not a list; a list of tasks with \

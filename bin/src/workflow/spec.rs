@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use russet_core::DependencyOn;
+
 /// A checked workflow: unique names, resolved dependencies, no cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Workflow {
@@ -65,19 +67,7 @@ pub struct Dependency {
     /// Position in [`Workflow::tasks`].
     pub task: usize,
     /// The end that satisfies it.
-    pub on: On,
-}
-
-/// The end of a task that satisfies a dependency on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum On {
-    /// It succeeded.
-    #[default]
-    Success,
-    /// It ended, either way.
-    Completion,
-    /// It failed for good.
-    Failure,
+    pub on: DependencyOn,
 }
 
 /// What becomes of a task when one of its dependencies cannot be satisfied.

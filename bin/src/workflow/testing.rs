@@ -27,7 +27,9 @@ pub(super) fn sleepers(tasks: &[(u64, &[usize])]) -> Workflow {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use super::{Dependency, Format, IfUnsatisfied, On, TaskSpec, Work};
+    use russet_core::DependencyOn;
+
+    use super::{Dependency, Format, IfUnsatisfied, TaskSpec, Work};
 
     let task = |(index, (seconds, depends_on)): (usize, &(u64, &[usize]))| TaskSpec {
         name: format!("t{index}"),
@@ -36,7 +38,7 @@ pub(super) fn sleepers(tasks: &[(u64, &[usize])]) -> Workflow {
             .iter()
             .map(|&task| Dependency {
                 task,
-                on: On::Success,
+                on: DependencyOn::Success,
             })
             .collect(),
         if_unsatisfied: IfUnsatisfied::Cancel,

@@ -1,10 +1,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use russet_core::DependencyOn;
+
 use super::error::{Place, Problems};
 use super::node::Node;
 use super::value::{Read, wanted};
-use super::{Dependency, Format, On, TaskSpec, Work, Workflow};
+use super::{Dependency, Format, TaskSpec, Work, Workflow};
 use super::{dependency, duration, limits, russet};
 
 const MEBIBYTE: f64 = 1_048_576.0;
@@ -250,7 +252,7 @@ fn depend(tasks: &mut [TaskSpec], task: usize, on: usize) {
     if let Some(task) = tasks.get_mut(task) {
         task.depends_on.push(Dependency {
             task: on,
-            on: On::Success,
+            on: DependencyOn::Success,
         });
     }
 }

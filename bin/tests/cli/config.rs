@@ -2,7 +2,8 @@ use russet_servers::{RedisCluster, RedisVersion};
 
 use crate::process::{Ran, russet};
 
-fn config(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+/// `russet config`, in a folder.
+pub fn config(folder: &std::path::Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
     let mut command = russet();
     command.arg("config").args(arguments).current_dir(folder);
     command.envs(variables.iter().copied());
@@ -140,6 +141,25 @@ fn an_address_that_serve_would_refuse_is_refused_by_the_check_too() {
         let checked = config(folder.path(), &["check"], &variables);
         assert!(checked.good().contains("will listen on 0.0.0.0:7999"));
     }
+}
+
+#[test]
+fn how_many_partitions_there_are_is_shown_or_said_to_be_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let show = |more: &[&str]| {
+        let arguments = [&["show"], more].concat();
+        config(folder.path(), &arguments, &[]).good().to_owned()
+    };
+    let open = show(&[]);
+    let said = "[store]\n# partitions is not set: a new store gets 1, and one that is there has";
+    assert!(open.contains(said), "{open}");
+    assert!(show(&["--json"]).contains("\"partitions\":null"));
+    let set = show(&["--set", "store.partitions=3"]);
+    assert!(
+        set.contains("partitions = 3") && !set.contains("not set"),
+        "{set}"
+    );
+    assert!(show(&["--json", "--set", "store.partitions=3"]).contains("\"partitions\":3"));
 }
 
 /// What is said of a file with this text.

@@ -63,7 +63,7 @@ fn a_request_and_an_attempt_are_spans_that_name_them() {
 
     let worker = lines(of_worker.path());
     let attempt = json!({"name": "task", "id": task["id"], "kind": "mail", "attempt": 1});
-    spans(&worker, "succeeded", &attempt);
+    spans(&worker, "done: reporting it", &attempt);
 }
 
 fn file() -> NamedTempFile {

@@ -1,5 +1,6 @@
 //! The command line, end to end: the real binary against the real binary.
 
+mod address;
 mod aws;
 mod commands;
 mod config;

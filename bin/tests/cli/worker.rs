@@ -174,7 +174,7 @@ fn a_worker_logs_how_each_attempt_ended_and_what_it_waits_for() {
             .any(|line| words.iter().all(|word| line.contains(word)));
         assert!(found, "no {words:?} in {log}");
     };
-    has(&["INFO", "kind=good attempt=1", "succeeded took="]);
+    has(&["INFO", "kind=good attempt=1", "done: reporting it took="]);
     has(&[
         "WARN",
         "kind=bad attempt=1",

@@ -122,6 +122,10 @@ fn a_file_for_the_other_kind_of_workflow_is_told_apart() {
         let error = ran.error(2);
         assert!(error.contains("is a file for `russet run`"), "{error}");
     }
+    site.file("russet.toml", "[server]\nlisten = '127.0.0.1:0'\n");
+    let ran = site.run(&["workflows", "submit", "russet.toml"]);
+    let start = "error: russet.toml: is a configuration, not a workflow";
+    assert!(ran.error(2).starts_with(start), "{ran:?}");
     let ran = site.run(&["run", &format!("{examples}/server/report.yaml")]);
     let error = ran.error(2);
     assert!(

@@ -33,9 +33,7 @@ async fn a_task_that_does_not_run_is_explained() {
     let (codes, text) = explain(&site, &child).await;
     assert_eq!(codes, ["dependencies"]);
     assert!(
-        text.contains(&format!(
-            "1 of the 1 tasks that it depends on: {id} (queued)"
-        )),
+        text.contains(&format!("the task that it depends on: {id} (queued)")),
         "{text}"
     );
 

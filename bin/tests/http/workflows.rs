@@ -221,3 +221,42 @@ async fn what_somebody_cancelled_stays_cancelled_unless_it_is_asked_for() {
     let alone = site.post(&alone, r#"{"cancelled": true}"#).await.good();
     assert_eq!(alone["status"], "blocked");
 }
+
+#[tokio::test]
+async fn a_workflow_whose_failure_handlers_were_not_needed_succeeded() {
+    let site = Site::parted().await;
+    let body = r#"{"name": "guarded", "tasks": [
+        {"name": "load", "type": "t"},
+        {"name": "alarm", "type": "t", "depends_on": [{"task": "load", "on": "failure"}]},
+        {"name": "report", "type": "t", "depends_on": ["alarm"]}]}"#;
+    let submitted = site.post("/v1/workflows", body).await.good();
+    let id = submitted["workflow"].as_str().expect("an id");
+    let task = site.lease().await;
+    let done = format!("{{{}}}", held(&task));
+    site.post("/v1/leases/complete", &done).await.good();
+    while counts(&site, id).await["live"] != 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let workflow = site.get(&format!("/v1/workflows/{id}")).await.good();
+    assert_eq!(workflow["status"], "succeeded", "{workflow}");
+    let counts = &workflow["counts"];
+    assert_eq!(
+        (
+            &counts["succeeded"],
+            &counts["cancelled"],
+            &counts["not_needed"]
+        ),
+        (&json!(1), &json!(2), &json!(2))
+    );
+    let tasks = workflow["tasks"]["items"].as_array().expect("a page");
+    let named = |name: &str| {
+        let is_it = |task: &&serde_json::Value| task["metadata"]["name"] == name;
+        tasks.iter().find(is_it).expect("is listed").clone()
+    };
+    let alarm = named("alarm");
+    assert_eq!(alarm["last_error"]["kind"], "not_needed", "{alarm}");
+    let path = format!("/v1/tasks/{}/explain", alarm["id"].as_str().expect("an id"));
+    let why = site.get(&path).await.good();
+    assert_eq!(why["reasons"][0]["code"], "not_needed", "{why}");
+    assert_eq!(named("report")["last_error"]["kind"], "not_needed");
+}

@@ -62,10 +62,7 @@ tasks:
     );
     let ends = ends(&events);
     assert_eq!(ends["fails"].reason.as_deref(), Some("failed"));
-    assert_eq!(
-        ends["unneeded"].reason.as_deref(),
-        Some("dependency_unsatisfied")
-    );
+    assert_eq!(ends["unneeded"].reason.as_deref(), Some("not_needed"));
 }
 
 #[test]

@@ -126,7 +126,7 @@ fn the_json_line_is_as_documented() {
     let ran = world.run(&["w.yaml", "--json"]).ended(0);
     let makespan = ran.totals().makespan_ms;
     let line = format!(
-        r#"{{"workflow":"x","tasks":1,"succeeded":1,"dead":0,"cancelled":0,"attempts":1,"makespan_ms":{makespan}}}"#
+        r#"{{"workflow":"x","tasks":1,"succeeded":1,"dead":0,"cancelled":0,"not_ended":0,"attempts":1,"makespan_ms":{makespan}}}"#
     );
     assert_eq!(ran.stdout, format!("{line}\n"));
     let quiet = world.run(&["w.yaml", "--json", "--quiet"]).ended(0);

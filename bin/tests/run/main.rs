@@ -12,3 +12,4 @@ mod resources;
 mod retried;
 mod support;
 mod terminal;
+mod too_large;

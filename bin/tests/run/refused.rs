@@ -19,6 +19,20 @@ fn a_file_that_is_missing_or_wrong() {
 }
 
 #[test]
+fn a_configuration_of_the_server() {
+    let world = World::new();
+    for tables in [
+        "[server]\nlisten = '127.0.0.1:1'\n",
+        "[store]\npartitons = 2\n",
+    ] {
+        world.write("russet.toml", tables);
+        world.run(&["russet.toml"]).refused(
+            "russet.toml is a configuration, not a workflow: `russet serve --config russet.toml` starts a server with it",
+        );
+    }
+}
+
+#[test]
 fn numbers_that_cannot_be() {
     let world = World::with(ONE);
     let refusals = [

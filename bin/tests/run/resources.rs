@@ -59,15 +59,6 @@ fn a_small_task_may_go_before_a_large_one_that_has_no_room() {
 }
 
 #[test]
-fn what_could_never_run_is_refused() {
-    let world = World::with(FOUR);
-    world.run(&["w.yaml", "--capacity", "cpu=1"]).refused(
-        "--capacity: task \"a\" needs cpu=2 and could never run with cpu=1: give more, or leave cpu out so that it is not counted",
-    );
-    assert!(!world.path("w.russet-data").exists());
-}
-
-#[test]
 fn only_so_many_tasks_run_at_once_and_the_longest_path_goes_first() {
     let world = World::with(
         "tasks:

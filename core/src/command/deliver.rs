@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::submit::add_dependent;
 use crate::draft::{Draft, Step};
-use crate::rules::{accepted_status, parent_ended};
-use crate::{Dependency, Epoch, Message, MessageId, Record, RecordKey, Reply, Status, TaskId};
+use crate::rules::{accepted_task, parent_ended};
+use crate::{Dependency, End, Epoch, Message, MessageId, Record, RecordKey, Reply, TaskId};
 
 /// Applies a message from another partition. Applying it again changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +18,9 @@ pub struct Deliver {
 impl Deliver {
     pub(super) fn reads(&self) -> Vec<RecordKey> {
         match self.message {
-            Message::Watch { parent, .. } => vec![RecordKey::Task(parent)],
+            Message::Watch { parent, .. } | Message::Ask { parent, .. } => {
+                vec![RecordKey::Task(parent)]
+            }
             Message::Settled { parent, child, .. } => {
                 vec![RecordKey::Waits(child, parent), RecordKey::Task(child)]
             }
@@ -28,26 +30,25 @@ impl Deliver {
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         match self.message {
             Message::Watch { parent, child, on } => {
-                let status = accepted_status(draft, parent)?;
-                if status.is_some_and(|status| !status.is_terminal()) {
-                    add_dependent(draft, parent, Dependency { task: child, on })?;
-                } else {
-                    tell(draft, parent, child, status)?;
+                let known = accepted_task(draft, parent)?;
+                match known.map(|known| known.end()) {
+                    Some(None) => add_dependent(draft, parent, Dependency { task: child, on })?,
+                    end => tell(draft, parent, child, end.flatten())?,
                 }
             }
-            Message::Settled {
-                parent,
-                child,
-                status,
-            } => {
+            Message::Ask { parent, child } => {
+                let known = accepted_task(draft, parent)?;
+                match known.map(|known| known.end()) {
+                    Some(None) => {}
+                    end => tell(draft, parent, child, end.flatten())?,
+                }
+            }
+            Message::Settled { parent, child, end } => {
                 let key = RecordKey::Waits(child, parent);
                 if let Some(Record::Waits(waits)) = draft.get(&key)? {
-                    let edge = Dependency {
-                        task: child,
-                        on: waits.on,
-                    };
+                    let on = waits.on;
                     draft.remove(key);
-                    parent_ended(draft, &edge, parent, status)?;
+                    parent_ended(draft, child, parent, on, end)?;
                 }
             }
         }
@@ -57,14 +58,10 @@ impl Deliver {
 
 /// Answers that `parent` ended, or does not exist. An answer of the time when it did exist, which
 /// is still on its way, stays.
-fn tell(draft: &mut Draft<'_>, parent: TaskId, child: TaskId, status: Option<Status>) -> Step<()> {
-    let answer = Message::Settled {
-        parent,
-        child,
-        status,
-    };
+fn tell(draft: &mut Draft<'_>, parent: TaskId, child: TaskId, end: Option<End>) -> Step<()> {
+    let answer = Message::Settled { parent, child, end };
     let key = RecordKey::Outbox(answer.id());
-    if status.is_some() || draft.get(&key)?.is_none() {
+    if end.is_some() || draft.get(&key)?.is_none() {
         draft.message(answer);
     }
     Ok(())
@@ -103,7 +100,7 @@ mod tests {
         let message = Message::Settled {
             parent: TaskId::from_u128(1),
             child: TaskId::from_u128(2),
-            status: Some(Status::Succeeded),
+            end: Some(End::Succeeded),
         };
         let due_at = Timestamp::from_millis(1_000);
         let outbox = Outbox {

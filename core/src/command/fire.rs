@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::purge::purge;
 use crate::draft::{Draft, Step};
 use crate::rules::{
-    Failure, end_lease, expiry, fail, finish, need_for_end, place, record_error, settle,
+    Failure, ask_again, end_lease, expiry, fail, finish, need_for_end, place, record_error, settle,
 };
 use crate::{
     ErrorKind, EventKind, LeaseEnd, MessageId, Record, RecordKey, Reply, Status, Task, TaskId,
@@ -56,7 +56,7 @@ impl Fire {
             Status::Scheduled => place(draft, &mut task)?,
             Status::Queued => resend(draft, &mut task),
             Status::Running => self.reclaim(draft, &mut task)?,
-            Status::Blocked => {}
+            Status::Blocked => ask_again(draft, &mut task)?,
             Status::Succeeded | Status::Dead | Status::Cancelled => {
                 if task.dependents.are_settled() {
                     return purge(draft, task);

@@ -195,10 +195,12 @@ fn let_through(draft: &mut Draft<'_>, id: TaskId, outside: &[Dependency]) -> Ste
         let mut failed = None;
         for edge in outside {
             let found = depend_on(draft, &mut task, *edge, usize::MAX)?;
-            failed = found.err().map(|end| (edge.task, end)).or(failed);
+            if let Err(unmet) = found {
+                failed = Some(unmet.or(failed));
+            }
         }
         match failed {
-            Some((parent, end)) => unsatisfied(draft, &mut task, parent, end)?,
+            Some(unmet) => unsatisfied(draft, &mut task, unmet)?,
             None => place(draft, &mut task)?,
         }
     }

@@ -9,7 +9,7 @@ use super::submit::{add_dependent, dependent_chunks, take_back};
 use crate::draft::{Draft, Step, contradiction};
 use crate::rules::{beside, dependencies, dependents, now_reply, place, watch};
 use crate::{
-    Dependency, Dependents, ErrorKind, EventKind, IfUnsatisfied, Millis, Named, RecordKey,
+    Dependency, Dependents, End, ErrorKind, EventKind, IfUnsatisfied, Millis, Named, RecordKey,
     Rejection, Reply, Status, Task, TaskId, limits, planted,
 };
 
@@ -49,8 +49,8 @@ fn wait_again(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
         let Some(parent) = draft.find_task(edge.task)?.cloned() else {
             continue;
         };
-        if parent.status.is_terminal() {
-            check_satisfied(task, &edge, parent.status)?;
+        if let Some(end) = parent.end() {
+            check_satisfied(task, &edge, end)?;
         } else if wait_for(draft, &parent, task.id, edge)? {
             task.dependencies.pending += 1;
         }
@@ -64,12 +64,12 @@ fn wait_again(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
     Ok(())
 }
 
-fn check_satisfied(task: &Task, edge: &Dependency, parent: Status) -> Result<(), Rejection> {
+fn check_satisfied(task: &Task, edge: &Dependency, parent: End) -> Result<(), Rejection> {
     if edge.on.is_satisfied_by(parent) || task.if_unsatisfied == IfUnsatisfied::Run {
         return Ok(());
     }
     let needs = match parent {
-        Status::Succeeded => format!("it runs only if {} fails, which succeeded", edge.task),
+        End::Succeeded => format!("it runs only if {} fails, which succeeded", edge.task),
         parent => format!(
             "it depends on {}, which is {parent}: redrive or submit that first",
             edge.task
@@ -99,6 +99,9 @@ fn check(task: &Task, cancelled: bool) -> Result<(), Rejection> {
     let needs = match task.status {
         Status::Dead => None,
         Status::Cancelled if cancelled || was_let_down(task) || planted!(CancelledRises) => None,
+        Status::Cancelled if task.end() == Some(End::NotNeeded) => {
+            Some("it was there for a failure that did not happen")
+        }
         Status::Cancelled => Some(
             "somebody cancelled it, so it stays cancelled unless cancelled tasks are asked for \
              (--cancelled, or `cancelled` in the request)",
@@ -161,7 +164,8 @@ impl Redrive {
             take_back(draft, known, Named::Task(task.id))?;
         }
         let now = draft.now_for(task);
-        if was_let_down(task) {
+        back_in_workflow(draft, task)?;
+        if was_let_down(task) || task.end() == Some(End::NotNeeded) {
             task.last_error = None;
         }
         task.redriven_by = Some(self.id);
@@ -176,7 +180,6 @@ impl Redrive {
         }
         task.scheduled_at = task.scheduled_at.filter(|at| *at > now);
         fill_chunks(draft, task);
-        back_in_workflow(draft, task)?;
         if task.attempt == 0 && !planted!(RedrivenWaitsForNobody) {
             wait_again(draft, task)?;
         }
@@ -196,7 +199,7 @@ pub(super) fn own_reads(task: &Task) -> impl Iterator<Item = RecordKey> + use<> 
 
 /// Counts an ended task among the live ones of its workflow again.
 fn back_in_workflow(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
-    let Some(id) = task.workflow else {
+    let (Some(id), Some(end)) = (task.workflow, task.end()) else {
         return Ok(());
     };
     let Some(mut workflow) = draft.workflow(id)? else {
@@ -213,11 +216,8 @@ fn back_in_workflow(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
         }
         .into());
     }
-    if let Some(count) = workflow.ended_mut(task.status) {
-        let Some(fewer) = count.checked_sub(1) else {
-            return contradiction(format!("workflow {id} counts too few ended tasks"));
-        };
-        *count = fewer;
+    if workflow.uncount(end).is_none() {
+        return contradiction(format!("workflow {id} counts too few ended tasks"));
     }
     workflow.completed_at = None;
     draft.put_workflow(workflow);

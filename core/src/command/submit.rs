@@ -198,6 +198,7 @@ impl Submit {
             succeeded: 0,
             dead: 0,
             cancelled: 0,
+            not_needed: 0,
             purged: 0,
             idempotency: new.idempotency.clone(),
             members,

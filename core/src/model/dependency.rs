@@ -2,7 +2,7 @@ use alloc::boxed::Box;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Status, TaskId};
+use crate::{End, TaskId};
 
 /// Which end of a parent satisfies a dependency on it.
 #[derive(
@@ -15,17 +15,27 @@ pub enum DependencyOn {
     Success,
     /// The parent ended, however it ended.
     Completion,
-    /// The parent ended dead or cancelled.
+    /// The parent ended dead or cancelled, unless it was only not needed.
     Failure,
 }
 
 impl DependencyOn {
-    /// Whether a parent that ended as `status` satisfies the dependency.
-    pub const fn is_satisfied_by(self, status: Status) -> bool {
+    /// Whether a parent that ended so satisfies the dependency.
+    pub const fn is_satisfied_by(self, end: End) -> bool {
         match self {
-            Self::Success => matches!(status, Status::Succeeded),
-            Self::Completion => status.is_terminal(),
-            Self::Failure => matches!(status, Status::Dead | Status::Cancelled),
+            Self::Success => matches!(end, End::Succeeded),
+            Self::Completion => true,
+            Self::Failure => matches!(end, End::Dead | End::Cancelled),
+        }
+    }
+
+    /// Whether a parent that ended so leaves nothing to do for a dependent: the failure that it
+    /// is there for did not happen, or the parent was not needed either.
+    pub const fn is_moot_after(self, end: End) -> bool {
+        match self {
+            Self::Success => matches!(end, End::NotNeeded),
+            Self::Completion => false,
+            Self::Failure => matches!(end, End::Succeeded | End::NotNeeded),
         }
     }
 }
@@ -34,7 +44,8 @@ impl DependencyOn {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IfUnsatisfied {
-    /// It is cancelled, and so the decision spreads to its own dependents.
+    /// It is cancelled, and so the decision spreads to its own dependents. Where nothing failed it
+    /// ends as not needed.
     #[default]
     Cancel,
     /// It is dead-lettered, to be looked at and redriven.
@@ -70,6 +81,13 @@ impl Dependencies {
     /// Whether the edges stand in the task's own record.
     pub const fn are_inline(&self) -> bool {
         self.total as usize <= crate::limits::INLINE_DEPENDENCIES
+    }
+
+    /// Whether some of the parents of `child`, whose dependencies these are, may live in other
+    /// partitions.
+    pub fn may_reach(&self, child: TaskId) -> bool {
+        let is_far = |edge: &Dependency| edge.task.partition() != child.partition();
+        !self.are_inline() || self.inline.iter().any(is_far)
     }
 
     /// How many records of their own the edges take.

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{DependencyOn, MessageId, PartitionId, Status, TaskId, Timestamp};
+use crate::{DependencyOn, End, MessageId, PartitionId, TaskId, Timestamp};
 
 /// An effect on another partition. It is committed in the source's outbox with the decision
 /// that caused it, and applied at the target at most once.
@@ -15,6 +15,13 @@ pub enum Message {
         /// Which end is waited for.
         on: DependencyOn,
     },
+    /// `child` has been waiting for long, and wants to hear once more if `parent` has ended.
+    Ask {
+        /// The task that is waited for; it lives at the target.
+        parent: TaskId,
+        /// The task that waits; it lives at the source.
+        child: TaskId,
+    },
     /// `parent` ended, or does not exist.
     Settled {
         /// The task that was waited for; it lives at the source.
@@ -22,7 +29,7 @@ pub enum Message {
         /// The task that waits; it lives at the target.
         child: TaskId,
         /// How the parent ended; `None` when there is no such task.
-        status: Option<Status>,
+        end: Option<End>,
     },
 }
 
@@ -30,8 +37,16 @@ impl Message {
     /// Where the message is to be applied.
     pub const fn target(&self) -> PartitionId {
         match self {
-            Self::Watch { parent, .. } => parent.partition(),
+            Self::Watch { parent, .. } | Self::Ask { parent, .. } => parent.partition(),
             Self::Settled { child, .. } => child.partition(),
+        }
+    }
+
+    /// Where the message comes from.
+    pub const fn source(&self) -> PartitionId {
+        match self {
+            Self::Watch { child, .. } | Self::Ask { child, .. } => child.partition(),
+            Self::Settled { parent, .. } => parent.partition(),
         }
     }
 
@@ -40,6 +55,7 @@ impl Message {
         let (kind, parent, child) = match self {
             Self::Watch { parent, child, .. } => (1u8, parent, child),
             Self::Settled { parent, child, .. } => (2u8, parent, child),
+            Self::Ask { parent, child } => (3u8, parent, child),
         };
         let mut hash = crate::policy::Fingerprint::new();
         hash.add(&[kind]);

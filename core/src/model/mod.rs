@@ -1,6 +1,7 @@
 //! What is stored: records and the keys that name them.
 
 mod dependency;
+mod end;
 mod epoch;
 mod extra;
 mod gate;
@@ -14,6 +15,7 @@ mod weight;
 mod workflow;
 
 pub use dependency::{Dependencies, Dependency, DependencyOn, Dependents, IfUnsatisfied};
+pub use end::End;
 pub use epoch::Epoch;
 pub use extra::Extra;
 pub use gate::{Gate, GateState};

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dependencies, Dependents, Extra, IdempotencyKey, IfUnsatisfied, LeaseId, Millis, PartitionKey,
-    QueueName, Resources, Status, TaskId, TaskType, Timestamp, WorkerId, WorkflowId,
+    Dependencies, Dependents, End, Extra, IdempotencyKey, IfUnsatisfied, LeaseId, Millis,
+    PartitionKey, QueueName, Resources, Status, TaskId, TaskType, Timestamp, WorkerId, WorkflowId,
 };
 
 /// A task, as it is stored.
@@ -87,10 +87,27 @@ pub struct Task {
     pub cancel_requested: bool,
     /// It is queued, and no queue message for it is known to be sent (split backends only).
     pub unsent: bool,
-    /// How often a queue message for it was sent since it became ready (split backends only).
+    /// How often a queue message for it was sent since it became ready (split backends only);
+    /// while it is blocked, how often it asked parents in other partitions again.
     pub sends: u32,
     /// The command that redrove it last.
     pub redriven_by: Option<u64>,
+}
+
+impl Task {
+    /// How it ended; `None` while it is live.
+    pub fn end(&self) -> Option<End> {
+        let error = self.last_error.as_deref();
+        match self.status {
+            Status::Succeeded => Some(End::Succeeded),
+            Status::Dead => Some(End::Dead),
+            Status::Cancelled => Some(match error.map(|error| error.kind) {
+                Some(ErrorKind::NotNeeded) => End::NotNeeded,
+                _ => End::Cancelled,
+            }),
+            Status::Blocked | Status::Scheduled | Status::Queued | Status::Running => None,
+        }
+    }
 }
 
 /// How failures are followed by other tries.
@@ -180,6 +197,8 @@ pub enum ErrorKind {
     DependencyUnsatisfied,
     /// Somebody cancelled the task.
     Cancelled,
+    /// The task was there for a failure that did not happen.
+    NotNeeded,
 }
 
 impl ErrorKind {
@@ -194,6 +213,7 @@ impl ErrorKind {
             Self::Expired => "expired",
             Self::DependencyUnsatisfied => "dependency_unsatisfied",
             Self::Cancelled => "cancelled",
+            Self::NotNeeded => "not_needed",
         }
     }
 }

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use crate::{Gate, GateState, Label, Status, Timestamp, WorkflowId};
+use crate::{End, Gate, GateState, Label, Timestamp, WorkflowId};
 
 /// Tasks that were submitted together, and how many of them have ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +21,8 @@ pub struct Workflow {
     pub dead: u32,
     /// Tasks that were cancelled.
     pub cancelled: u32,
+    /// Those of the cancelled that were there for a failure that did not happen.
+    pub not_needed: u32,
     /// Ended tasks that are no longer kept.
     pub purged: u32,
     /// The key that names the workflow, when its submitter gave one.
@@ -43,13 +45,28 @@ impl Workflow {
         self.tasks - self.succeeded - self.dead - self.cancelled
     }
 
-    /// The counter of tasks that ended as `status`; `None` for a live status.
-    pub(crate) fn ended_mut(&mut self, status: Status) -> Option<&mut u32> {
-        match status {
-            Status::Succeeded => Some(&mut self.succeeded),
-            Status::Dead => Some(&mut self.dead),
-            Status::Cancelled => Some(&mut self.cancelled),
-            _ => None,
+    /// Counts one more task that ended so.
+    pub(crate) fn count(&mut self, end: End) {
+        for count in self.counters(end) {
+            *count += 1;
         }
+    }
+
+    /// Counts a task that had ended so among the live ones again; `None`: none had.
+    pub(crate) fn uncount(&mut self, end: End) -> Option<()> {
+        for count in self.counters(end) {
+            *count = count.checked_sub(1)?;
+        }
+        Some(())
+    }
+
+    fn counters(&mut self, end: End) -> impl Iterator<Item = &mut u32> {
+        let (count, part) = match end {
+            End::Succeeded => (&mut self.succeeded, None),
+            End::Dead => (&mut self.dead, None),
+            End::Cancelled => (&mut self.cancelled, None),
+            End::NotNeeded => (&mut self.cancelled, Some(&mut self.not_needed)),
+        };
+        core::iter::once(count).chain(part)
     }
 }

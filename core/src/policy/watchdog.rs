@@ -13,7 +13,8 @@ pub fn relay_backoff(tries: u32) -> Millis {
 }
 
 /// When a queued task's message is sent again: soon while none is known to be sent, later
-/// and later once there were some, since queues expire, lose and get purged.
+/// and later once there were some, since queues expire, lose and get purged. A blocked task asks
+/// its parents in other partitions again as seldom.
 pub fn watchdog(unsent: bool, sends: u32) -> Millis {
     if unsent {
         return UNSENT;

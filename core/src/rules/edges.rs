@@ -1,15 +1,25 @@
 //! What the end of a task means to those that wait for it.
 
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::{end, place, record_error};
 use crate::draft::{Draft, Step, contradiction, wrong_record};
 use crate::{
-    Dependency, Dependents, ErrorKind, IfUnsatisfied, Message, Record, RecordKey, Status, Task,
-    TaskId,
+    Dependency, DependencyOn, Dependents, End, ErrorKind, IfUnsatisfied, Message, Record,
+    RecordKey, Status, Task, TaskId, limits,
 };
+
+/// A dependency that cannot be satisfied any more.
+#[derive(Clone, Copy)]
+pub(crate) struct Unmet {
+    /// In it `task` is the parent.
+    pub edge: Dependency,
+    /// How the parent ended; `None` when there is no such task.
+    pub end: Option<End>,
+}
 
 /// Lets `child` wait for a parent in another partition, which is asked to tell of its end.
 pub(crate) fn watch(draft: &mut Draft<'_>, child: &mut Task, parent: Dependency) {
@@ -21,6 +31,38 @@ pub(crate) fn watch(draft: &mut Draft<'_>, child: &mut Task, parent: Dependency)
         child: child.id,
         on: parent.on,
     });
+}
+
+/// Asks the parents in other partitions again, or as many as fit, others each time: a request or
+/// an answer may be lost with what a store forgot.
+pub(crate) fn ask_again(draft: &mut Draft<'_>, child: &mut Task) -> Step<()> {
+    let here = draft.view.partition;
+    let mut far = dependencies(draft, child)?;
+    far.retain(|edge| edge.task.partition() != here);
+    let ask = |edge: &Dependency| Message::Ask {
+        parent: edge.task,
+        child: child.id,
+    };
+    let waits = |edge: &Dependency| RecordKey::Waits(child.id, edge.task);
+    let sent = |edge: &Dependency| RecordKey::Outbox(ask(edge).id());
+    draft.need(far.iter().flat_map(|edge| [waits(edge), sent(edge)]))?;
+    let mut open = Vec::new();
+    for edge in &far {
+        if draft.get(&waits(edge))?.is_some() && draft.get(&sent(edge))?.is_none() {
+            open.push(ask(edge));
+        }
+    }
+    let fit = draft.room().saturating_sub(1).min(limits::BATCH_ITEMS);
+    if open.len() > fit {
+        let first = child.sends as usize * fit % open.len();
+        open.rotate_left(first);
+        open.truncate(fit);
+    }
+    for message in open {
+        draft.message(message);
+    }
+    child.sends = child.sends.saturating_add(1);
+    Ok(())
 }
 
 /// Tells one chunk of a task's dependents that it ended, or as many of them as still fit into the
@@ -56,12 +98,12 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
     edges.truncate(light);
     for edge in &edges {
         if edge.task.partition() == here {
-            parent_ended(draft, edge, parent.id, Some(parent.status))?;
+            parent_ended(draft, edge.task, parent.id, edge.on, parent.end())?;
         } else {
             draft.message(Message::Settled {
                 parent: parent.id,
                 child: edge.task,
-                status: Some(parent.status),
+                end: parent.end(),
             });
         }
     }
@@ -117,10 +159,10 @@ pub(crate) fn is_accepted(draft: &Draft<'_>, task: &Task) -> Step<bool> {
     }
 }
 
-/// The status of the task that others may know under an id.
-pub(crate) fn accepted_status(draft: &Draft<'_>, id: TaskId) -> Step<Option<Status>> {
+/// The task that others may know under an id.
+pub(crate) fn accepted_task<'d>(draft: &'d Draft<'_>, id: TaskId) -> Step<Option<&'d Arc<Task>>> {
     match draft.find_task(id)? {
-        Some(task) if is_accepted(draft, task)? => Ok(Some(task.status)),
+        Some(task) if is_accepted(draft, task)? => Ok(Some(task)),
         _ => Ok(None),
     }
 }
@@ -157,14 +199,15 @@ pub(crate) fn dependents(draft: &Draft<'_>, parent: &Task, chunk: u32) -> Step<V
     }
 }
 
-/// Tells the task at the end of `edge` that `parent` ended; `None`: that it does not exist.
+/// Tells `child` that `parent` ended, on which it depends; `None`: that it does not exist.
 pub(crate) fn parent_ended(
     draft: &mut Draft<'_>,
-    edge: &Dependency,
+    child: TaskId,
     parent: TaskId,
-    status: Option<Status>,
+    on: DependencyOn,
+    end: Option<End>,
 ) -> Step<()> {
-    let Some(child) = draft.find_task(edge.task)? else {
+    let Some(child) = draft.find_task(child)? else {
         return Ok(());
     };
     let mut child = Task::clone(child);
@@ -174,10 +217,11 @@ pub(crate) fn parent_ended(
     child.dependencies.pending = pending;
     if child.status == Status::Blocked {
         let any = crate::planted!(AnyEndSatisfies);
-        if status.is_some_and(|s| edge.on.is_satisfied_by(s) || any) {
+        if end.is_some_and(|end| on.is_satisfied_by(end) || any) {
             place(draft, &mut child)?;
         } else {
-            unsatisfied(draft, &mut child, parent, status)?;
+            let edge = Dependency { task: parent, on };
+            unsatisfied(draft, &mut child, Unmet { edge, end })?;
         }
     }
     draft.put_task(child);
@@ -185,22 +229,37 @@ pub(crate) fn parent_ended(
 }
 
 /// Does with a blocked task what it asked for in case a dependency cannot be satisfied.
-pub(crate) fn unsatisfied(
-    draft: &mut Draft<'_>,
-    child: &mut Task,
-    parent: TaskId,
-    ended: Option<Status>,
-) -> Step<()> {
-    let status = match child.if_unsatisfied {
+pub(crate) fn unsatisfied(draft: &mut Draft<'_>, child: &mut Task, unmet: Unmet) -> Step<()> {
+    let (status, kind) = match child.if_unsatisfied {
         IfUnsatisfied::Run => return place(draft, child),
-        IfUnsatisfied::Cancel => Status::Cancelled,
-        IfUnsatisfied::Dead => Status::Dead,
-    };
-    let message = match ended {
-        Some(ended) => alloc::format!("it depends on task {parent}, which ended {ended}"),
-        None => alloc::format!("it depends on task {parent}, which does not exist"),
+        IfUnsatisfied::Dead => (Status::Dead, ErrorKind::DependencyUnsatisfied),
+        IfUnsatisfied::Cancel if unmet.is_moot() => (Status::Cancelled, ErrorKind::NotNeeded),
+        IfUnsatisfied::Cancel => (Status::Cancelled, ErrorKind::DependencyUnsatisfied),
     };
     let now = draft.now_for(child);
-    record_error(child, ErrorKind::DependencyUnsatisfied, message, now);
-    end(draft, child, status, Some(ErrorKind::DependencyUnsatisfied))
+    record_error(child, kind, unmet.why(), now);
+    end(draft, child, status, Some(kind))
+}
+
+impl Unmet {
+    /// Which of two says best what becomes of a task: where anything failed, it was let down.
+    pub fn or(self, other: Option<Self>) -> Self {
+        other.filter(|other| !other.is_moot()).unwrap_or(self)
+    }
+
+    /// Whether nothing failed, and so there is nothing to do.
+    fn is_moot(&self) -> bool {
+        self.end.is_some_and(|end| self.edge.on.is_moot_after(end))
+    }
+
+    /// Why the dependent cannot run, for people.
+    fn why(&self) -> String {
+        let parent = self.edge.task;
+        match self.end {
+            None => format!("it depends on task {parent}, which does not exist"),
+            Some(End::NotNeeded) => format!("it depends on task {parent}, which was not needed"),
+            Some(End::Succeeded) => format!("it runs only if task {parent} fails, which succeeded"),
+            Some(end) => format!("it depends on task {parent}, which ended {end}"),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use russet_core::command::{Complete, Fail, Fire, LeaseTask, Purge, Redrive, Submit};
 use russet_core::{
-    Command, Decision, Dependency, DependencyOn, ErrorKind, EventKind, LeaseId, NewTask,
+    Command, Decision, Dependency, DependencyOn, End, ErrorKind, EventKind, LeaseId, NewTask,
     PartitionId, RecordKey, Status, TaskId, TaskType, TimerKey, Timestamp, Undecided, View,
     WorkerId, codec,
 };
@@ -147,7 +147,7 @@ pub fn every_child_is_told_once(lives: &[(usize, u8)]) {
         fan.fail(parent);
         fan.fire(parent);
         for child in &new {
-            let satisfied = on.is_satisfied_by(Status::Dead);
+            let satisfied = on.is_satisfied_by(End::Dead);
             let expected = if satisfied {
                 Status::Queued
             } else {

@@ -227,15 +227,14 @@ impl World {
         let target = usize::from(message.target().0);
         let arrived = self.run(target, &Command::Deliver(Deliver { message }));
         if arrived.is_ok() && acknowledge {
-            let source = match message {
-                Message::Watch { child, .. } => child.partition(),
-                Message::Settled { parent, .. } => parent.partition(),
-            };
             let acknowledge = Acknowledge {
                 message: message.id(),
                 epoch: Epoch::default(),
             };
-            let _ = self.run(usize::from(source.0), &Command::Acknowledge(acknowledge));
+            let _ = self.run(
+                usize::from(message.source().0),
+                &Command::Acknowledge(acknowledge),
+            );
         }
     }
 }

@@ -6,6 +6,7 @@
 //! kept in `core/proptest-regressions/`, which every later run begins with.
 
 mod acts;
+mod apart;
 mod books;
 mod commands;
 mod fans;
@@ -150,6 +151,12 @@ fn one_holder_fencing_tokens_never_repeat_in_a_store_that_forgets() {
     check(test, 300, forgetful::steps(), |steps, _| {
         forgetful::play(steps);
     });
+}
+
+#[test]
+fn no_loss_a_child_hears_of_its_parent_elsewhere_whatever_either_store_forgets() {
+    let test = "no_loss_a_child_hears_of_its_parent_elsewhere_whatever_either_store_forgets";
+    check(test, 300, apart::steps(), |steps, _| apart::play(steps));
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use russet_core::command::NewWorkflow;
 use russet_core::{
-    Command, Decision, ErrorKind, Event, EventKind, Idempotency, IdempotencyKey, IfUnsatisfied,
-    LeaseEnd, LeaseId, Millis, Named, Record, RecordKey, Status, Task, TaskId, Timestamp, Window,
+    Command, Decision, End, ErrorKind, Event, EventKind, Idempotency, IdempotencyKey,
+    IfUnsatisfied, LeaseEnd, LeaseId, Millis, Named, Record, RecordKey, Status, Task, TaskId,
+    Timestamp, Window,
 };
 
 use crate::books::{indexes_agree, limits_held, no_loss, no_starvation, stays_for_children};
@@ -20,6 +21,8 @@ pub struct Account {
     pub exists: bool,
     /// The step of its first submission.
     since: u64,
+    /// The step of its newest submission.
+    made: u64,
     attempt: u64,
     /// Attempts of this life that failed.
     failures: u32,
@@ -27,9 +30,10 @@ pub struct Account {
     succeeded: bool,
     dead: bool,
     cancelled: bool,
-    redriven: bool,
+    /// The step of its newest redrive in this existence.
+    redriven: Option<u64>,
     /// Every way in which it, or an earlier task of the same id, ever ended.
-    ends: BTreeSet<Status>,
+    ends: BTreeSet<End>,
 }
 
 /// What the events said about all tasks.
@@ -57,7 +61,7 @@ pub fn check(world: &mut World, step: &Step<'_>) {
             no_ghost(account, ledger.steps, step, event);
             one_holder(account, event);
             bounded_retry(account, step, event);
-            dead_once(account, event);
+            dead_once(account, ledger.steps, event);
         }
         stays_for_children(&mut ledger, world, decision);
         stale_refused(step, decision);
@@ -97,6 +101,7 @@ fn no_ghost(account: &mut Account, steps: u64, step: &Step<'_>, event: &Event) {
                     true => steps,
                     false => account.since,
                 },
+                made: steps,
                 ends: std::mem::take(&mut account.ends),
                 ..Account::default()
             };
@@ -213,12 +218,12 @@ fn bounded_retry(account: &mut Account, step: &Step<'_>, event: &Event) {
 }
 
 /// What fails for good is dead-lettered once for each life.
-fn dead_once(account: &mut Account, event: &Event) {
+fn dead_once(account: &mut Account, steps: u64, event: &Event) {
     match event.kind {
         EventKind::DeadLettered => {
             assert!(!account.dead, "dead-once: {} dies twice", event.task);
             account.dead = true;
-            account.ends.insert(Status::Dead);
+            account.ends.insert(End::Dead);
         }
         EventKind::Redriven => {
             assert!(
@@ -227,9 +232,9 @@ fn dead_once(account: &mut Account, event: &Event) {
                 event.task
             );
             (account.dead, account.cancelled) = (false, false);
-            account.redriven = true;
+            account.redriven = Some(steps);
         }
-        EventKind::Succeeded => drop(account.ends.insert(Status::Succeeded)),
+        EventKind::Succeeded => drop(account.ends.insert(End::Succeeded)),
         EventKind::Cancelled => {
             assert!(
                 !account.cancelled,
@@ -237,7 +242,10 @@ fn dead_once(account: &mut Account, event: &Event) {
                 event.task
             );
             account.cancelled = true;
-            account.ends.insert(Status::Cancelled);
+            account.ends.insert(match event.reason {
+                Some(ErrorKind::NotNeeded) => End::NotNeeded,
+                _ => End::Cancelled,
+            });
         }
         _ => {}
     }
@@ -330,7 +338,7 @@ fn order(ledger: &Ledger, step: &Step<'_>, event: &Event) {
     let early = task.scheduled_at.is_some_and(|at| at > event.at);
     assert!(!early, "order: {} starts before its scheduled_at", task.id);
     let own = ledger.accounts.get(&task.id);
-    let redriven = own.is_some_and(|account| account.redriven);
+    let redriven = own.and_then(|account| account.redriven);
     for edge in &task.dependencies.inline {
         let parent = ledger.accounts.get(&edge.task);
         // What was accepted after a task elsewhere that depends on it may not exist for that one.
@@ -346,7 +354,8 @@ fn order(ledger: &Ledger, step: &Step<'_>, event: &Event) {
         let satisfied = parent
             .is_some_and(|parent| parent.ends.iter().any(|end| edge.on.is_satisfied_by(*end)));
         // Who died of a parent that is forgotten can be redriven without it.
-        let forgotten = redriven && parent.is_none_or(|parent| !parent.exists);
+        let gone = |at: u64| parent.is_none_or(|parent| !parent.exists || parent.made > at);
+        let forgotten = redriven.is_some_and(gone);
         let excused = task.if_unsatisfied == IfUnsatisfied::Run || forgotten;
         assert!(satisfied || excused, "order: {} starts after all", task.id);
     }

@@ -306,15 +306,11 @@ impl Stage {
             if !acknowledge {
                 continue;
             }
-            let source = match message {
-                Message::Watch { child, .. } => child.partition(),
-                Message::Settled { parent, .. } => parent.partition(),
-            };
             let acknowledge = Acknowledge {
                 message: message.id(),
                 epoch: Epoch::default(),
             };
-            self.run(source, &Command::Acknowledge(acknowledge))?;
+            self.run(message.source(), &Command::Acknowledge(acknowledge))?;
         }
         Ok(())
     }

@@ -266,7 +266,13 @@ impl SubmittedView {
     pub(crate) fn told(&mut self, task: &Task) {
         self.status = Some(task.status);
         let error = task.last_error.as_ref();
-        if let Some(error) = error.filter(|e| e.kind == ErrorKind::DependencyUnsatisfied) {
+        let ended_it = |kind| {
+            matches!(
+                kind,
+                ErrorKind::DependencyUnsatisfied | ErrorKind::NotNeeded
+            )
+        };
+        if let Some(error) = error.filter(|e| ended_it(e.kind)) {
             let warning = format!("it is {} and does not run: {}", task.status, error.message);
             self.warnings.push(warning);
         }

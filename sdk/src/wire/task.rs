@@ -101,7 +101,8 @@ pub struct DependencyView {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LastError {
     /// What sort of failure it was: `failed`, `final`, `panicked`, `lease_expired`,
-    /// `timed_out`, `expired`, `dependency_unsatisfied` or `cancelled`.
+    /// `timed_out`, `expired`, `dependency_unsatisfied`, `cancelled`, or `not_needed` for a task
+    /// that was there for a failure that did not happen.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub kind: ErrorKind,
     /// What the worker said.

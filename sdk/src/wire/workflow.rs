@@ -183,6 +183,9 @@ pub struct WorkflowCounts {
     pub dead: u32,
     /// Those that were cancelled.
     pub cancelled: u32,
+    /// Those of the cancelled that were there for a failure that did not happen.
+    #[serde(default)]
+    pub not_needed: u32,
     /// Those that ended and are no longer kept.
     pub purged: u32,
 }
@@ -211,6 +214,7 @@ impl From<&Workflow> for WorkflowCounts {
             succeeded: workflow.succeeded,
             dead: workflow.dead,
             cancelled: workflow.cancelled,
+            not_needed: workflow.not_needed,
             purged: workflow.purged,
         }
     }
@@ -221,7 +225,7 @@ fn status(workflow: &Workflow) -> WorkflowStatus {
         WorkflowStatus::Running
     } else if workflow.dead > 0 {
         WorkflowStatus::Failed
-    } else if workflow.cancelled > 0 {
+    } else if workflow.cancelled > workflow.not_needed {
         WorkflowStatus::Cancelled
     } else {
         WorkflowStatus::Succeeded

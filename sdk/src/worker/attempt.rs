@@ -88,7 +88,7 @@ pub(super) async fn attempt(crew: Arc<Crew>, hold: Hold) {
 fn tell(settlement: Option<&Settlement>, took: Duration) {
     let took = Duration::from_millis(took.as_millis() as u64);
     match settlement {
-        Some(Settlement::Complete(_)) => tracing::info!(?took, "succeeded"),
+        Some(Settlement::Complete(_)) => tracing::info!(?took, "done: reporting it"),
         Some(Settlement::Fail(fail)) => {
             let kind = fail.kind.unwrap_or(ErrorKind::Failed).as_str();
             let error = last_line(&fail.message);

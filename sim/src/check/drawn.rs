@@ -156,16 +156,12 @@ impl Drawn {
             self.decide_alone(partition, Command::Fire(Fire { timer, random }));
         }
         for message in std::mem::take(&mut self.messages) {
-            let source = match message {
-                Message::Watch { child, .. } => child.partition(),
-                Message::Settled { parent, .. } => parent.partition(),
-            };
             self.decide_alone(message.target(), Command::Deliver(Deliver { message }));
             let acknowledge = Acknowledge {
                 message: message.id(),
                 epoch: Epoch::default(),
             };
-            self.decide_alone(source, Command::Acknowledge(acknowledge));
+            self.decide_alone(message.source(), Command::Acknowledge(acknowledge));
         }
     }
 

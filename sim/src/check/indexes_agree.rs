@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use russet_core::{
-    PartitionId, QueueName, Record, RecordKey, Status, TaskId, TimerKey, Timestamp, WorkflowId,
-    entries,
+    End, PartitionId, QueueName, Record, RecordKey, Status, TaskId, TimerKey, Timestamp, Workflow,
+    WorkflowId, entries,
 };
 use russet_engine::Due;
 
@@ -66,7 +66,8 @@ struct Expected<'a> {
     /// Counted from the states of the tasks themselves.
     counts: BTreeMap<&'a QueueName, ByStatus>,
     workflow_counts: BTreeMap<WorkflowId, ByStatus>,
-    workflows: Vec<&'a russet_core::Workflow>,
+    not_needed: BTreeMap<WorkflowId, u32>,
+    workflows: Vec<&'a Workflow>,
 }
 
 impl<'a> Expected<'a> {
@@ -121,6 +122,8 @@ impl<'a> Expected<'a> {
         self.counts.entry(&task.queue).or_default()[task.status as usize] += 1;
         if let Some(workflow) = task.workflow {
             self.workflow_counts.entry(workflow).or_default()[task.status as usize] += 1;
+            let not_needed = task.end() == Some(End::NotNeeded);
+            *self.not_needed.entry(workflow).or_default() += u32::from(not_needed);
         }
     }
 
@@ -262,6 +265,20 @@ impl<'a> Expected<'a> {
                 );
                 findings.add(what, &[position]);
             }
+            self.not_needed(workflow, position, findings);
+        }
+    }
+
+    /// Those that are no longer kept stay counted.
+    fn not_needed(&self, workflow: &Workflow, position: usize, findings: &mut Findings) {
+        let kept = self.not_needed.get(&workflow.id).copied().unwrap_or(0);
+        let said = workflow.not_needed;
+        if said < kept || said > kept + workflow.purged || said > workflow.cancelled {
+            let what = format!(
+                "workflow {} says that {said} tasks were not needed; {kept} of those that are kept were not",
+                workflow.id
+            );
+            findings.add(what, &[position]);
         }
     }
 }

@@ -93,9 +93,14 @@ impl State {
         match self.status {
             Status::Blocked => {
                 let mut next = ready(self);
-                next.extend([Status::Cancelled, Status::Dead].map(|status| Self {
+                let ends = [
+                    (Status::Cancelled, true),
+                    (Status::Cancelled, false),
+                    (Status::Dead, true),
+                ];
+                next.extend(ends.map(|(status, was_let_down)| Self {
                     status,
-                    was_let_down: true,
+                    was_let_down,
                     ..self
                 }));
                 next

@@ -130,8 +130,11 @@ fn ended(facts: &Facts<'_>, id: TaskId, moment: &Moment<'_>, findings: &mut Find
         return;
     };
     let asked = |item: &Item<'_>| matches!(item.ask, Ask::Cancel(_)) && item.asked < moment.entry;
-    if error(task) != Some(ErrorKind::DependencyUnsatisfied) && !facts.calls.of_task(id).any(asked)
-    {
+    let by_itself = matches!(
+        error(task),
+        Some(ErrorKind::DependencyUnsatisfied | ErrorKind::NotNeeded)
+    );
+    if !by_itself && !facts.calls.of_task(id).any(asked) {
         let what = format!("task {id} was cancelled and nobody asked for that");
         findings.add(what, &[moment.entry]);
     }

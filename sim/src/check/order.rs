@@ -128,7 +128,8 @@ fn satisfied(
     let parent = facts.tasks.get(&edge.task);
     let is_enough = |parent: Option<&Task>| match parent {
         Some(parent) => {
-            edge.on.is_satisfied_by(parent.status) || (runs_anyway && parent.status.is_terminal())
+            let end = parent.end();
+            end.is_some_and(|end| runs_anyway || edge.on.is_satisfied_by(end))
         }
         None => goes_without,
     };

@@ -159,6 +159,7 @@ impl Sample {
             succeeded: 0,
             dead: 1,
             cancelled: 1,
+            not_needed: 0,
             purged: 0,
             idempotency: None,
             members: 0,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use russet_core::{
-    Epoch, ErrorKind, GateState, LeaseEnd, LeaseId, Record, RecordKey, Status, Task,
+    End, Epoch, ErrorKind, GateState, LeaseEnd, LeaseId, Message, Record, RecordKey, Status, Task,
 };
 
 use super::Mark;
@@ -53,7 +53,10 @@ impl Seen {
                     Some(GateState::GivenUp) => self.mark(Mark::GateGivenUp),
                     _ => {}
                 },
-                (RecordKey::Outbox(_), _, Some(_)) => self.mark(Mark::AcrossPartitions),
+                (_, _, Some(Record::Outbox(outbox))) => self.mark(match outbox.message {
+                    Message::Ask { .. } => Mark::AskedAgain,
+                    _ => Mark::AcrossPartitions,
+                }),
                 (_, before, Some(Record::Task(now))) => {
                     let before = match before {
                         Some(Record::Task(task)) => Some(task.as_ref()),
@@ -100,7 +103,10 @@ impl Seen {
         match (before.status, now.status) {
             (Status::Dead, status) if !status.is_terminal() => self.mark(Mark::Redriven),
             (Status::Running, Status::Cancelled) => self.mark(Mark::CancelledWhileRunning),
-            (Status::Blocked, Status::Cancelled) => self.mark(Mark::CancelledByDependency),
+            (Status::Blocked, Status::Cancelled) => self.mark(match now.end() {
+                Some(End::NotNeeded) => Mark::NotNeeded,
+                _ => Mark::CancelledByDependency,
+            }),
             _ => {}
         }
         let of_workflow = now.redriven_by.filter(|by| self.redrives.contains(by));

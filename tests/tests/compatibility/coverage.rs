@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use russet_core::{
-    Dependency, DependencyOn, ErrorKind, GateState, Idempotency, IfUnsatisfied, LeaseEnd, Message,
-    Named, Record, RecordKey, Status, Window,
+    Dependency, DependencyOn, End, ErrorKind, GateState, Idempotency, IfUnsatisfied, LeaseEnd,
+    Message, Named, Record, RecordKey, Status, Window,
 };
 
 use super::samples;
@@ -71,7 +71,12 @@ impl Seen {
                 let gate = workflow.gate.into_iter();
                 gate.for_each(|gate| self.add("GateState", gate.state));
             }
-            Record::Outbox(outbox) => self.add("Message", outbox.message),
+            Record::Outbox(outbox) => {
+                self.add("Message", outbox.message);
+                if let Message::Settled { end: Some(end), .. } = outbox.message {
+                    self.add("End", end);
+                }
+            }
             Record::Queue(_) | Record::Leader(_) | Record::Gated(_) => {}
         }
     }
@@ -119,12 +124,13 @@ fn every_variant_inside_a_record_has_a_fixture() {
     seen.has_all(&all!(LeaseEnd: Completed Failed Released Expired));
     seen.has_all(
         &all!(ErrorKind: Failed Final Panicked LeaseExpired TimedOut Expired
-        DependencyUnsatisfied Cancelled),
+        DependencyUnsatisfied Cancelled NotNeeded),
     );
     seen.has_all(&all!(IfUnsatisfied: Cancel Dead Run));
     seen.has_all(&all!(DependencyOn: Success Completion Failure));
     seen.has_all(&all!(Window: For WhileLive));
     seen.has_all(&all!(Named: Task Workflow));
-    seen.has_all(&all!(Message: Watch Settled));
+    seen.has_all(&all!(Message: Watch Ask Settled));
+    seen.has_all(&all!(End: Succeeded Dead Cancelled NotNeeded));
     seen.has_all(&all!(GateState: Closed Open GivenUp));
 }

@@ -1,11 +1,12 @@
 //! A whole data directory of an earlier version: it opens, has what it had, and goes on.
 //!
-//! `tests/fixtures/data-v1` is such a directory, and `data-v1.json` says what is in it.
+//! `tests/fixtures/data-vN` is such a directory of format N, and `data-vN.json` says what is in it.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use russet_core::codec::FORMAT;
 use russet_tests::{Http, Serve, Settings, eventually};
 use serde_json::{Value, json};
 
@@ -15,8 +16,9 @@ const AGES_MS: u64 = 315_360_000_000;
 const ENDED: [&str; 3] = ["succeeded", "dead", "cancelled"];
 const RUSSET: &str = env!("CARGO_BIN_EXE_russet-under-test");
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/data-v1")
+fn folder(format: u8) -> PathBuf {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    fixtures.join(format!("data-v{format}"))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -153,7 +155,7 @@ fn write() {
     let (status, said) = server.process.end();
     assert!(status.success(), "{status}: {said}");
 
-    let folder = folder();
+    let folder = folder(FORMAT);
     // There may be none yet.
     let _ = fs::remove_dir_all(&folder);
     copy(made.path(), &folder);
@@ -162,20 +164,27 @@ fn write() {
 }
 
 /// A server on a copy of the directory, and what is to be in it.
-fn opened() -> (tempfile::TempDir, Serve, Value) {
-    if russet_tests::writes_fixtures() {
+fn opened(format: u8) -> (tempfile::TempDir, Serve, Value) {
+    if format == FORMAT && russet_tests::writes_fixtures() {
         write();
     }
-    let text = fs::read_to_string(folder().with_extension("json")).expect("is readable");
+    let folder = folder(format);
+    let text = fs::read_to_string(folder.with_extension("json")).expect("is readable");
     let copied = tempfile::tempdir().expect("makes a folder");
-    copy(&folder(), copied.path());
+    copy(&folder, copied.path());
     let server = Settings::new(RUSSET, copied.path()).start();
     (copied, server, text.parse().expect("is JSON"))
 }
 
 #[test]
 fn a_data_directory_of_an_earlier_version_has_what_it_had_and_goes_on() {
-    let (_copied, server, known) = opened();
+    for format in 1..=FORMAT {
+        goes_on(format);
+    }
+}
+
+fn goes_on(format: u8) {
+    let (_copied, server, known) = opened(format);
     let mut client = server.client();
     let found = tasks(&mut client);
     let known_tasks = known["tasks"].as_object().expect("lists tasks");

@@ -1,8 +1,8 @@
 //! The records beside tasks.
 
 use russet_core::{
-    Dedup, Dependency, DependencyOn, Gate, GateState, Idempotency, Label, Leader, Message, Named,
-    Outbox, QueueConfig, QueueRecord, Record, RecordKey, Status, TaskId, Window, Workflow,
+    Dedup, Dependency, DependencyOn, End, Gate, GateState, Idempotency, Label, Leader, Message,
+    Named, Outbox, QueueConfig, QueueRecord, Record, RecordKey, TaskId, Window, Workflow,
 };
 
 use super::Sample;
@@ -37,8 +37,18 @@ pub fn samples() -> Vec<Sample> {
         ("queue-default", queue_record(QueueConfig::default(), 0)),
         ("queue-limited", queue_record(limited(), 17)),
         ("outbox-watch", outbox(watch())),
-        ("outbox-settled", outbox(settled(Some(Status::Succeeded)))),
+        ("outbox-settled", outbox(settled(Some(End::Succeeded)))),
+        ("outbox-settled-dead", outbox(settled(Some(End::Dead)))),
+        (
+            "outbox-settled-cancelled",
+            outbox(settled(Some(End::Cancelled))),
+        ),
+        (
+            "outbox-settled-not-needed",
+            outbox(settled(Some(End::NotNeeded))),
+        ),
         ("outbox-settled-unknown", outbox(settled(None))),
+        ("outbox-ask", outbox(ask())),
         ("leader", leader()),
     ]
 }
@@ -76,6 +86,7 @@ fn live() -> Workflow {
         succeeded: 1,
         dead: 0,
         cancelled: 0,
+        not_needed: 0,
         purged: 0,
         idempotency: None,
         members: 0,
@@ -93,6 +104,7 @@ fn ended() -> Workflow {
         succeeded: 3,
         dead: 2,
         cancelled: 1,
+        not_needed: 1,
         purged: 4,
         idempotency: Some(Idempotency {
             key: key(),
@@ -158,11 +170,18 @@ fn watch() -> Message {
     }
 }
 
-fn settled(status: Option<Status>) -> Message {
+fn ask() -> Message {
+    Message::Ask {
+        parent: far_task(1),
+        child: task(2),
+    }
+}
+
+fn settled(end: Option<End>) -> Message {
     Message::Settled {
         parent: far_task(1),
         child: task(2),
-        status,
+        end,
     }
 }
 

@@ -20,6 +20,7 @@ pub fn samples() -> Vec<Sample> {
         ("task-succeeded", succeeded()),
         ("task-dead", dead()),
         ("task-cancelled", cancelled()),
+        ("task-not-needed", not_needed()),
         ("task-many-edges", many_edges()),
     ];
     samples
@@ -222,6 +223,10 @@ fn cancelled() -> Task {
         Some(LeaseEnd::Released),
         ErrorKind::Cancelled,
     )
+}
+
+fn not_needed() -> Task {
+    full(Status::Cancelled, None, ErrorKind::NotNeeded)
 }
 
 /// Its dependencies stand in records of their own.

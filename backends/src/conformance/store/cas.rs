@@ -245,6 +245,7 @@ fn one_of_each_kind(world: &World) -> Vec<(RecordKey, Record)> {
                     succeeded: 1,
                     dead: 1,
                     cancelled: 1,
+                    not_needed: 0,
                     purged: 1,
                     members: 1 << 99,
                     idempotency: None,

@@ -136,6 +136,7 @@ pub async fn workflows_behind_a_gate_have_timers_too(factory: &dyn Factory) {
             succeeded: 0,
             dead: 0,
             cancelled: 0,
+            not_needed: 0,
             purged: 0,
             idempotency: None,
             members: 7,

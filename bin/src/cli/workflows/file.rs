@@ -35,7 +35,11 @@ fn malformed(file: &str, error: WorkflowError) -> CliError {
             message,
             ..
         } => CliError::input(format!("{file}:{line}:{column}"), message),
-        other => CliError::input(file, other.to_string()),
+        other => {
+            let why = other.to_string();
+            let rest = why.strip_prefix(file).map(str::trim_start);
+            CliError::input(file, rest.unwrap_or(&why))
+        }
     }
 }
 

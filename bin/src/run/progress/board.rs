@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use russet_core::{Event, EventKind, Millis, Status, Task, Timestamp};
+use russet_core::{End, ErrorKind, Event, EventKind, Millis, Task, Timestamp};
 
 use crate::run::plan::Plan;
 use crate::run::unmet::explain;
@@ -17,7 +17,7 @@ pub(in crate::run) struct Board {
 
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
-    status: Option<Status>,
+    end: Option<End>,
     attempt: u64,
     started: Option<Timestamp>,
 }
@@ -52,8 +52,8 @@ impl Board {
         };
         for (position, task) in tasks.iter().enumerate() {
             board.states[position].attempt = task.attempt;
-            if task.status.is_terminal() {
-                board.end(position, task.status);
+            if let Some(end) = task.end() {
+                board.end(position, end);
             }
         }
         board
@@ -72,7 +72,7 @@ impl Board {
             }
             EventKind::Succeeded => {
                 let took = state.started.map_or(Millis::ZERO, |at| event.at.since(at));
-                self.end(position, Status::Succeeded);
+                self.end(position, End::Succeeded);
                 News::Succeeded(took)
             }
             EventKind::Retried => {
@@ -84,11 +84,15 @@ impl Board {
                 News::GivenBack
             }
             EventKind::DeadLettered => {
-                self.end(position, Status::Dead);
+                self.end(position, End::Dead);
                 News::Dead
             }
             EventKind::Cancelled => {
-                self.end(position, Status::Cancelled);
+                let end = match event.reason {
+                    Some(ErrorKind::NotNeeded) => End::NotNeeded,
+                    _ => End::Cancelled,
+                };
+                self.end(position, end);
                 News::Cancelled
             }
             _ => return None,
@@ -96,15 +100,15 @@ impl Board {
         Some((position, news))
     }
 
-    fn end(&mut self, position: usize, status: Status) {
+    fn end(&mut self, position: usize, end: End) {
         self.running.remove(&position);
-        if self.states[position].status.replace(status).is_some() {
+        if self.states[position].end.replace(end).is_some() {
             return;
         }
-        match status {
-            Status::Succeeded => self.succeeded += 1,
-            Status::Dead => self.dead += 1,
-            _ => self.cancelled += 1,
+        match end {
+            End::Succeeded => self.succeeded += 1,
+            End::Dead => self.dead += 1,
+            End::Cancelled | End::NotNeeded => self.cancelled += 1,
         }
     }
 
@@ -128,6 +132,11 @@ impl Board {
         self.ended() == self.total()
     }
 
+    /// How a task ended; `None` while it is live.
+    pub fn ended_as(&self, position: usize) -> Option<End> {
+        self.states[position].end
+    }
+
     /// The tasks that are running, and since when.
     pub fn running(&self) -> impl ExactSizeIterator<Item = (usize, Timestamp)> {
         let since = |position: &usize| self.states[*position].started.unwrap_or_default();
@@ -136,8 +145,8 @@ impl Board {
 
     /// Why a task that was never started ended.
     pub fn explain(&self, plan: &Plan, position: usize) -> String {
-        let status = |position: usize| self.states[position].status;
-        let why = explain(&plan.workflow, position, status);
+        let end = |position| self.ended_as(position);
+        let why = explain(&plan.workflow, position, end);
         why.unwrap_or_else(|| "that was asked for".to_owned())
     }
 

@@ -9,17 +9,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_core::{ErrorKind, Millis, Status, Task, Timestamp};
+use russet_core::{End, ErrorKind, Millis, Status, Task, Timestamp};
 use serde::Serialize;
 
 use super::conditions::Conditions;
 use super::limits;
 use super::plan::Plan;
 use super::progress::brief;
+use super::too_large::{Left, TooLarge};
 use super::unmet::explain;
 use super::worker::log_path;
-use crate::text::{counted, on_one_line};
-use crate::workflow::{Work, Workflow};
+use crate::text::{counted, few, on_one_line};
+use crate::workflow::Work;
 use bound::Bound;
 use verdict::Verdict;
 
@@ -33,7 +34,8 @@ pub(super) struct Summary {
     /// Of a run that did all that was needed, at one go.
     bound: Option<Bound>,
     sessions: usize,
-    live: usize,
+    /// What the run has too little for.
+    left: Left,
     /// Where the output of commands is, if any ran.
     logs: Option<PathBuf>,
 }
@@ -46,6 +48,7 @@ struct Totals {
     succeeded: usize,
     dead: usize,
     cancelled: usize,
+    not_ended: usize,
     attempts: u64,
     /// From the first start to the last end, over all sessions.
     makespan_ms: u64,
@@ -60,11 +63,9 @@ struct Failure {
 }
 
 /// Whether a task that was needed failed, or was cancelled.
-pub(super) fn needs_another_run(workflow: &Workflow, tasks: &[Arc<Task>]) -> bool {
-    let verdicts = verdict::verdicts(workflow, tasks);
-    verdicts
-        .iter()
-        .any(|verdict| matches!(verdict, Verdict::Failed | Verdict::Cancelled))
+pub(super) fn needs_another_run(tasks: &[Arc<Task>]) -> bool {
+    let in_vain = |task: &Arc<Task>| matches!(task.end(), Some(End::Dead | End::Cancelled));
+    tasks.iter().any(in_vain)
 }
 
 impl Summary {
@@ -75,8 +76,9 @@ impl Summary {
         tasks: &[Arc<Task>],
         conditions: Option<Conditions>,
         logs: &Path,
+        too_large: &TooLarge<'_>,
     ) -> Self {
-        let verdicts = verdict::verdicts(&plan.workflow, tasks);
+        let verdicts = verdict::verdicts(tasks);
         let count = |wanted| tasks.iter().filter(|task| task.status == wanted).count();
         let named = |verdict| {
             let each = verdicts.iter().enumerate();
@@ -109,6 +111,7 @@ impl Summary {
                 succeeded: count(Status::Succeeded),
                 dead: count(Status::Dead),
                 cancelled: count(Status::Cancelled),
+                not_ended: named(Verdict::Live).count(),
                 attempts: tasks.iter().map(|task| task.attempt).sum(),
                 makespan_ms: makespan(plan, tasks).as_millis(),
             },
@@ -119,14 +122,24 @@ impl Summary {
                 .collect(),
             bound: conditions.map(|conditions| Bound::new(plan, tasks, conditions)),
             sessions: sessions.len(),
-            live: named(Verdict::Live).count(),
+            left: too_large.left(|position| tasks[position].end()),
             logs: (0..tasks.len()).any(has_log).then(|| logs.to_owned()),
         }
     }
 
     /// Whether every task that was needed succeeded.
     pub fn is_success(&self) -> bool {
-        self.live == 0 && self.failures.is_empty() && self.cancelled.is_empty()
+        self.totals.not_ended == 0 && !self.has_failures()
+    }
+
+    /// Whether any task that was needed failed, or was cancelled.
+    pub fn has_failures(&self) -> bool {
+        !self.failures.is_empty() || !self.cancelled.is_empty()
+    }
+
+    /// What the run has too little for.
+    pub const fn left(&self) -> &Left {
+        &self.left
     }
 
     /// How many tasks failed, and how many were cancelled because of that or by a user.
@@ -151,10 +164,10 @@ impl Summary {
 /// Why a task failed.
 fn why(plan: &Plan, tasks: &[Arc<Task>], position: usize) -> String {
     let error = tasks[position].last_error.as_deref();
-    let status = |parent: usize| verdict::ended(&tasks[parent]);
+    let end = |parent: usize| tasks[parent].end();
     error
         .filter(|error| error.kind == ErrorKind::DependencyUnsatisfied)
-        .and_then(|_| explain(&plan.workflow, position, status))
+        .and_then(|_| explain(&plan.workflow, position, end))
         .unwrap_or_else(|| brief(error))
 }
 
@@ -194,6 +207,7 @@ impl fmt::Display for Summary {
             succeeded,
             dead,
             cancelled,
+            not_ended,
             attempts,
             makespan_ms,
         } = &self.totals;
@@ -202,7 +216,7 @@ impl fmt::Display for Summary {
         for (count, what) in [
             (dead, "dead"),
             (cancelled, "cancelled"),
-            (&self.live, "not ended"),
+            (not_ended, "not ended"),
         ] {
             if *count > 0 {
                 write!(f, ", {count} {what}")?;
@@ -216,7 +230,7 @@ impl fmt::Display for Summary {
             write!(f, " in {} sessions", self.sessions)?;
         }
         writeln!(f)?;
-        if self.live == 0 {
+        if *not_ended == 0 {
             let makespan = *makespan_ms as f64 / 1_000.0;
             let bound = self.bound.as_ref().map(|bound| bound.beside(makespan));
             let bound = bound.map_or_else(String::new, |bound| format!(", {bound}"));
@@ -229,7 +243,8 @@ impl fmt::Display for Summary {
                 logs.join("*.log").display()
             )?;
         }
-        self.failures(f)
+        self.failures(f)?;
+        self.left.fmt(f)
     }
 }
 
@@ -249,14 +264,7 @@ impl Summary {
         if self.cancelled.is_empty() {
             return Ok(());
         }
-        let names = self.cancelled.iter().take(limits::FAILURES);
-        let names: Vec<_> = names
-            .map(|name| on_one_line(name, limits::SHOWN_CHARS))
-            .collect();
-        write!(f, "cancelled: {}", names.join(", "))?;
-        match self.cancelled.len().checked_sub(limits::FAILURES) {
-            Some(more @ 1..) => writeln!(f, " and {more} more"),
-            _ => writeln!(f),
-        }
+        let names = few(&self.cancelled, limits::FAILURES, limits::SHOWN_CHARS);
+        writeln!(f, "cancelled: {names}")
     }
 }

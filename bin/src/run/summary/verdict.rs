@@ -1,9 +1,6 @@
 use std::sync::Arc;
 
-use russet_core::{ErrorKind, Status, Task};
-
-use crate::run::unmet::unmet;
-use crate::workflow::{On, Workflow};
+use russet_core::{End, Task};
 
 /// What to think of how a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,47 +18,13 @@ pub(super) enum Verdict {
 }
 
 /// The verdict on each task, in the order of the file.
-pub(super) fn verdicts(workflow: &Workflow, tasks: &[Arc<Task>]) -> Vec<Verdict> {
-    let mut verdicts = vec![Verdict::Live; tasks.len()];
-    for position in workflow.order() {
-        verdicts[position] = match tasks[position].status {
-            Status::Succeeded => Verdict::Succeeded,
-            Status::Dead => Verdict::Failed,
-            Status::Cancelled if is_not_needed(workflow, tasks, &verdicts, position) => {
-                Verdict::NotNeeded
-            }
-            Status::Cancelled => Verdict::Cancelled,
-            _ => Verdict::Live,
-        };
-    }
-    verdicts
+pub(super) fn verdicts(tasks: &[Arc<Task>]) -> Vec<Verdict> {
+    let verdict = |task: &Arc<Task>| match task.end() {
+        Some(End::Succeeded) => Verdict::Succeeded,
+        Some(End::Dead) => Verdict::Failed,
+        Some(End::Cancelled) => Verdict::Cancelled,
+        Some(End::NotNeeded) => Verdict::NotNeeded,
+        None => Verdict::Live,
+    };
+    tasks.iter().map(verdict).collect()
 }
-
-/// How a task ended; `None` while it is live.
-pub(super) fn ended(task: &Task) -> Option<Status> {
-    Some(task.status).filter(|status| status.is_terminal())
-}
-
-/// A task is not needed when all of its dependencies that are not satisfied are on failures
-/// that did not happen, or on tasks that are not needed themselves.
-fn is_not_needed(
-    workflow: &Workflow,
-    tasks: &[Arc<Task>],
-    verdicts: &[Verdict],
-    position: usize,
-) -> bool {
-    let error = tasks[position].last_error.as_deref();
-    if error.is_none_or(|error| error.kind != ErrorKind::DependencyUnsatisfied) {
-        return false;
-    }
-    let mut unmet = unmet(workflow, position, |parent| ended(&tasks[parent])).peekable();
-    unmet.peek().is_some()
-        && unmet.all(|edge| match verdicts[edge.task] {
-            Verdict::Succeeded => edge.on == On::Failure,
-            Verdict::NotNeeded => true,
-            _ => false,
-        })
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! What became of a task that has ended, and whose end it was that ended it.
 
 use russet::wire::TaskView;
-use russet_core::{ErrorKind, Status, Task};
+use russet_core::{End, ErrorKind, Status, Task};
 use russet_engine::EngineError;
 
 use super::super::App;
@@ -26,6 +26,10 @@ pub(super) async fn ended(app: &App, task: &Task) -> Result<Reason, EngineError>
             );
             reason("dead", detail)
         }
+        _ if task.end() == Some(End::NotNeeded) => reason(
+            "not_needed",
+            format!("it was not needed, since {at}{error}"),
+        ),
         _ => reason("cancelled", format!("it was cancelled {at}{error}")),
     })
 }

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use crate::workflow::testing::{json, problems, yaml};
-use crate::workflow::{Dependency, Format, IfUnsatisfied, On, Work, limits};
+use russet_core::DependencyOn;
+
+use crate::workflow::{Dependency, Format, IfUnsatisfied, Work, limits};
 
 const WHOLE: &str = "
 name: nightly
@@ -49,7 +51,7 @@ fn every_field_of_a_task_is_read() {
     let train = &workflow.tasks[1];
     assert_eq!(train.work, Work::Run("echo train\necho done\n".to_owned()));
     let on_fetch = |on| Dependency { task: 0, on };
-    assert_eq!(train.depends_on, [on_fetch(On::Success)]);
+    assert_eq!(train.depends_on, [on_fetch(DependencyOn::Success)]);
     assert_eq!(train.if_unsatisfied, IfUnsatisfied::Run);
     assert_eq!(train.priority, Some(9));
     assert_eq!(train.max_retries, Some(0));
@@ -63,9 +65,12 @@ fn every_field_of_a_task_is_read() {
     assert_eq!(nap.run_time(), Some(Duration::from_millis(250)));
     let on_train = Dependency {
         task: 1,
-        on: On::Success,
+        on: DependencyOn::Success,
     };
-    assert_eq!(nap.depends_on, [on_train, on_fetch(On::Completion)]);
+    assert_eq!(
+        nap.depends_on,
+        [on_train, on_fetch(DependencyOn::Completion)]
+    );
 }
 
 #[test]
@@ -193,13 +198,18 @@ fn a_file_without_tasks_is_refused() {
         problems(yaml("tasks: [{run: x}]")),
         ["tasks: must be a mapping of task names to tasks, not a list"]
     );
-    assert_eq!(
-        problems(yaml("queue: q\ntasks: [{type: x}]")),
-        [
-            "tasks: must be a mapping of task names to tasks, not a list; a list of tasks with types is for a \
-          server: `russet workflows submit` sends it"
-        ]
-    );
+    for for_a_server in [
+        "queue: q\ntasks: [{type: x}]",
+        "defaults: {queue: q, type: x}\ntasks: [{name: a}]",
+    ] {
+        assert_eq!(
+            problems(yaml(for_a_server)),
+            [
+                "tasks: must be a mapping of task names to tasks, not a list; a list of tasks with types is for a \
+              server: `russet workflows submit` sends it"
+            ]
+        );
+    }
     assert_eq!(
         problems(yaml("# nothing yet")),
         ["must be a mapping with fields of a workflow (name, defaults, tasks), not nothing"]

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
-use russet_cli::workflow::{self, On, Workflow};
+use russet_cli::workflow::{self, Workflow};
+use russet_core::DependencyOn;
 
 use super::Event;
 
@@ -42,9 +43,9 @@ pub fn check(workflow: &Workflow, events: &[Event]) {
                 event.task
             );
             let satisfied = match edge.on {
-                On::Success => event.event == "succeeded",
-                On::Completion => true,
-                On::Failure => event.event != "succeeded",
+                DependencyOn::Success => event.event == "succeeded",
+                DependencyOn::Completion => true,
+                DependencyOn::Failure => event.event != "succeeded",
             };
             let runs_anyway = task.if_unsatisfied == workflow::IfUnsatisfied::Run;
             assert!(

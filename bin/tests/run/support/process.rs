@@ -13,6 +13,7 @@ pub struct Totals {
     pub succeeded: usize,
     pub dead: usize,
     pub cancelled: usize,
+    pub not_ended: usize,
     pub attempts: u64,
     pub makespan_ms: u64,
 }

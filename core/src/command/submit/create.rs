@@ -10,7 +10,7 @@ use super::graph::Graph;
 use super::keys::{Places, need_named, places, same_dependencies, submitted_before};
 use super::{NewTask, validate};
 use crate::draft::{Draft, Step};
-use crate::rules::{place, unsatisfied};
+use crate::rules::{Unmet, place, unsatisfied};
 use crate::{
     Dependencies, Dependency, Dependents, EventKind, Record, RecordKey, Rejection, Status, Task,
     TaskId, Timestamp, WorkflowId, limits,
@@ -181,20 +181,20 @@ pub(super) fn dependent_lists(
     dependent_chunks(task.id, children).collect()
 }
 
-/// Stores a new task where it belongs. `children` wait for it; `failed` is a parent whose end
-/// makes it impossible to satisfy its dependencies.
+/// Stores a new task where it belongs. `children` wait for it; `failed` is a dependency of it that
+/// cannot be satisfied.
 pub(super) fn admit(
     draft: &mut Draft<'_>,
     mut task: Task,
     children: &[Dependency],
-    failed: Option<(TaskId, Status)>,
+    failed: Option<Unmet>,
 ) -> Step<()> {
     for (key, record) in dependent_lists(&mut task, children) {
         draft.put(key, record);
     }
     draft.event(&task, EventKind::Submitted, None);
     match failed {
-        Some((parent, ended)) => unsatisfied(draft, &mut task, parent, Some(ended))?,
+        Some(unmet) => unsatisfied(draft, &mut task, unmet)?,
         None => place(draft, &mut task)?,
     }
     draft.put_task(task);

@@ -11,7 +11,7 @@ use super::super::validate;
 use super::NewTask;
 use super::create::{admit, build};
 use crate::draft::{Draft, Step};
-use crate::rules::{accepted_status, watch};
+use crate::rules::{Unmet, accepted_task, watch};
 use crate::{
     Dependency, Millis, Record, RecordKey, Rejection, Status, Task, TaskId, WorkflowId, limits,
     policy,
@@ -132,7 +132,7 @@ impl Graph {
         new: &NewTask,
         task: &mut Task,
         edges: &[Dependency],
-    ) -> Step<Option<(TaskId, Status)>> {
+    ) -> Step<Option<Unmet>> {
         let mut failed = None;
         for edge in edges {
             if self.positions.contains_key(&edge.task) {
@@ -144,8 +144,8 @@ impl Graph {
             }
             match depend_on(draft, task, *edge, limits::TASK_DEPENDENTS)? {
                 Ok(()) => {}
-                Err(Some(status)) => failed = Some((edge.task, status)),
-                Err(None) => {
+                Err(unmet) if unmet.end.is_some() => failed = Some(unmet.or(failed)),
+                Err(_) => {
                     return Err(Rejection::DependencyNotFound {
                         task: new.called(),
                         dependency: edge.task,
@@ -161,22 +161,22 @@ impl Graph {
     }
 }
 
-/// Makes `task` wait for one that was submitted before, unless that has ended as it should. What
-/// makes that impossible is returned: its end, or nothing when there is no such task. At most
-/// `most` tasks may wait for it.
+/// Makes `task` wait for one that was submitted before, unless that has ended as it should. A
+/// dependency that cannot be satisfied is returned. At most `most` tasks may wait for it.
 pub(in crate::command) fn depend_on(
     draft: &mut Draft<'_>,
     task: &mut Task,
     edge: Dependency,
     most: usize,
-) -> Step<Result<(), Option<Status>>> {
+) -> Step<Result<(), Unmet>> {
     let parent = edge.task;
     if parent.partition() != task.id.partition() {
         watch(draft, task, edge);
         return Ok(Ok(()));
     }
-    match accepted_status(draft, parent)? {
-        Some(status) if !status.is_terminal() => {
+    let known = accepted_task(draft, parent)?;
+    match known.map(|known| known.end()) {
+        Some(None) => {
             task.dependencies.pending += 1;
             let child = Dependency {
                 task: task.id,
@@ -185,8 +185,11 @@ pub(in crate::command) fn depend_on(
             add_dependent_of(draft, parent, child, most)?;
             Ok(Ok(()))
         }
-        Some(status) if edge.on.is_satisfied_by(status) => Ok(Ok(())),
-        ended => Ok(Err(ended)),
+        Some(Some(end)) if edge.on.is_satisfied_by(end) => Ok(Ok(())),
+        end => Ok(Err(Unmet {
+            edge,
+            end: end.flatten(),
+        })),
     }
 }
 

@@ -11,7 +11,7 @@ use super::graph::{Graph, dependency_lists, list_reads, parent_reads};
 use super::keys::other_under_id;
 use super::{NewTask, Submit, validate};
 use crate::draft::{Draft, Step};
-use crate::rules::accepted_status;
+use crate::rules::accepted_task;
 use crate::{
     Dependency, EventKind, Gate, GateState, Record, RecordKey, Rejection, Reply, Stage, TaskId,
     Timestamp, TransactionLimit, Workflow, WorkflowId, limits,
@@ -139,15 +139,15 @@ impl Submit {
         let reads = near.keys().map(|parent| parent_reads(draft, *parent));
         draft.need(reads.collect::<Step<Vec<_>>>()?.into_iter().flatten())?;
         for (parent, (more, child)) in near {
-            let Some(status) = accepted_status(draft, parent)? else {
+            let Some(known) = accepted_task(draft, parent)? else {
                 return Err(Rejection::DependencyNotFound {
                     task: self.tasks[child].called(),
                     dependency: parent,
                 }
                 .into());
             };
-            let known = draft.find_task(parent)?.map_or(0, |t| t.dependents.total);
-            if !status.is_terminal() && known as usize + more > limits::TASK_DEPENDENTS {
+            let waiting = known.dependents.total as usize;
+            if !known.status.is_terminal() && waiting + more > limits::TASK_DEPENDENTS {
                 return Err(Rejection::LimitExceeded {
                     what: format!("the tasks that depend on {parent}"),
                     limit: limits::TASK_DEPENDENTS as u64,

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use russet_core::{Decision, IdempotencyKey, MessageId, Named, Record, Rejection, Reply, Status};
+use russet_core::{
+    Decision, End, IdempotencyKey, MessageId, Named, Record, Rejection, Reply, Status,
+};
 
 use super::{Answer, Expected, Job, Mail, Oracle};
 use crate::store::Partition;
@@ -168,6 +170,7 @@ impl Oracle {
             count(&|job| job.status == Status::Succeeded),
             count(&|job| job.status == Status::Dead),
             count(&|job| job.status == Status::Cancelled),
+            count(&|job| job.end() == Some(End::NotNeeded)),
             count(&|job| job.gone),
         );
         let kept = (
@@ -175,6 +178,7 @@ impl Oracle {
             stored.succeeded,
             stored.dead,
             stored.cancelled,
+            stored.not_needed,
             stored.purged,
         );
         assert_eq!(

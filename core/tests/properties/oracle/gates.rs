@@ -8,6 +8,7 @@ use russet_core::{
     WorkflowId,
 };
 
+use super::life::is_moot;
 use super::submit::submitted;
 use super::{Answer, EDGE_BYTES, Expected, Flow, Job, Oracle, Peek, RECORD_BYTES};
 
@@ -185,7 +186,7 @@ impl Oracle {
         if job.status.is_terminal() {
             return self.put(job);
         }
-        let mut hopeless = false;
+        let mut hopeless = None;
         for edge in job.asked.dependencies.clone() {
             let (parent, child, on) = (edge.task, id, edge.on);
             if parent.partition() != id.partition() {
@@ -197,17 +198,20 @@ impl Oracle {
             match known {
                 Some(known) if known.workflow == workflow => {}
                 Some(known) if known.status.is_terminal() => {
-                    hopeless |= !on.is_satisfied_by(known.status);
+                    let end = known.end();
+                    if end.is_some_and(|end| !on.is_satisfied_by(end)) {
+                        hopeless = Some(is_moot(on, end) && hopeless.unwrap_or(true));
+                    }
                 }
                 Some(known) => {
                     self.watch(known, Dependency { task: child, on });
                     job.awaits.insert(edge);
                 }
-                None => hopeless = true,
+                None => hopeless = Some(false),
             }
         }
-        if hopeless {
-            return self.disappoint(job);
+        if let Some(moot) = hopeless {
+            return self.disappoint(job, moot);
         }
         self.place(&mut job);
         debug_assert!(job.status != Status::Running);

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use russet_core::command::{Cancel, Redrive};
 use russet_core::{
-    Dependency, Dependents, ErrorKind, Idempotency, IfUnsatisfied, Message, Millis, Named, Record,
-    RecordKey, Reply, Status, TaskId, Timestamp, Window,
+    Dependency, DependencyOn, Dependents, End, ErrorKind, Idempotency, IfUnsatisfied, Message,
+    Millis, Named, Record, RecordKey, Reply, Status, TaskId, Timestamp, Window,
 };
 
 use super::{Answer, Expected, Job, Oracle, Peek};
@@ -70,7 +70,7 @@ impl Oracle {
         let now_told = told_now(parent, peek);
         let is_bounded = self.is_bounded();
         let job = self.jobs.get_mut(&parent).expect("a parent");
-        let status = job.status;
+        let end = job.end();
         let untold = job.children[job.told..].iter().flatten();
         let untold: BTreeSet<_> = untold
             .filter(|e| !job.partly.contains(e))
@@ -86,12 +86,12 @@ impl Oracle {
         }
         for edge in now_told {
             if edge.task.partition() == parent.partition() {
-                self.hear(edge.task, parent, edge.on, Some(status));
+                self.hear(edge.task, parent, edge.on, end);
             } else {
                 self.post(Message::Settled {
                     parent,
                     child: edge.task,
-                    status: Some(status),
+                    end,
                 });
             }
         }
@@ -102,26 +102,26 @@ impl Oracle {
         &mut self,
         child: TaskId,
         parent: TaskId,
-        on: russet_core::DependencyOn,
-        status: Option<Status>,
+        on: DependencyOn,
+        end: Option<End>,
     ) {
         let Some(mut job) = self.job(child).cloned() else {
             return;
         };
         job.awaits.remove(&Dependency { task: parent, on });
-        let satisfied = status.is_some_and(|status| on.is_satisfied_by(status));
+        let satisfied = end.is_some_and(|end| on.is_satisfied_by(end));
         match job.status {
             Status::Blocked if satisfied => {
                 self.place(&mut job);
                 self.put(job);
             }
-            Status::Blocked => self.disappoint(job),
+            Status::Blocked => self.disappoint(job, is_moot(on, end)),
             _ => self.put(job),
         }
     }
 
-    /// A parent can no longer end as a task wants it to.
-    pub(super) fn disappoint(&mut self, mut job: Job) {
+    /// A parent can no longer end as a task wants it to; where nothing failed, that is moot.
+    pub(super) fn disappoint(&mut self, mut job: Job, moot: bool) {
         let status = match job.asked.if_unsatisfied {
             IfUnsatisfied::Run => {
                 self.place(&mut job);
@@ -130,7 +130,10 @@ impl Oracle {
             IfUnsatisfied::Cancel => Status::Cancelled,
             IfUnsatisfied::Dead => Status::Dead,
         };
-        job.error = Some(ErrorKind::DependencyUnsatisfied);
+        job.error = Some(match moot && status == Status::Cancelled {
+            true => ErrorKind::NotNeeded,
+            false => ErrorKind::DependencyUnsatisfied,
+        });
         self.end(job, status);
     }
 
@@ -172,7 +175,7 @@ impl Oracle {
         if !meant || job.told < job.children.len() || job.cleared > 0 {
             return Err("wrong_status");
         }
-        if let_down {
+        if let_down || job.end() == Some(End::NotNeeded) {
             job.error = None;
         }
         if let Some(own) = &job.asked.idempotency {
@@ -205,10 +208,9 @@ impl Oracle {
     fn wait_again(&mut self, job: &mut Job) -> Result<(), &'static str> {
         let (id, edges) = (job.asked.id, job.asked.dependencies.clone());
         let is_near = |edge: &Dependency| edge.task.partition() == id.partition();
-        let status = |edge: &Dependency| self.job(edge.task).map(|parent| parent.status);
-        let in_vain = |edge: &Dependency| {
-            status(edge).is_some_and(|now| now.is_terminal() && !edge.on.is_satisfied_by(now))
-        };
+        let end = |edge: &Dependency| self.job(edge.task).and_then(Job::end);
+        let in_vain =
+            |edge: &Dependency| end(edge).is_some_and(|end| !edge.on.is_satisfied_by(end));
         let minds = job.asked.if_unsatisfied != IfUnsatisfied::Run;
         if minds && edges.iter().any(|edge| is_near(edge) && in_vain(edge)) {
             return Err("wrong_status");
@@ -243,6 +245,15 @@ impl Oracle {
             self.put(job);
         }
         Ok(reply)
+    }
+}
+
+/// Whether a task has nothing to do any more, since what it is there for did not happen.
+pub(super) fn is_moot(on: DependencyOn, end: Option<End>) -> bool {
+    match end {
+        Some(End::NotNeeded) => on != DependencyOn::Completion,
+        Some(End::Succeeded) => on == DependencyOn::Failure,
+        _ => false,
     }
 }
 

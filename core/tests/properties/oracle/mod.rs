@@ -15,9 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use russet_core::command::{Campaign, Configure};
 use russet_core::{
-    Command, Decision, Dependency, ErrorKind, IdempotencyKey, Leader, Lease, Message, MessageId,
-    Millis, Named, NewTask, Progress, QueueConfig, QueueName, Reply, Status, TaskId, Timestamp,
-    TransactionLimit, View, Window, WorkflowId,
+    Command, Decision, Dependency, End, ErrorKind, IdempotencyKey, Leader, Lease, Message,
+    MessageId, Millis, Named, NewTask, Progress, QueueConfig, QueueName, Reply, Status, TaskId,
+    Timestamp, TransactionLimit, View, Window, WorkflowId,
 };
 
 use crate::store::Partition;
@@ -116,6 +116,19 @@ pub struct Mail {
     pub message: Message,
     pub tries: u32,
     pub due: Timestamp,
+}
+
+impl Job {
+    /// How it ended.
+    pub fn end(&self) -> Option<End> {
+        match self.status {
+            Status::Succeeded => Some(End::Succeeded),
+            Status::Dead => Some(End::Dead),
+            Status::Cancelled if self.error == Some(ErrorKind::NotNeeded) => Some(End::NotNeeded),
+            Status::Cancelled => Some(End::Cancelled),
+            _ => None,
+        }
+    }
 }
 
 /// All that there is.

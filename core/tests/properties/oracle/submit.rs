@@ -8,6 +8,7 @@ use russet_core::{
 };
 
 use super::keys::plain;
+use super::life::is_moot;
 use super::{Answer, Expected, Flow, Job, Oracle};
 
 impl Oracle {
@@ -178,7 +179,7 @@ impl Oracle {
         edges: &BTreeSet<Dependency>,
         batch: &BTreeSet<TaskId>,
     ) -> Result<(), &'static str> {
-        let mut hopeless = false;
+        let mut hopeless = None;
         for edge in edges {
             let child = Dependency {
                 task: id,
@@ -192,8 +193,11 @@ impl Oracle {
                 });
             } else {
                 let parent = self.job(edge.task).ok_or("dependency_not_found")?.clone();
-                if !batch.contains(&edge.task) && parent.status.is_terminal() {
-                    hopeless |= !edge.on.is_satisfied_by(parent.status);
+                if let Some(end) = parent.end().filter(|_| !batch.contains(&edge.task)) {
+                    if !edge.on.is_satisfied_by(end) {
+                        let moot = is_moot(edge.on, Some(end));
+                        hopeless = Some(moot && hopeless.unwrap_or(true));
+                    }
                     continue;
                 }
                 self.watch(parent, child);
@@ -206,8 +210,8 @@ impl Oracle {
         }
         let mut job = self.jobs[&id].clone();
         job.asked.dependencies = edges.iter().copied().collect();
-        if hopeless {
-            self.disappoint(job);
+        if let Some(moot) = hopeless {
+            self.disappoint(job, moot);
         } else {
             self.place(&mut job);
             self.put(job);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use russet_core::{
     Dependency, DependencyOn, ErrorKind, Lease, Message, MessageId, Millis, Named, Reply, Status,
-    TaskId, TimerKey, Timestamp,
+    TaskId, TimerKey, Timestamp, limits,
 };
 
 use super::{Answer, Job, Oracle, Peek};
@@ -65,13 +65,13 @@ impl Oracle {
 
     /// When a task's timer fires.
     pub(super) fn due(&self, job: &Job) -> Option<Timestamp> {
-        let sent_after = match (job.unsent, job.sends.min(16)) {
-            (true, _) => Millis::from_secs(2),
-            (false, sends) => Millis::from_secs(300 << sends).min(Millis::from_secs(6 * 3_600)),
+        let sent_after = match job.unsent {
+            true => Millis::from_secs(2),
+            false => seldom(job.sends),
         };
         match job.status {
             Status::Blocked if job.untouched => None,
-            Status::Blocked => expiry(job),
+            Status::Blocked => asks_at(job).into_iter().chain(expiry(job)).min(),
             Status::Scheduled => job.start.into_iter().chain(expiry(job)).min(),
             Status::Queued if self.split => Some(job.updated + sent_after)
                 .into_iter()
@@ -115,6 +115,7 @@ impl Oracle {
                 self.place(&mut job);
                 self.put(job);
             }
+            Status::Blocked => self.ask_again(job, peek),
             _ => {
                 job.unsent = self.split;
                 self.put(job);
@@ -122,6 +123,26 @@ impl Oracle {
         }
         let next = self.job(id).and_then(|job| self.due(job));
         Answer::Exactly(Reply::Fired { next, relay: None })
+    }
+
+    /// A task that has waited for long asks its parents elsewhere, or some of them.
+    fn ask_again(&mut self, mut job: Job, peek: Peek<'_>) {
+        let child = job.asked.id;
+        let far = job.awaits.iter().map(|edge| edge.task);
+        let far = far.filter(|parent| parent.partition() != child.partition());
+        let asks = far.map(|parent| Message::Ask { parent, child });
+        let open: Vec<_> = asks
+            .filter(|ask| !self.mail.contains_key(&(self.here, ask.id())))
+            .collect();
+        let asked = peek.decision.map_or(&[][..], |decided| &decided.messages);
+        assert!(asked.iter().all(|ask| open.contains(ask)), "not waited for");
+        assert!(
+            asked.len() == open.len() || (self.is_bounded() && !asked.is_empty()),
+            "somebody is not asked"
+        );
+        asked.iter().for_each(|ask| self.post(*ask));
+        job.sends += 1;
+        self.put(job);
     }
 
     fn relay(&mut self, id: MessageId) -> Answer {
@@ -148,33 +169,33 @@ impl Oracle {
                 Some(job) if !job.status.is_terminal() => {
                     self.watch(job, Dependency { task: child, on });
                 }
-                other => {
-                    let status = other.map(|job| job.status);
-                    let answer = Message::Settled {
-                        parent,
-                        child,
-                        status,
-                    };
-                    let told = self.mail.contains_key(&(self.here, answer.id()));
-                    if status.is_some() || !told {
-                        self.post(answer);
-                    }
-                }
+                other => self.answer(parent, child, other.as_ref()),
             },
-            Message::Settled {
-                parent,
-                child,
-                status,
-            } => {
+            Message::Ask { parent, child } => {
+                let known = self.job(parent).cloned();
+                if known.as_ref().is_none_or(|job| job.status.is_terminal()) {
+                    self.answer(parent, child, known.as_ref());
+                }
+            }
+            Message::Settled { parent, child, end } => {
                 let awaited = self
                     .job(child)
                     .and_then(|job| job.awaits.iter().find(|edge| edge.task == parent).copied());
                 if let Some(edge) = awaited {
-                    self.hear(child, parent, edge.on, status);
+                    self.hear(child, parent, edge.on, end);
                 }
             }
         }
         Answer::Exactly(Reply::Done)
+    }
+
+    /// Tells that a parent ended, or is not there.
+    fn answer(&mut self, parent: TaskId, child: TaskId, known: Option<&Job>) {
+        let end = known.and_then(Job::end);
+        let answer = Message::Settled { parent, child, end };
+        if end.is_some() || !self.mail.contains_key(&(self.here, answer.id())) {
+            self.post(answer);
+        }
     }
 
     /// A live task is told who waits for it; telling it twice changes nothing.
@@ -190,6 +211,22 @@ impl Oracle {
             self.put(parent);
         }
     }
+}
+
+/// When a blocked task asks its parents elsewhere again; a long list may have some.
+fn asks_at(job: &Job) -> Option<Timestamp> {
+    let edges = &job.asked.dependencies;
+    let id = job.asked.id;
+    let far = edges
+        .iter()
+        .any(|edge| edge.task.partition() != id.partition());
+    let may = far || edges.len() > limits::INLINE_DEPENDENCIES;
+    may.then(|| job.updated + seldom(job.sends))
+}
+
+/// How long a watchdog waits that has barked so often.
+fn seldom(times: u32) -> Millis {
+    Millis::from_secs(300 << times.min(16)).min(Millis::from_secs(6 * 3_600))
 }
 
 /// When it is too late for a first start.

@@ -261,7 +261,8 @@ impl<'a> Redrive<'_, 'a> {
             return false;
         };
         let (from, to) = (self.item.asked, self.replied.entry);
-        let is_bad = |task: &Task| ended(task.status) && !edge.on.is_satisfied_by(task.status);
+        let in_vain = |end| !edge.on.is_satisfied_by(end);
+        let is_bad = |task: &Task| task.end().is_some_and(in_vain);
         let mut risen = parent.during(from, to).iter();
         let risen =
             risen.find(|moment| moment.redriven().is_some_and(|task| self.is_by_this(task)));
