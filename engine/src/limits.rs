@@ -23,7 +23,8 @@ pub const RECENT_TASK_BYTES: usize = 1_024;
 pub const CONFLICT_TRIES: u32 = 64;
 /// How often a lease that must not wait looks again when nothing that it took could start.
 pub const LEASE_LOOKS: u32 = 16;
-/// After how long an unavailable store is not tried again: who called waits no longer.
+/// After how long an unavailable store is not tried again, and it is not looked further which
+/// commands fail by themselves: who called waits no longer.
 pub const STORE_PATIENCE: Millis = Millis::from_secs(4);
 /// How long a node that stops takes at most to give up what it leads.
 pub const RESIGN_PATIENCE: Duration = Duration::from_secs(1);
@@ -35,6 +36,8 @@ pub const STORE_BACKOFF: Duration = Duration::from_millis(2);
 pub const DELIVERY_HIDDEN: Duration = Duration::from_secs(10);
 /// How long a delivery that cannot start now is hidden, such as one over a limit.
 pub const DELIVERY_DEFERRED: Duration = Duration::from_millis(50);
+/// How long a delivery is hidden whose task cannot be leased, since a record cannot be read.
+pub const DELIVERY_UNREADABLE: Duration = Duration::from_secs(60);
 /// Longest wait of one lease request.
 pub const LEASE_WAIT: Duration = Duration::from_secs(60);
 /// How long a wait goes on before a full queue is looked at again: a slot may have been given
@@ -79,6 +82,13 @@ pub const LEASE_RESOURCES: usize = 64;
 pub const LANES_REFRESH: Duration = Duration::from_secs(15);
 /// Most timers that are fired together.
 pub const TIMER_BATCH: usize = 1_000;
+/// Most timers of a partition that a node holds back since they cannot be fired, such as those of
+/// damaged records. So many of them, and [`TIMER_BATCH`] more, hold up no other.
+pub const HELD_TIMERS: usize = 10_000;
+/// How long such a timer is held back before it is tried again.
+pub const HELD_TIMER_PAUSE: Millis = Millis::from_secs(60);
+/// Most of them that are tried again together.
+pub const HELD_TIMER_TRIES: usize = 10;
 /// How far ahead a partition's leader looks for timers, and how often at least.
 pub const TIMER_HORIZON: Millis = Millis::new(1_000);
 /// A timer that is overdue by this much is fired by any node: its leader may be gone.

@@ -148,7 +148,8 @@ pub trait Store: Send + Sync + 'static {
     /// node knows. It never falls, and no commit that names an older one succeeds.
     fn epoch(&self, partition: PartitionId) -> Epoch;
 
-    /// Loads records, in the order of `keys`; `None` for each that is absent.
+    /// Loads records, in the order of `keys`; `None` for each that is absent. One of them that
+    /// cannot be read is [`StoreError::Unreadable`]; the others can be loaded without it.
     async fn get(
         &self,
         partition: PartitionId,
@@ -214,10 +215,29 @@ pub enum StoreError {
         /// What is too large, and the limit.
         why: String,
     },
-    /// A record cannot be read.
-    #[error("the store is damaged: {why}")]
-    Damaged {
-        /// Which record, and why.
+    /// A record cannot be read; nothing was changed.
+    #[error("{why}")]
+    Unreadable {
+        /// Which record, why, and what to do.
         why: String,
     },
+    /// The store as a whole cannot be read, or an index of it.
+    #[error("the store is damaged: {why}")]
+    Damaged {
+        /// What of it, and why.
+        why: String,
+    },
+}
+
+impl StoreError {
+    /// Whether the same may succeed when it is tried again.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Unavailable { .. } | Self::Indeterminate { .. })
+    }
+
+    /// Whether it concerns some of the records of a call, and the rest of the call may succeed
+    /// without them. All other errors are of the store.
+    pub fn concerns_records(&self) -> bool {
+        matches!(self, Self::Unreadable { .. } | Self::TooLarge { .. })
+    }
 }

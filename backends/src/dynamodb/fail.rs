@@ -1,4 +1,4 @@
-use russet_core::PartitionId;
+use russet_core::{PartitionId, RecordKey};
 use russet_engine::StoreError;
 
 use crate::aws::Fault;
@@ -24,12 +24,15 @@ pub(super) fn unavailable(why: impl Into<String>) -> StoreError {
     StoreError::Unavailable { why: why.into() }
 }
 
-/// An item of a partition that cannot be read.
-pub(super) fn damaged(partition: PartitionId, place: &[u8], error: &ValueError) -> StoreError {
-    let key = place.iter().map(|byte| format!("{byte:02x}"));
-    let key: String = key.collect();
-    StoreError::Damaged {
-        why: format!("the item {key} of partition {}: {error}", partition.0),
+/// A record of a partition that cannot be read.
+pub(super) fn unreadable(partition: PartitionId, key: &RecordKey, why: &ValueError) -> StoreError {
+    let record = format!("the record {key:?} of partition {}", partition.0);
+    StoreError::Unreadable {
+        why: match why {
+            // That it is newer says what to do.
+            ValueError::Newer(_) => format!("{record} cannot be read: {why}"),
+            _ => format!("{record} cannot be read: {why}; restore the table from a backup"),
+        },
     }
 }
 

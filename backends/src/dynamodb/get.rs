@@ -26,12 +26,12 @@ impl Dynamo {
         let places = keys.iter().map(|key| key::place(partition, key));
         let places: Vec<Vec<u8>> = places.collect();
         let items = self.items(&places, None).await?;
-        let record = |place: &Vec<u8>| {
+        let record = |(key, place): (&RecordKey, &Vec<u8>)| {
             let item = items.get(place);
             let record = item.map(|item| item::read(place, item)).transpose();
-            record.map_err(|error| fail::damaged(partition, place, &error))
+            record.map_err(|why| fail::unreadable(partition, key, &why))
         };
-        places.iter().map(record).collect()
+        keys.iter().zip(&places).map(record).collect()
     }
 
     /// The items under these keys, or only some `attributes` of each.

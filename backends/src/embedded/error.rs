@@ -104,6 +104,9 @@ impl DiskError {
     }
 }
 
+/// What to do about damage.
+const RESTORE: &str = "restore the data directory from a backup";
+
 impl From<DiskError> for StoreError {
     fn from(error: DiskError) -> Self {
         match error {
@@ -113,11 +116,14 @@ impl From<DiskError> for StoreError {
             DiskError::Unreadable {
                 why: ValueError::Newer(_),
                 ..
-            } => Self::Damaged {
+            } => Self::Unreadable {
                 why: error.to_string(),
             },
-            DiskError::Damaged(_) | DiskError::Unreadable { .. } => Self::Damaged {
-                why: format!("{error}; restore the data directory from a backup"),
+            DiskError::Unreadable { .. } => Self::Unreadable {
+                why: format!("{error}; {RESTORE}"),
+            },
+            DiskError::Damaged(_) => Self::Damaged {
+                why: format!("{error}; {RESTORE}"),
             },
             DiskError::Failed(why) => Self::Unavailable { why },
             DiskError::Busy => Self::Unavailable {

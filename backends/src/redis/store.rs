@@ -116,15 +116,15 @@ pub(super) async fn get(
         for ((place, key), value) in places.iter().zip(keys).zip(values) {
             let value = optional(value).map_err(CallError::of_read)?;
             let record = value.map(|value| value::read(place, &value)).transpose();
-            loaded.push(record.map_err(|why| damaged(partition.id, key, &why))?);
+            loaded.push(record.map_err(|why| unreadable(partition.id, key, &why))?);
         }
     }
     Ok(loaded)
 }
 
-fn damaged(partition: PartitionId, key: &RecordKey, why: &ValueError) -> StoreError {
+fn unreadable(partition: PartitionId, key: &RecordKey, why: &ValueError) -> StoreError {
     let record = format!("the record {key:?} of partition {}", partition.0);
-    StoreError::Damaged {
+    StoreError::Unreadable {
         why: match why {
             // That it is newer says what to do.
             ValueError::Newer(_) => format!("{record} cannot be read: {why}"),

@@ -232,7 +232,9 @@ proptest! {
         prop_assert!(agrees(&found, &WRITTEN.after), "{found:?}");
         let harmless = found.iter().all(|found| match found {
             Ok(_) | Err(StoreError::Unavailable { .. }) => true,
-            Err(StoreError::Damaged { why }) => why.contains("restore"),
+            Err(StoreError::Damaged { why } | StoreError::Unreadable { why }) => {
+                why.contains("restore")
+            }
             Err(_) => false,
         });
         prop_assert!(harmless, "{found:?}");

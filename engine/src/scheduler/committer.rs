@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use russet_core::{Command, PartitionId, planted};
+use russet_core::{Command, PartitionId, Timestamp, planted};
 use tokio::sync::{Mutex, mpsc};
 use tracing::Instrument;
 
@@ -93,6 +93,28 @@ struct Work<'a> {
     callers: Vec<(Range<usize>, Caller)>,
 }
 
+/// How the attempts of a [`Work`] went.
+struct Tries {
+    conflicts: u32,
+    failures: u32,
+    /// When to give up on what the store does not do.
+    late: Timestamp,
+    /// How many commands are tried at once: half as many after some of them failed by themselves,
+    /// and twice as many after each attempt that went well.
+    at_once: usize,
+}
+
+impl Tries {
+    fn until(late: Timestamp) -> Self {
+        Self {
+            conflicts: 0,
+            failures: 0,
+            late,
+            at_once: usize::MAX,
+        }
+    }
+}
+
 impl<'a> Work<'a> {
     fn new(
         node: &'a Node,
@@ -120,39 +142,72 @@ impl<'a> Work<'a> {
 
     /// Works until every command has its answer.
     async fn run(mut self) {
-        let (mut conflicts, mut failures) = (0, 0);
-        let late = self.node.clock.now() + limits::STORE_PATIENCE;
+        let mut tries = Tries::until(self.node.clock.now() + limits::STORE_PATIENCE);
         let mut open: Vec<Job> = (0..self.commands.len()).collect();
         while !open.is_empty() {
-            let mut cut = false;
-            let attempt = self.attempt(&open).await;
+            let tried = &open[..open.len().min(tries.at_once)];
+            let attempt = self.attempt(tried).await;
             self.presumes &= matches!(attempt, Ok(Attempt::Held));
-            match attempt {
-                Ok(Attempt::Cut | Attempt::Held) => cut = true,
-                Ok(Attempt::Whole) => conflicts += 1,
-                Err(error) if is_passing(&error) && planted!(NoPause) => {}
-                Err(error)
-                    if is_passing(&error)
-                        && failures < limits::STORE_TRIES
-                        && self.node.clock.now() < late =>
-                {
-                    failures += 1;
-                }
-                Err(error) => self.give_up(&open, &error.into()),
-            }
-            if conflicts >= limits::CONFLICT_TRIES {
+            let goes_on = self.judge(attempt, tried, &open, &mut tries);
+            if tries.conflicts >= limits::CONFLICT_TRIES {
                 let retry_after = limits::RETRY_AFTER;
                 self.give_up(&open, &EngineError::Contended { retry_after });
             }
             self.reply();
             open.retain(|job| self.answers[*job].is_none());
-            if !open.is_empty() && !cut {
+            if !open.is_empty() && !goes_on {
+                let (conflicts, failures) = (tries.conflicts, tries.failures);
                 tracing::debug!(commands = open.len(), conflicts, failures, "trying again");
-                self.node
-                    .clock
-                    .sleep(self.pause(conflicts + failures))
-                    .await;
+                let pause = self.pause(conflicts + failures);
+                self.node.clock.sleep(pause).await;
             }
+        }
+    }
+
+    /// What follows from an attempt with those of the open commands that were tried; whether the
+    /// next one can begin at once.
+    fn judge(
+        &mut self,
+        attempt: Result<Attempt, StoreError>,
+        tried: &[Job],
+        open: &[Job],
+        tries: &mut Tries,
+    ) -> bool {
+        let is_late = self.node.clock.now() >= tries.late;
+        match attempt {
+            Ok(attempt) => {
+                tries.at_once = tries.at_once.saturating_mul(2);
+                let is_open = |job: &Job| self.answers[*job].is_none();
+                let conflicts = matches!(attempt, Attempt::Whole) && tried.iter().any(is_open);
+                tries.conflicts += u32::from(conflicts);
+                return !conflicts;
+            }
+            Err(error) if error.is_passing() && planted!(NoPause) => {}
+            Err(error)
+                if error.is_passing() && tries.failures < limits::STORE_TRIES && !is_late =>
+            {
+                tries.failures += 1;
+            }
+            Err(error) if error.concerns_records() => {
+                tries.at_once = tried.len().div_ceil(2);
+                self.narrow(&error, tried, open, is_late);
+                return true;
+            }
+            Err(error) => self.give_up(open, &error.into()),
+        }
+        false
+    }
+
+    /// Some of the commands fail by themselves, as those do that read a damaged record. Fewer are
+    /// tried at once, until one is alone with its error.
+    fn narrow(&mut self, error: &StoreError, tried: &[Job], open: &[Job], is_late: bool) {
+        tracing::debug!(%error, commands = tried.len(), "some of them fail by themselves");
+        if tried.len() == 1 {
+            self.give_up(tried, &error.clone().into());
+        }
+        if is_late {
+            let why = "other commands fail, and it took too long to find out which".to_owned();
+            self.give_up(open, &StoreError::Unavailable { why }.into());
         }
     }
 
@@ -185,12 +240,4 @@ impl<'a> Work<'a> {
             }
         }
     }
-}
-
-/// Whether trying again may help.
-fn is_passing(error: &StoreError) -> bool {
-    matches!(
-        error,
-        StoreError::Unavailable { .. } | StoreError::Indeterminate { .. }
-    )
 }

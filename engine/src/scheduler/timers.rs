@@ -3,6 +3,8 @@
 //! A partition's leader looks for due timers all the time. Every node also fires those that
 //! it committed itself, so that a timer is late only when its node is gone.
 
+mod held;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -11,9 +13,10 @@ use russet_core::{Campaign, Command, Fire, Millis, PartitionId, Reply, Timestamp
 use tokio::sync::Notify;
 use tracing::Instrument;
 
+use self::held::Held;
 use super::relay::Outgoing;
 use super::{Node, Partition};
-use crate::{EngineError, limits};
+use crate::{Due, EngineError, limits};
 
 /// When a partition's timers are to be looked at next.
 pub(super) struct Alarm {
@@ -56,6 +59,7 @@ pub(super) async fn run(node: Arc<Node>, partition: PartitionId, outgoing: Outgo
         node: &node,
         partition: own,
         outgoing,
+        held: Held::default(),
         fails: false,
     };
     let mut wake = Timestamp::ZERO;
@@ -87,6 +91,7 @@ struct Duty<'a> {
     node: &'a Node,
     partition: &'a Partition,
     outgoing: Outgoing,
+    held: Held,
     /// The last look failed.
     fails: bool,
 }
@@ -107,28 +112,33 @@ impl Duty<'_> {
             true => regular,
             false => now - limits::TIMER_OVERDUE,
         };
-        let store = &self.node.backend.store;
-        let due = store.due(self.partition.id, before, limits::TIMER_BATCH);
-        let due = match due.await {
-            Ok(due) => due,
-            Err(error) => {
-                self.tell(Some(&error.into()));
-                return regular;
-            }
-        };
-        let full = due.len() == limits::TIMER_BATCH;
+        let fired = self.fire_due(now, before).await;
+        self.tell(fired.as_ref().err());
+        fired.ok().flatten().unwrap_or(regular)
+    }
+
+    /// Fires what is due now; returns when more is due, if that is before `before`.
+    async fn fire_due(
+        &mut self,
+        now: Timestamp,
+        before: Timestamp,
+    ) -> Result<Option<Timestamp>, EngineError> {
+        let (store, page) = (&self.node.backend.store, self.held.page());
+        let due = store.due(self.partition.id, before, page).await?;
+        let full = due.len() == page;
+        let seen = due.last().filter(|_| full).map_or(before, |last| last.at);
+        self.held.forget_gone(&due, seen);
         let (now_due, later): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.at <= now);
-        let fired = now_due.len();
+        let mut ready = self.held.select(now_due, now);
+        let more = full || ready.len() > limits::TIMER_BATCH;
+        ready.truncate(limits::TIMER_BATCH);
+        let fired = ready.len();
         let span = tracing::debug_span!("fire", partition = self.partition.id.0, timers = fired);
-        let fired_all = self.fire(now_due).instrument(span).await;
-        self.tell(fired_all.as_ref().err());
-        if fired_all.is_err() {
-            return regular;
+        self.fire(ready).instrument(span).await?;
+        if more && fired > 0 {
+            return Ok(Some(now));
         }
-        if full && fired > 0 {
-            return now;
-        }
-        later.first().map_or(regular, |due| due.at)
+        Ok(later.first().map(|due| due.at))
     }
 
     /// Logs when timers begin to fail, and when they go on: not each failure in between.
@@ -145,36 +155,55 @@ impl Duty<'_> {
         self.fails = failed.is_some();
     }
 
-    async fn fire(&self, due: Vec<crate::Due>) -> Result<(), EngineError> {
+    async fn fire(&mut self, due: Vec<Due>) -> Result<(), EngineError> {
         if due.is_empty() {
             return Ok(());
         }
         tracing::debug!("firing");
-        let fire = |due: crate::Due| {
+        let fire = |due: &Due| {
             Command::Fire(Fire {
                 timer: due.timer,
                 random: self.node.entropy.next_u64(),
             })
         };
-        let answers = self
-            .partition
-            .intake
-            .call(due.into_iter().map(fire).collect())
-            .await?;
+        let fires = due.iter().map(fire).collect();
+        let answers = self.partition.intake.call(fires).await?;
         let mut failed = Ok(());
-        for answer in answers {
+        for (due, answer) in due.into_iter().zip(answers) {
             match answer {
-                Ok(Reply::Fired {
-                    relay: Some(message),
-                    ..
-                }) => {
-                    self.outgoing.relay(self.partition.id, message);
-                }
-                Ok(_) => {}
+                Ok(reply) => self.fired(&due, reply),
+                Err(error) if fails_by_itself(&error) && self.hold(due, &error) => {}
                 Err(error) => failed = failed.and(Err(error)),
             }
         }
         failed
+    }
+
+    fn fired(&mut self, due: &Due, reply: Reply) {
+        if self.held.release(due) {
+            tracing::info!(timer = ?due.timer, "a timer that was held back is fired again");
+        }
+        if let Reply::Fired {
+            relay: Some(message),
+            ..
+        } = reply
+        {
+            self.outgoing.relay(self.partition.id, message);
+        }
+    }
+
+    /// Holds a timer back, so that it does not hold up the others; whether there is room for it.
+    fn hold(&mut self, due: Due, error: &EngineError) -> bool {
+        let Some(is_new) = self.held.hold(due, self.node.clock.now()) else {
+            return false;
+        };
+        if is_new {
+            let (partition, timer) = (self.partition.id.0, due.timer);
+            let pause = limits::HELD_TIMER_PAUSE;
+            tracing::error!(partition, ?timer, %error, %pause, "a timer cannot be fired: what it \
+                is for waits until the cause is gone, and is tried again after each pause");
+        }
+        true
     }
 
     /// Stays leader, or tries to become it when nobody is.
@@ -198,5 +227,14 @@ impl Duty<'_> {
             Err(EngineError::Rejected(_)) => self.partition.lead_until(Timestamp::ZERO),
             Err(error) => tracing::debug!(%error, "no leader could be chosen"),
         }
+    }
+}
+
+/// Whether a timer cannot be fired, although others can.
+fn fails_by_itself(error: &EngineError) -> bool {
+    match error {
+        EngineError::Rejected(_) => true,
+        EngineError::Store(error) => error.concerns_records(),
+        _ => false,
     }
 }

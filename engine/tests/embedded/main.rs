@@ -2,6 +2,8 @@
 
 #[path = "../scheduler/commands.rs"]
 mod commands;
+#[path = "../scheduler/damage.rs"]
+mod damage;
 #[path = "../scheduler/dependencies.rs"]
 mod dependencies;
 #[path = "../scheduler/faults.rs"]

@@ -1,7 +1,8 @@
 //! A store that wraps another and misbehaves as told, drawn from a seed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -48,6 +49,12 @@ pub struct Faulty {
     /// Tasks among what was loaded.
     pub loaded_tasks: AtomicU64,
     pub injected: AtomicU64,
+    /// Tasks whose records cannot be read.
+    pub unreadable: Mutex<BTreeSet<TaskId>>,
+    /// Tasks whose records cannot be written.
+    pub too_large: Mutex<BTreeSet<TaskId>>,
+    /// The store as a whole cannot be read.
+    pub damaged: AtomicBool,
 }
 
 impl Faulty {
@@ -60,6 +67,9 @@ impl Faulty {
             loads: AtomicU64::new(0),
             loaded_tasks: AtomicU64::new(0),
             injected: AtomicU64::new(0),
+            unreadable: Mutex::default(),
+            too_large: Mutex::default(),
+            damaged: AtomicBool::new(false),
         })
     }
 
@@ -78,6 +88,34 @@ impl Faulty {
         }
         Ok(())
     }
+
+    fn readable<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a RecordKey>,
+    ) -> Result<(), StoreError> {
+        if self.damaged.load(Ordering::Relaxed) {
+            return Err(StoreError::Damaged {
+                why: "injected".into(),
+            });
+        }
+        match first_of(keys, &self.unreadable) {
+            Some(key) => Err(StoreError::Unreadable {
+                why: format!("the record {key:?} cannot be read: injected; restore it"),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+fn first_of<'a>(
+    keys: impl IntoIterator<Item = &'a RecordKey>,
+    tasks: &Mutex<BTreeSet<TaskId>>,
+) -> Option<&'a RecordKey> {
+    let tasks = tasks.lock().expect("lock");
+    keys.into_iter().find(|key| match key {
+        RecordKey::Task(task) => tasks.contains(task),
+        _ => false,
+    })
 }
 
 #[async_trait]
@@ -116,6 +154,7 @@ impl Store for Faulty {
             tokio::time::sleep(self.faults.load_delay * percent / 100).await;
         }
         self.available()?;
+        self.readable(keys)?;
         self.inner.get(partition, keys).await
     }
 
@@ -140,6 +179,11 @@ impl Store for Faulty {
             tokio::time::sleep(self.faults.delay).await;
         }
         self.available()?;
+        let changes = batch.iter().flat_map(|transaction| &transaction.changes);
+        if let Some(key) = first_of(changes.map(|change| &change.key), &self.too_large) {
+            let why = format!("the record {key:?}: injected");
+            return Err(StoreError::TooLarge { why });
+        }
         if self.happens(self.faults.request_lost) {
             return Err(StoreError::Indeterminate {
                 why: "injected before".into(),

@@ -2,6 +2,7 @@
 
 mod cancelling;
 mod commands;
+mod damage;
 mod dependencies;
 mod far;
 mod faults;

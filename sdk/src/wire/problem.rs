@@ -220,7 +220,7 @@ impl From<EngineError> for Problem {
             }
             EngineError::Store(StoreError::Full { .. }) => Self::new("store_full", 507, detail),
             EngineError::Store(StoreError::TooLarge { .. }) => Self::new("too_large", 413, detail),
-            EngineError::Store(StoreError::Damaged { .. }) => {
+            EngineError::Store(StoreError::Damaged { .. } | StoreError::Unreadable { .. }) => {
                 Self::new("store_damaged", 500, detail)
             }
             EngineError::Stopping => Self::new("stopping", 503, detail).retry_after(soon),

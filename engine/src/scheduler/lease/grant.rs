@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,39 +22,58 @@ pub(super) async fn grant(
     let (fitting, heavy) = weigh(node, fitting).await;
     surplus.extend(heavy);
     let answers = ask(node, request, &fitting).await;
-    // What one partition refuses another may start: then it steps aside for a while.
-    let is_only = node.partitions.len() == 1;
-    let (mut granted, mut done, mut deferred) = (Vec::new(), Vec::new(), Vec::new());
-    let mut failed = None;
+    let (mut granted, mut done, mut failed) = (Vec::new(), Vec::new(), None);
+    let mut released = BTreeMap::from([(Duration::ZERO, surplus)]);
     for (delivery, answer) in fitting.into_iter().zip(answers) {
-        match answer {
+        let hidden = match answer {
             Ok(Reply::Leased(task)) => {
                 granted.push(task);
-                done.push(delivery.receipt);
+                None
             }
             Err(EngineError::Rejected(
                 Rejection::NotQueued { .. } | Rejection::NotFound { .. },
-            )) => {
-                done.push(delivery.receipt);
-            }
-            Err(EngineError::Rejected(
-                Rejection::Paused { queue } | Rejection::ConcurrencyLimit { queue, .. },
-            )) => {
-                node.forget_queue(&queue);
-                let over = if is_only { &mut surplus } else { &mut deferred };
-                over.push(delivery.receipt);
-            }
-            Ok(_) => deferred.push(delivery.receipt),
+            )) => None,
+            Ok(_) => Some(limits::DELIVERY_DEFERRED),
             Err(error) => {
-                deferred.push(delivery.receipt);
-                failed = Some(error);
+                let hidden = refused(node, delivery.task, &error);
+                failed = failed.or(hidden.is_none().then_some(error));
+                Some(hidden.unwrap_or(limits::DELIVERY_DEFERRED))
             }
+        };
+        match hidden {
+            Some(hidden) => released.entry(hidden).or_default().push(delivery.receipt),
+            None => done.push(delivery.receipt),
         }
     }
-    settle(node, done, deferred, surplus).await;
+    settle(node, done, released).await;
     match failed {
         Some(error) if granted.is_empty() => Err(error),
         _ => Ok(granted),
+    }
+}
+
+/// For how long a delivery is hidden whose task cannot start now; `None` for any other error.
+fn refused(node: &Node, task: TaskId, error: &EngineError) -> Option<Duration> {
+    match error {
+        EngineError::Rejected(
+            Rejection::Paused { queue } | Rejection::ConcurrencyLimit { queue, .. },
+        ) => {
+            node.forget_queue(queue);
+            // What one partition refuses another may start: then it steps aside for a while.
+            let is_only = node.partitions.len() == 1;
+            Some(if is_only {
+                Duration::ZERO
+            } else {
+                limits::DELIVERY_DEFERRED
+            })
+        }
+        EngineError::Store(error) if error.concerns_records() => {
+            let pause = limits::DELIVERY_UNREADABLE;
+            tracing::error!(%task, %error, ?pause, "a ready task cannot be leased: it waits until \
+                the cause is gone, and is tried again after each pause");
+            Some(pause)
+        }
+        _ => None,
     }
 }
 
@@ -76,26 +96,37 @@ fn split(capacity: Option<Resources>, deliveries: Vec<Delivery>) -> (Vec<Deliver
 }
 
 /// Divides deliveries into those whose tasks are granted together, in their order and at least
-/// one, and those that would make the reply too large. What a task carries does not change
-/// while nobody holds it.
+/// one, and those that would make the reply too large.
 async fn weigh(node: &Node, mut deliveries: Vec<Delivery>) -> (Vec<Delivery>, Vec<Receipt>) {
     if deliveries.len() <= limits::LEASE_TASKS_UNWEIGHED {
         return (deliveries, Vec::new());
     }
     let ids: Vec<_> = deliveries.iter().map(|delivery| delivery.task).collect();
-    let together = match node.recall(&ids).await {
-        Ok(tasks) => {
-            let mut bytes = 0;
-            let light = ids.iter().take_while(|id| {
-                bytes += tasks.get(id).map_or(0, |task| weight(task));
-                bytes <= limits::LEASE_BYTES
-            });
-            light.count().max(1)
-        }
-        Err(_) => limits::LEASE_TASKS_UNWEIGHED,
-    };
-    let heavy = deliveries.split_off(together).into_iter();
+    let heavy = deliveries.split_off(light(node, &ids).await).into_iter();
     (deliveries, heavy.map(|delivery| delivery.receipt).collect())
+}
+
+/// How many of the tasks one reply can hold. What a task carries does not change while nobody
+/// holds it.
+async fn light(node: &Node, mut ids: &[TaskId]) -> usize {
+    while ids.len() > limits::LEASE_TASKS_UNWEIGHED {
+        match node.recall(ids).await {
+            Ok(tasks) => {
+                let mut bytes = 0;
+                let light = ids.iter().take_while(|id| {
+                    bytes += tasks.get(id).map_or(0, |task| weight(task));
+                    bytes <= limits::LEASE_BYTES
+                });
+                return light.count().max(1);
+            }
+            // Among fewer there may be none that cannot be read.
+            Err(EngineError::Store(error)) if error.concerns_records() => {
+                ids = &ids[..ids.len() / 2];
+            }
+            Err(_) => break,
+        }
+    }
+    ids.len().min(limits::LEASE_TASKS_UNWEIGHED)
 }
 
 /// Asks for a lease of each delivered task; the answers are in the order of the deliveries.
@@ -116,19 +147,18 @@ fn command(node: &Node, request: &LeaseRequest, task: TaskId) -> Command {
     })
 }
 
-/// Tells the queue what became of its deliveries. Whatever it does not learn it delivers
-/// again, and `core` refuses what has started.
-async fn settle(node: &Node, done: Vec<Receipt>, deferred: Vec<Receipt>, surplus: Vec<Receipt>) {
+/// Tells the queue what became of its deliveries: which are done, and which are hidden for how
+/// long. Whatever it does not learn it delivers again, and `core` refuses what has started.
+async fn settle(node: &Node, done: Vec<Receipt>, released: BTreeMap<Duration, Vec<Receipt>>) {
     let queue = &node.backend.queue;
     let mut results = Vec::new();
     if !done.is_empty() && !queue.is_fused() {
         results.push(queue.delete(done).await);
     }
-    if !deferred.is_empty() {
-        results.push(queue.release(deferred, limits::DELIVERY_DEFERRED).await);
-    }
-    if !surplus.is_empty() {
-        results.push(queue.release(surplus, Duration::ZERO).await);
+    for (hidden, receipts) in released {
+        if !receipts.is_empty() {
+            results.push(queue.release(receipts, hidden).await);
+        }
     }
     for error in results.into_iter().filter_map(Result::err) {
         tracing::debug!(%error, "deliveries were not settled; they come again");
