@@ -28,16 +28,18 @@ pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
         Status::Blocked => {
             let far = view.partitions != Some(1) && task.dependencies.may_reach(task.id);
             let far = far && !planted!(ForgottenMessage);
-            let watchdog = far.then(|| task.updated_at + policy::watchdog(false, task.sends));
+            let watchdog = far.then(|| task.updated_at + policy::ask_after(task.sends));
             earliest(expiry(task), watchdog)
         }
         Status::Scheduled if planted!(WakeUpLost) && task.retry_count == 0 => expiry(task),
         Status::Scheduled => earliest(task.scheduled_at, expiry(task)),
         Status::Queued => {
             let watched = view.split && (task.unsent || !planted!(NoWatchdog));
-            let watchdog =
-                watched.then(|| task.updated_at + policy::watchdog(task.unsent, task.sends));
-            earliest(expiry(task), watchdog)
+            let wait = match task.unsent {
+                true => policy::unsent_backoff(task.sends),
+                false => policy::resend_after(ready_for(task)),
+            };
+            earliest(expiry(task), watched.then(|| task.updated_at + wait))
         }
         Status::Running => task.lease.as_ref().map(|lease| {
             let ends = lease.deadline.unwrap_or(Timestamp::MAX);
@@ -55,6 +57,12 @@ pub(crate) fn timer(task: &Task, view: &View) -> Option<Timestamp> {
             }
         }
     }
+}
+
+/// How long a queued task had been ready when the last decision about it was made.
+fn ready_for(task: &Task) -> crate::Millis {
+    let since = task.ready_at.unwrap_or(task.updated_at);
+    task.updated_at.since(since)
 }
 
 /// When a task that nobody starts is dead-lettered. One that was ever started, in this life or

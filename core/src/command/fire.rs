@@ -109,6 +109,10 @@ fn expire(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
 /// be lost.
 fn resend(draft: &mut Draft<'_>, task: &mut Task) {
     if draft.view.split {
+        task.sends = match task.unsent {
+            true => task.sends.saturating_add(1),
+            false => 0,
+        };
         task.unsent = true;
         draft.send(task.id);
     }

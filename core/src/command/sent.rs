@@ -18,7 +18,7 @@ impl Sent {
         {
             let mut task = Task::clone(task);
             task.unsent = false;
-            task.sends = task.sends.saturating_add(1);
+            task.sends = 0;
             draft.put_task(task);
         }
         Ok(Reply::Done)

@@ -87,8 +87,8 @@ pub struct Task {
     pub cancel_requested: bool,
     /// It is queued, and no queue message for it is known to be sent (split backends only).
     pub unsent: bool,
-    /// How often a queue message for it was sent since it became ready (split backends only);
-    /// while it is blocked, how often it asked parents in other partitions again.
+    /// How often its queue message was sent again, since none is known to be sent (split backends
+    /// only); while it is blocked, how often it asked parents in other partitions again.
     pub sends: u32,
     /// The command that redrove it last.
     pub redriven_by: Option<u64>,

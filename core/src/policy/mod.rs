@@ -18,4 +18,4 @@ pub use fingerprint::{Fingerprint, partition_of_key};
 pub use fits::{fits, take};
 pub use order::{order, ranks};
 pub use score::ready_score;
-pub use watchdog::{RELAY_AFTER, relay_backoff, watchdog};
+pub use watchdog::{RELAY_AFTER, ask_after, relay_backoff, resend_after, unsent_backoff};

@@ -97,7 +97,8 @@ impl Seen {
         if told(before) > 0 && told(now) > told(before) {
             self.mark(Mark::ToldInChunks);
         }
-        if now.sends > before.sends && before.sends > 0 {
+        let queued = [before, now].map(|task| task.status == Status::Queued);
+        if queued == [true; 2] && now.unsent && !before.unsent {
             self.mark(Mark::SentAgain);
         }
         match (before.status, now.status) {

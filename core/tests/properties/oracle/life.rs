@@ -34,6 +34,7 @@ impl Oracle {
             job.status = Status::Queued;
             job.unsent = self.split;
             job.sends = 0;
+            job.ready = self.time(job);
         }
     }
 

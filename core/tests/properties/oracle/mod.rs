@@ -81,6 +81,8 @@ pub struct Job {
     pub progress: Option<Progress>,
     pub completed: Option<Timestamp>,
     pub purge: Option<Timestamp>,
+    /// When it became ready last.
+    pub ready: Timestamp,
     pub unsent: bool,
     pub sends: u32,
     pub redriven_by: Option<u64>,
@@ -269,7 +271,7 @@ impl Oracle {
             && job.unsent
         {
             job.unsent = false;
-            job.sends += 1;
+            job.sends = 0;
             self.put(job);
         }
         Answer::Exactly(Reply::Done)

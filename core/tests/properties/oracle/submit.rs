@@ -168,6 +168,7 @@ impl Oracle {
             purge: None,
             unsent: false,
             sends: 0,
+            ready: Timestamp::ZERO,
             redriven_by: None,
         }
     }

@@ -10,6 +10,8 @@ use russet_core::{
 use super::{Answer, Job, Oracle, Peek};
 
 const AN_HOUR: Millis = Millis::from_secs(3_600);
+/// Of a day.
+const A_QUARTER: Millis = Millis::from_secs(6 * 3_600);
 
 impl Oracle {
     /// One step towards forgetting a task whose time is over.
@@ -66,8 +68,11 @@ impl Oracle {
     /// When a task's timer fires.
     pub(super) fn due(&self, job: &Job) -> Option<Timestamp> {
         let sent_after = match job.unsent {
-            true => Millis::from_secs(2),
-            false => seldom(job.sends),
+            true => Millis::from_secs(60.min(2 << job.sends.min(16))),
+            false => {
+                let ready = job.updated.since(job.ready);
+                ready.max(Millis::from_secs(300)).min(A_QUARTER)
+            }
         };
         match job.status {
             Status::Blocked if job.untouched => None,
@@ -117,6 +122,10 @@ impl Oracle {
             }
             Status::Blocked => self.ask_again(job, peek),
             _ => {
+                job.sends = match job.unsent {
+                    true => job.sends + 1,
+                    false => 0,
+                };
                 job.unsent = self.split;
                 self.put(job);
             }
@@ -226,7 +235,7 @@ fn asks_at(job: &Job) -> Option<Timestamp> {
 
 /// How long a watchdog waits that has barked so often.
 fn seldom(times: u32) -> Millis {
-    Millis::from_secs(300 << times.min(16)).min(Millis::from_secs(6 * 3_600))
+    Millis::from_secs(300 << times.min(16)).min(A_QUARTER)
 }
 
 /// When it is too late for a first start.
