@@ -4,6 +4,8 @@ use aws_sdk_dynamodb::error::BuildError;
 use aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
 use aws_sdk_dynamodb::types::BillingMode;
 
+use russet_core::codec;
+
 use super::item::{self, KEY};
 use super::open::{Reached, check, describe};
 use super::{DynamoOptions, shape};
@@ -73,6 +75,7 @@ async fn write_meta(reached: &Reached, options: &DynamoOptions) -> Result<(), Op
             .item(KEY, item::bytes(item::meta_key()))
             .item(item::FORMAT, item::number(shape::FORMAT))
             .item(item::PARTITIONS, item::number(partitions.into()))
+            .item(item::RECORDS, item::number(codec::FORMAT.into()))
             .condition_expression("attribute_not_exists(k)")
             .send()
     };

@@ -28,6 +28,8 @@ pub(super) const WORKFLOW: &str = "w";
 /// Of the item that says how the table was made: its format, and the number of partitions.
 pub(super) const FORMAT: &str = "f";
 pub(super) const PARTITIONS: &str = "p";
+/// Of the same item: the newest format of records that was ever used.
+pub(super) const RECORDS: &str = "n";
 
 /// Keys of items that are no records begin with this. No partition has such a number.
 const OWN: u8 = 0xff;

@@ -136,7 +136,7 @@ impl Dynamo {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<Self>, OpenError> {
         let reached = open::reach(&options, &clock).await?;
-        let partitions = open::check(&reached, &options).await?;
+        let partitions = open::enter(&reached, &options).await?;
         Ok(Arc::new(Self {
             client: reached.client,
             table: options.table,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::TableDescription;
+use russet_core::codec;
 use russet_core::limits::PARTITIONS_MAX;
 use russet_engine::Clock;
 
@@ -58,8 +59,53 @@ fn check_options(options: &DynamoOptions) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// How many partitions the table has, once it was found to be one of ours.
-pub(super) async fn check(reached: &Reached, options: &DynamoOptions) -> Result<u16, OpenError> {
+/// How many partitions the table has, once it was found to be one of ours. From now on records of
+/// this version's format may stand in it: the table says so, and older versions refuse it.
+pub(super) async fn enter(reached: &Reached, options: &DynamoOptions) -> Result<u16, OpenError> {
+    for _ in 1..DYNAMO_TRIES {
+        let meta = check(reached, options).await?;
+        let known = item::number_of(&meta, item::RECORDS);
+        let is_said = known.is_some_and(|known| known >= codec::FORMAT.into());
+        if is_said || raise(reached, &options.table, meta.clone(), known).await? {
+            return partitions(&meta, options);
+        }
+    }
+    Err(OpenError::Shape {
+        table: options.table.clone(),
+        problem: "changes all the time: try again when other nodes have started".to_owned(),
+    })
+}
+
+/// Writes down this version's format of records, unless another one than `known` stands there.
+async fn raise(
+    reached: &Reached,
+    table: &str,
+    meta: Item,
+    known: Option<u64>,
+) -> Result<bool, OpenError> {
+    const ACTION: &str = "dynamodb:PutItem";
+    let ask = || {
+        let request = reached.client.put_item().table_name(table);
+        let request = request
+            .set_item(Some(meta.clone()))
+            .item(item::RECORDS, item::number(codec::FORMAT.into()));
+        match known {
+            None => request.condition_expression("attribute_not_exists(n)"),
+            Some(known) => request
+                .condition_expression("n = :n")
+                .expression_attribute_values(":n", item::number(known)),
+        }
+        .send()
+    };
+    match reached.pauses.again(DYNAMO_TRIES, ask).await {
+        Ok(_) => Ok(true),
+        Err(fault) if fault.is("ConditionalCheckFailedException") => Ok(false),
+        Err(fault) => Err(OpenError::of(fault, ACTION, &reached.endpoint)),
+    }
+}
+
+/// The item that says how the table was made, once it was found to be one of ours.
+pub(super) async fn check(reached: &Reached, options: &DynamoOptions) -> Result<Item, OpenError> {
     let table = || options.table.clone();
     let Some(found) = describe(reached, &options.table).await? else {
         let create = CREATE;
@@ -85,7 +131,8 @@ pub(super) async fn check(reached: &Reached, options: &DynamoOptions) -> Result<
             problem,
         });
     };
-    partitions(&meta, options)
+    partitions(&meta, options)?;
+    Ok(meta)
 }
 
 /// The table, if it exists.
@@ -119,15 +166,20 @@ async fn read_meta(reached: &Reached, table: &str) -> Result<Option<Item>, OpenE
 fn partitions(meta: &Item, options: &DynamoOptions) -> Result<u16, OpenError> {
     let table = || options.table.clone();
     let format = item::number_of(meta, item::FORMAT);
+    let records = item::number_of(meta, item::RECORDS);
+    for (found, known) in [(format, shape::FORMAT), (records, codec::FORMAT.into())] {
+        if let Some(found) = found.filter(|found| *found > known) {
+            return Err(OpenError::Newer {
+                table: table(),
+                found,
+                known,
+            });
+        }
+    }
     let stored = item::number_of(meta, item::PARTITIONS);
     let stored = stored.and_then(|n| u16::try_from(n).ok());
     let stored = stored.filter(|n| (1..=PARTITIONS_MAX).contains(n));
     match (format, stored, options.partitions) {
-        (Some(found), _, _) if found > shape::FORMAT => Err(OpenError::Newer {
-            table: table(),
-            found,
-            known: shape::FORMAT,
-        }),
         (Some(_), Some(stored), wanted) => match wanted.filter(|wanted| *wanted != stored) {
             None => Ok(stored),
             Some(wanted) => Err(OpenError::Partitions {

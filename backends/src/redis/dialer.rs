@@ -137,7 +137,7 @@ fn unsent(error: CallError) -> CallError {
     }
 }
 
-fn read_error(error: &RedisError) -> CallError {
+pub(crate) fn read_error(error: &RedisError) -> CallError {
     match error.kind() {
         redis::ErrorKind::AuthenticationFailed => {
             let why = error
@@ -151,6 +151,9 @@ fn read_error(error: &RedisError) -> CallError {
             let code = error.code().unwrap_or_default();
             let detail = error.detail().unwrap_or_default();
             CallError::Refused(Refusal::new(format!("{code} {detail}").trim()))
+        }
+        redis::ErrorKind::Parse => {
+            CallError::Lost(format!("it does not answer as Redis does ({error})"))
         }
         _ => CallError::Lost(format!("the connection was lost: {error}")),
     }

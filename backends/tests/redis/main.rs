@@ -5,6 +5,7 @@ mod failing;
 mod forgotten;
 mod nodes;
 mod opening;
+mod reaching;
 mod replicas;
 mod sentinel;
 mod sentinels;

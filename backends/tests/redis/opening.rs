@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use russet_backends::redis::{Acknowledge, Redis, RedisOpenError, RedisOptions, examine};
 use russet_engine::{Store, SystemClock};
-use russet_servers::{RedisServer, RedisVersion, free_port};
+use russet_servers::{RedisServer, RedisVersion};
 
 use super::open;
 
-const ALL: [RedisVersion; 3] = [
+pub(super) const ALL: [RedisVersion; 3] = [
     RedisVersion::Redis6,
     RedisVersion::Redis7,
     RedisVersion::Valkey9,
 ];
 
-async fn refused(options: RedisOptions) -> RedisOpenError {
+pub(super) async fn refused(options: RedisOptions) -> RedisOpenError {
     let redis = Redis::open(options, Arc::new(SystemClock)).await;
     redis.err().expect("it is refused")
 }
@@ -28,7 +28,7 @@ async fn both_refused(options: RedisOptions) -> [RedisOpenError; 2] {
 }
 
 #[track_caller]
-fn says(error: &RedisOpenError, parts: &[&str]) {
+pub(super) fn says(error: &RedisOpenError, parts: &[&str]) {
     let error = error.to_string();
     for part in parts {
         assert!(error.contains(part), "{part:?} is not in: {error}");
@@ -36,52 +36,10 @@ fn says(error: &RedisOpenError, parts: &[&str]) {
     assert!(!error.contains("sesame"), "a password is shown: {error}");
 }
 
-fn with_login(server: &RedisServer, login: &str) -> String {
+pub(super) fn with_login(server: &RedisServer, login: &str) -> String {
     server
         .url()
         .replace("redis://", &format!("redis://{login}@"))
-}
-
-#[tokio::test]
-async fn an_unreachable_server_is_named() {
-    let port = free_port();
-    let url = format!("redis://me:sesame@127.0.0.1:{port}");
-    let error = refused(RedisOptions::new(url)).await;
-    assert!(
-        matches!(error, RedisOpenError::Unreachable { .. }),
-        "{error}"
-    );
-    says(&error, &[&format!("127.0.0.1:{port}"), "check the url"]);
-}
-
-#[tokio::test]
-async fn a_server_that_does_not_answer_is_given_up() {
-    let server = RedisServer::start(RedisVersion::Redis7);
-    server.process().signal("STOP");
-    let mut options = RedisOptions::new(server.url());
-    options.timeout = Duration::from_millis(200);
-    let error = refused(options).await;
-    assert!(
-        matches!(error, RedisOpenError::Unreachable { .. }),
-        "{error}"
-    );
-    says(&error, &["no answer within 200ms"]);
-    server.process().signal("CONT");
-}
-
-#[tokio::test]
-async fn a_wrong_login_is_refused_without_showing_it() {
-    for version in ALL {
-        let server = RedisServer::start_with(version, &["--requirepass", "right"]);
-        for login in [":sesame", "me:sesame"] {
-            let error = refused(RedisOptions::new(with_login(&server, login))).await;
-            assert!(matches!(error, RedisOpenError::Login { .. }), "{error}");
-            says(&error, &["password", "url"]);
-        }
-        let error = refused(RedisOptions::new(server.url())).await;
-        assert!(matches!(error, RedisOpenError::Login { .. }), "{error}");
-        open(RedisOptions::new(with_login(&server, ":right"))).await;
-    }
 }
 
 #[tokio::test]
@@ -299,42 +257,4 @@ pub fn certificate() -> tempfile::TempDir {
         "openssl makes a certificate"
     );
     folder
-}
-
-#[tokio::test]
-async fn connections_can_be_encrypted() {
-    let folder = certificate();
-    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let port = free_port().to_string();
-    let arguments = [
-        "--tls-port",
-        &port,
-        "--tls-cert-file",
-        &path("certificate"),
-        "--tls-key-file",
-        &path("key"),
-        "--tls-ca-cert-file",
-        &path("certificate"),
-        "--tls-auth-clients",
-        "no",
-    ];
-    let _server = RedisServer::start_with(RedisVersion::Redis7, &arguments);
-    let mut options = RedisOptions::new(format!("rediss://127.0.0.1:{port}"));
-    options.timeout = Duration::from_secs(2);
-    let error = refused(options.clone()).await;
-    says(&error, &["certificate"]);
-    options.ca_file = Some(folder.path().join("certificate"));
-    open(options.clone()).await;
-    options.ca_file = Some(folder.path().join("missing"));
-    says(&refused(options.clone()).await, &["missing", "ca_file"]);
-    options.ca_file = Some(folder.path().join("key"));
-    says(&refused(options).await, &["ca_file"]);
-}
-
-#[tokio::test]
-async fn a_database_that_is_not_there_is_named() {
-    let server = RedisServer::start(RedisVersion::Redis7);
-    let error = refused(RedisOptions::new(format!("{}/99", server.url()))).await;
-    assert!(matches!(error, RedisOpenError::Url { .. }), "{error}");
-    says(&error, &["no database", "DB index is out of range"]);
 }

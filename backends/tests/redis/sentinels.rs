@@ -64,12 +64,12 @@ async fn a_wrong_password_of_a_sentinel_or_its_primary_is_named_and_not_shown() 
     let mut wrong = options(sentinel.port(), &[], Some(OF_SENTINELS));
     wrong.url = wrong.url.replace(OF_PRIMARY, "thistle");
     for (options, said) in [
-        (options(sentinel.port(), &[], None), "NOAUTH"),
+        (options(sentinel.port(), &[], None), "set sentinel_password"),
         (
             options(sentinel.port(), &[], Some("thistle")),
-            "authentication failed",
+            "set sentinel_password",
         ),
-        (wrong, "refuses the login"),
+        (wrong, "right user and password in the url"),
     ] {
         let refused = Redis::open(options, Arc::new(SystemClock)).await;
         let error = refused.err().expect("it is refused").to_string();

@@ -9,7 +9,8 @@ use russet_engine::Clock;
 
 use super::direct::Dial;
 use super::{Connect, Stream};
-use crate::redis::call::strings;
+use crate::redis::call::{CallError, Reason, strings};
+use crate::redis::dialer::read_error;
 use crate::redis::options::Address;
 use crate::redis::running::Running;
 use crate::secret::Secret;
@@ -70,15 +71,15 @@ impl Sentinels {
             .set_response_timeout(None)
             .set_connection_timeout(None);
         let made = MultiplexedConnection::new_with_config(&login, stream, config).await;
-        let (mut connection, driver) = made.map_err(|error| error.to_string())?;
+        let (mut connection, driver) = made.map_err(|error| refused(&read_error(&error)))?;
         let _running = Running::new(driver);
         let mut command = redis::cmd("SENTINEL");
         command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
         let answer = connection.send_packed_command(&command).await;
-        match answer.map_err(|error| error.to_string())? {
+        match answer.map_err(|error| refused(&read_error(&error)))? {
             redis::Value::Nil => Err(format!("it knows no primary {:?}", self.master)),
             named => {
-                let parts = strings(named).map_err(|error| error.to_string())?;
+                let parts = strings(named).map_err(|error| refused(&error))?;
                 let mut parts = parts.into_iter().map(String::from_utf8);
                 let (Some(Ok(host)), Some(Ok(port))) = (parts.next(), parts.next()) else {
                     return Err("it answers with no address".to_owned());
@@ -87,5 +88,15 @@ impl Sentinels {
                 Ok(Address { host, port })
             }
         }
+    }
+}
+
+/// What a sentinel said, and what to do when it is about its password.
+fn refused(error: &CallError) -> String {
+    match error {
+        CallError::Refused(refusal) if refusal.reason == Reason::Login => {
+            format!("it refuses the login ({error}): set sentinel_password to theirs")
+        }
+        _ => error.to_string(),
     }
 }

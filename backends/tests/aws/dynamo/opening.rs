@@ -169,6 +169,11 @@ async fn a_table_that_was_not_finished_or_is_newer_is_named() {
             Some("2"),
             "has format 2, this version reads up to 1: upgrade",
         ),
+        (
+            "n",
+            Some("200"),
+            "has format 200, this version reads up to 2: upgrade",
+        ),
         ("p", Some("0"), "does not say how it was made"),
         ("f", None, "does not say how it was made"),
     ] {
@@ -191,6 +196,32 @@ async fn a_table_that_was_not_finished_or_is_newer_is_named() {
     assert!(said.contains("was not finished"), "{said}");
     make(&options).await;
     open(&options).await.expect("it is finished");
+}
+
+#[tokio::test]
+async fn a_table_of_an_older_format_is_refused_by_older_versions_once_this_one_has_opened_it() {
+    let server = Ministack::start();
+    let (options, client) = (table(&server.url(), "russet", 1), client(&server.url()));
+    make(&options).await;
+    let meta = AttributeValue::B(Blob::new([0xff, b'm']));
+    let read = async || {
+        let found = client.get_item().table_name("russet");
+        let found = found.key("k", meta.clone()).send().await;
+        found.expect("it is read").item.expect("it is there")
+    };
+    let made = read().await;
+    for older in [Some("1"), None] {
+        let mut changed = made.clone();
+        match older {
+            Some(older) => changed.insert("n".into(), AttributeValue::N(older.into())),
+            None => changed.remove("n"),
+        };
+        let put = client.put_item().table_name("russet");
+        let put = put.set_item(Some(changed)).send().await;
+        put.expect("it is written");
+        open(&options).await.expect("it is read");
+        assert_eq!(read().await, made);
+    }
 }
 
 #[tokio::test]
