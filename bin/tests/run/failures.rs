@@ -44,7 +44,7 @@ tasks:
         "dead: failed, since fails is dead",
         "cancelled: cancelled, since fails is dead",
         "after-cancelled: cancelled, since cancelled was cancelled",
-        "unneeded: cancelled, since alarm succeeded",
+        "unneeded: not needed, since alarm succeeded",
     ];
     for line in said {
         assert!(

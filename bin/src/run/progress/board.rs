@@ -13,6 +13,7 @@ pub(in crate::run) struct Board {
     succeeded: usize,
     dead: usize,
     cancelled: usize,
+    not_needed: usize,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +36,8 @@ pub(in crate::run) enum News {
     Dead,
     /// The task was cancelled.
     Cancelled,
+    /// The task was there for a failure that did not happen.
+    NotNeeded,
     /// The task was given back, since the run is being stopped.
     GivenBack,
 }
@@ -49,6 +52,7 @@ impl Board {
             succeeded: 0,
             dead: 0,
             cancelled: 0,
+            not_needed: 0,
         };
         for (position, task) in tasks.iter().enumerate() {
             board.states[position].attempt = task.attempt;
@@ -93,7 +97,10 @@ impl Board {
                     _ => End::Cancelled,
                 };
                 self.end(position, end);
-                News::Cancelled
+                match end {
+                    End::NotNeeded => News::NotNeeded,
+                    _ => News::Cancelled,
+                }
             }
             _ => return None,
         };
@@ -108,7 +115,8 @@ impl Board {
         match end {
             End::Succeeded => self.succeeded += 1,
             End::Dead => self.dead += 1,
-            End::Cancelled | End::NotNeeded => self.cancelled += 1,
+            End::Cancelled => self.cancelled += 1,
+            End::NotNeeded => self.not_needed += 1,
         }
     }
 
@@ -119,10 +127,10 @@ impl Board {
 
     /// How many tasks have ended.
     pub fn ended(&self) -> usize {
-        self.succeeded + self.dead + self.cancelled
+        self.succeeded + self.dead + self.cancelled + self.not_needed
     }
 
-    /// How many tasks did not succeed.
+    /// How many tasks that were needed did not succeed.
     pub fn unsuccessful(&self) -> usize {
         self.dead + self.cancelled
     }

@@ -86,6 +86,7 @@ impl Progress {
             }
             News::Dead => format!("failed, since {}", board.explain(plan, position)),
             News::Cancelled => format!("cancelled, since {}", board.explain(plan, position)),
+            News::NotNeeded => format!("not needed, since {}", board.explain(plan, position)),
         };
         let name = on_one_line(plan.name(position), limits::SHOWN_CHARS);
         let (ended, total) = (board.ended(), board.total());

@@ -213,17 +213,18 @@ impl fmt::Display for Summary {
         } = &self.totals;
         let tasks = counted(*tasks as u64, "task");
         write!(f, "{workflow}: {succeeded} of {tasks} succeeded")?;
+        let cancelled_as = match self.not_needed {
+            0 => "cancelled".to_owned(),
+            some => format!("cancelled ({some} not needed)"),
+        };
         for (count, what) in [
             (dead, "dead"),
-            (cancelled, "cancelled"),
+            (cancelled, cancelled_as.as_str()),
             (not_ended, "not ended"),
         ] {
             if *count > 0 {
                 write!(f, ", {count} {what}")?;
             }
-        }
-        if self.not_needed > 0 {
-            write!(f, " ({} not needed)", self.not_needed)?;
         }
         write!(f, "; {}", counted(*attempts, "attempt"))?;
         if self.sessions > 1 {
