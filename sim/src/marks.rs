@@ -92,6 +92,8 @@ pub enum Mark {
     WentBack,
     /// A replica took over that had not everything, and nodes wait for it before they acknowledge.
     ReplicaTookOver,
+    /// That befell one primary of a cluster, and not the others.
+    PartWentBack,
     /// A service failed, and may have done what was asked.
     ServiceFailed,
     /// A call was answered with `MOVED`, and was done by the node that has the slot.
@@ -102,7 +104,7 @@ pub enum Mark {
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::StaleCompletionRefused,
         Self::StaleHeartbeatRefused,
         Self::LeaseTakenOver,
@@ -141,6 +143,7 @@ impl Mark {
         Self::LaterEpoch,
         Self::WentBack,
         Self::ReplicaTookOver,
+        Self::PartWentBack,
         Self::ServiceFailed,
         Self::Moved,
         Self::Asked,
@@ -148,7 +151,10 @@ impl Mark {
 
     /// Whether only one run in fifty, or fewer, reaches it.
     pub fn is_rare(self) -> bool {
-        matches!(self, Self::GateGivenUp | Self::AskedAgain)
+        matches!(
+            self,
+            Self::GateGivenUp | Self::AskedAgain | Self::PartWentBack
+        )
     }
 
     /// Whether a run in `world` can reach it.
@@ -162,6 +168,7 @@ impl Mark {
             | Self::LaterEpoch
             | Self::WentBack
             | Self::ReplicaTookOver
+            | Self::PartWentBack
             | Self::Moved
             | Self::Asked => redis,
             Self::SentAgain | Self::PartOfBatch => !redis,
@@ -198,6 +205,9 @@ pub fn of(run: &Run<'_>) -> BTreeSet<Mark> {
                     seen.mark(Mark::WentBack);
                     if run.plan.acknowledged_by_replica {
                         seen.mark(Mark::ReplicaTookOver);
+                    }
+                    if run.plan.cluster.is_some() {
+                        seen.mark(Mark::PartWentBack);
                     }
                 }
                 FaultKind::ReplyLost if fault.whom == Actor::Store => {

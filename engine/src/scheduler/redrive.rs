@@ -72,13 +72,10 @@ impl Scheduler {
         // Whoever has started before comes back without a look at its parents.
         let minds = |task: &Task| is_over(task.status) && task.attempt == 0;
         let mut members = self.members(workflow, minds).await?;
-        let back = members.iter().filter(|task| !is_over(task.status));
-        let back = back.filter(|task| task.redriven_by == Some(id)).count();
-        let mut done = RedrivenWorkflow {
-            redriven: back as u64,
-            refused: Vec::new(),
-        };
-        members.retain(|task| is_over(task.status));
+        let mut done = RedrivenWorkflow::default();
+        // What an earlier try brought back is asked for once more: what a listing shows may not be
+        // safe yet.
+        members.retain(|task| is_over(task.status) || task.redriven_by == Some(id));
         let mut order = parents_first(&members);
         if planted!(ChildrenRedrivenFirst) {
             order.reverse();

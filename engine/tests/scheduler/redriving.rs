@@ -147,6 +147,31 @@ async fn a_large_workflow_goes_on_where_it_failed_whatever_order_its_ids_have() 
     assert_eq!(large.record(&world).await.succeeded, 401);
 }
 
+/// A store that shows what it may still lose: what it shows is no acknowledgement.
+#[tokio::test(start_paused = true)]
+async fn no_loss_a_redrive_that_finds_its_tasks_alive_is_not_answered_before_that_is_safe() {
+    let faults = Faults {
+        unconfirmed: 1_000,
+        ..Faults::default()
+    };
+    let world = World::new(Plan {
+        faults,
+        ..Plan::default()
+    });
+    let large = large(&world, 1, 0);
+    large.submit(&world).await;
+    large.fail(&world).await;
+    let redrive = || {
+        world
+            .node(0)
+            .redrive_workflow(large.workflow, Some(7), false)
+    };
+    let first = redrive().await.expect("its own commit vouches for it");
+    assert_eq!(first.redriven, 2);
+    let again = redrive().await.expect_err("nothing vouches for it");
+    assert!(again.to_string().contains("not safe"), "{again}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_workflow_that_is_larger_than_a_transaction_is_redriven_in_pieces() {
     let world = small(1, 1, Faults::default());

@@ -12,13 +12,15 @@ use super::calls::{lease_of, task_of, verb};
 use super::facts::{Commit, Facts, since_start};
 use super::findings::Findings;
 use crate::history::{Actor, Answer, Ask, At, What};
-use crate::plan::WorldKind;
+use crate::plan::{Act, Step, WorldKind};
 
 pub(super) const PROMISE: &str = "bounded";
 
-/// How often somebody may ask for the same within a second: a client's tries, and those of a
-/// worker that begins anew.
-const ASKS_A_SECOND: usize = 3 * CALL_TRIES as usize;
+/// How often somebody may ask for the same within a second, who wants it so many times at once: a
+/// client's tries for each, and those of a worker that begins anew.
+const fn asks_a_second(at_once: usize) -> usize {
+    (2 + at_once) * CALL_TRIES as usize
+}
 
 /// How often one task may change within a second.
 const CHANGES_A_SECOND: usize = 200;
@@ -232,18 +234,36 @@ fn repetitions(facts: &Facts<'_>, findings: &mut Findings) {
             continue;
         };
         let same = (item.who, verb(item.ask), task, lease_of(item.ask));
-        let recent = asked
-            .entry(same)
-            .or_insert_with(|| Recent::new(ASKS_A_SECOND));
+        let most = || match item.ask {
+            Ask::Submit(_) => asks_a_second(repeated(&facts.run.plan.steps, item.who)),
+            _ => asks_a_second(1),
+        };
+        let recent = asked.entry(same).or_insert_with(|| Recent::new(most()));
         if let Some(first) = recent.crossed(item.asked_at, item.asked) {
             let what = format!(
-                "{} asked more than {ASKS_A_SECOND} times in a second to {} task {task}",
+                "{} asked more than {} times in a second to {} task {task}",
                 item.who,
+                recent.most,
                 verb(item.ask)
             );
             findings.add(what, &[first, item.asked]);
         }
     }
+}
+
+/// How often a client may be about to submit the same: it goes on with its steps meanwhile.
+fn repeated(steps: &[Step], who: Actor) -> usize {
+    let mut sent: BTreeMap<usize, usize> = BTreeMap::new();
+    for (at, step) in steps.iter().enumerate() {
+        let first = match step.act {
+            Act::Again(before) => before,
+            _ => at,
+        };
+        if Actor::Client(step.client) == who {
+            *sent.entry(first).or_default() += 1;
+        }
+    }
+    sent.into_values().max().unwrap_or(1)
 }
 
 #[cfg(test)]

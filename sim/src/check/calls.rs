@@ -164,7 +164,7 @@ impl<'a> Calls<'a> {
 }
 
 /// What a redrive of many tasks asks of this one.
-fn redrive_of(ask: &Ask, task: &Task) -> Option<Ask> {
+pub(super) fn redrive_of(ask: &Ask, task: &Task) -> Option<Ask> {
     let (request_id, cancelled) = match ask {
         Ask::RedriveAll { queue, request_id } => {
             let own = task.queue.as_str();

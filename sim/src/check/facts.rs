@@ -28,7 +28,8 @@ pub(super) struct Commit<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct QueueMoment<'a> {
     pub entry: usize,
-    pub after: &'a QueueRecord,
+    /// Only a store that goes back may have none any more.
+    pub after: Option<&'a QueueRecord>,
 }
 
 /// A commit that changed a workflow's record.
@@ -50,6 +51,13 @@ pub(super) struct Facts<'a> {
     /// Workflows whose pieces did not all come: they were never accepted, and are removed. With
     /// the commit that gave them up.
     pub given_up: BTreeMap<WorkflowId, usize>,
+}
+
+fn queue(record: Option<&Record>) -> Option<&QueueRecord> {
+    match record? {
+        Record::Queue(queue) => Some(queue),
+        _ => None,
+    }
 }
 
 fn workflow(record: Option<&Record>) -> Option<&Workflow> {
@@ -83,11 +91,11 @@ impl<'a> Facts<'a> {
                         let own = tasks.entry(*id).or_default();
                         own.moments.extend(Moment::of(position, entry.at, change));
                     }
-                    (RecordKey::Queue(name), Some(Record::Queue(after))) => {
-                        let queue = queues.entry((stored.partition, name)).or_default();
-                        queue.push(QueueMoment {
+                    (RecordKey::Queue(name), after) => {
+                        let own = queues.entry((stored.partition, name)).or_default();
+                        own.push(QueueMoment {
                             entry: position,
-                            after,
+                            after: queue(after.as_ref()),
                         });
                     }
                     (RecordKey::Workflow(id), after) => {
@@ -134,7 +142,7 @@ impl<'a> Facts<'a> {
     ) -> Option<&'a QueueRecord> {
         let moments = self.queues.get(&(partition, queue))?;
         let until = moments.partition_point(|moment| moment.entry <= entry);
-        Some(moments[until.checked_sub(1)?].after)
+        moments[until.checked_sub(1)?].after
     }
 
     /// What the workflow was at some time between the two entries.

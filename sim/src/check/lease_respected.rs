@@ -78,31 +78,17 @@ fn expired(
 mod tests {
     use russet_core::Millis;
 
-    use super::super::sample::{Sample, id, lease};
+    use super::super::sample::{Sample, extend, extended};
     use super::*;
     use crate::history::Actor;
     use crate::plan::Plan;
-
-    fn extended(sample: &mut Sample) -> &mut Sample {
-        let ask = Ask::Extend {
-            task: id(1),
-            lease: lease(10),
-            lease_ms: None,
-        };
-        sample.call(
-            Actor::Worker(0),
-            ask,
-            Answer::Extended {
-                cancel_requested: false,
-            },
-        )
-    }
 
     #[test]
     fn a_lease_may_be_ended_when_its_time_is_over() {
         let mut sample = Sample::new();
         sample.submitted(1).granted(1, 10).at(20_000);
-        extended(&mut sample)
+        sample
+            .call(Actor::Worker(0), extend(10), extended(false))
             .at(50_000)
             .retry(1, LeaseEnd::Expired, 0);
         assert_eq!(sample.check(check), []);
@@ -123,7 +109,8 @@ mod tests {
     fn a_heartbeat_keeps_a_lease_alive() {
         let mut sample = Sample::new();
         sample.submitted(1).granted(1, 10).at(20_000);
-        extended(&mut sample)
+        sample
+            .call(Actor::Worker(0), extend(10), extended(false))
             .at(40_000)
             .retry(1, LeaseEnd::Expired, 0);
         assert!(sample.finds(check, "before its holder"));

@@ -113,7 +113,8 @@ impl Lanes<'_, '_> {
             .get(&(partition, queue))
             .into_iter()
             .flatten();
-        let agings = moments.map(|moment| moment.after.config.aging.as_millis());
+        let records = moments.filter_map(|moment| moment.after);
+        let agings = records.map(|record| record.config.aging.as_millis());
         agings.fold(AGING.as_millis(), u64::max)
     }
 }

@@ -53,6 +53,24 @@ pub(super) fn submit(n: u64) -> SubmitTask {
     }
 }
 
+/// A heartbeat of the task 1 with the lease `l`.
+pub(super) fn extend(l: u64) -> Ask {
+    Ask::Extend {
+        task: id(1),
+        lease: lease(l),
+        lease_ms: None,
+        progress: None,
+    }
+}
+
+/// A heartbeat is accepted, for no longer than the lease lasts anyway.
+pub(super) fn extended(cancel_requested: bool) -> Answer {
+    Answer::Extended {
+        expires_at: Timestamp::from_millis(EPOCH_MS),
+        cancel_requested,
+    }
+}
+
 impl Sample {
     pub fn new() -> Self {
         let plan = Plan {

@@ -246,6 +246,7 @@ fn answered(answer: &Answer) -> String {
         }
         Answer::Extended {
             cancel_requested: true,
+            ..
         } => "extended, and to stop".to_owned(),
         Answer::Extended { .. } => "extended".to_owned(),
         Answer::Now { status, attempt } => format!("done, it is {status} at attempt {attempt}"),
@@ -253,6 +254,7 @@ fn answered(answer: &Answer) -> String {
             "task {} is {} at attempt {}",
             view.id, view.status, view.attempt
         ),
+        Answer::Redriven(redriven) => format!("that {redriven} tasks are redriven"),
         Answer::WorkflowRedriven {
             redriven,
             refused,

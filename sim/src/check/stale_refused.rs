@@ -114,7 +114,7 @@ fn wrong(answer: &Answer) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{Sample, id, lease};
+    use super::super::sample::{Sample, extend, extended, id, lease};
     use super::*;
 
     #[test]
@@ -152,25 +152,11 @@ mod tests {
         Answer::Refused { code, status }
     }
 
-    fn extend(l: u64) -> Ask {
-        Ask::Extend {
-            task: id(1),
-            lease: lease(l),
-            lease_ms: None,
-        }
-    }
-
     #[test]
     fn a_stale_lease_is_refused_and_a_current_one_is_not() {
         let mut sample = taken_over();
         sample.call(Actor::Worker(1), extend(10), refused("stale_lease"));
-        sample.call(
-            Actor::Worker(0),
-            extend(11),
-            Answer::Extended {
-                cancel_requested: false,
-            },
-        );
+        sample.call(Actor::Worker(0), extend(11), extended(false));
         sample.completed(1, 11);
         assert_eq!(sample.check(check), []);
     }
@@ -178,13 +164,7 @@ mod tests {
     #[test]
     fn a_stale_heartbeat_is_not_accepted() {
         let mut sample = taken_over();
-        sample.call(
-            Actor::Worker(1),
-            extend(10),
-            Answer::Extended {
-                cancel_requested: false,
-            },
-        );
+        sample.call(Actor::Worker(1), extend(10), extended(false));
         assert!(sample.finds(check, "it was accepted"));
     }
 

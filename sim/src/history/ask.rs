@@ -1,6 +1,6 @@
-use russet::wire::{ConfigureQueue, SubmitTask, SubmitWorkflow, TaskView};
+use russet::wire::{ConfigureQueue, ProgressReport, SubmitTask, SubmitWorkflow, TaskView};
 use russet_core::policy::Fingerprint;
-use russet_core::{ErrorKind, LeaseId, Status, TaskId, WorkflowId};
+use russet_core::{ErrorKind, LeaseId, Status, TaskId, Timestamp, WorkflowId};
 
 /// One request to a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -30,6 +30,8 @@ pub enum Ask {
         lease: LeaseId,
         /// For how long; as the task says when absent.
         lease_ms: Option<u64>,
+        /// What the holder says of its progress.
+        progress: Option<ProgressReport>,
     },
     /// A task finished well.
     Complete {
@@ -126,6 +128,8 @@ pub enum Answer {
     Leased(Vec<Granted>),
     /// The lease lasts longer.
     Extended {
+        /// When it expires now.
+        expires_at: Timestamp,
         /// The holder is asked to stop.
         cancel_requested: bool,
     },
@@ -138,6 +142,8 @@ pub enum Answer {
     },
     /// The task as it is.
     Task(Box<TaskView>),
+    /// So many of the tasks that a page showed as dead were given a new life.
+    Redriven(u64),
     /// The workflow goes on.
     WorkflowRedriven {
         /// How many of its tasks were given a new life, also by an earlier try of the request.

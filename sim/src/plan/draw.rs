@@ -13,13 +13,19 @@ const CLUSTERS: u64 = 30;
 /// And of a hundred of these so many move slots.
 const SLOTS_MOVE: u64 = 80;
 const DRAIN_MS: u64 = 600_000;
-/// A message that a queue has lost is missed by a watchdog, which takes its time.
-const DRAIN_SPLIT_MS: u64 = 2_400_000;
+/// A message that a queue has lost, or that one partition alone has forgotten, is missed by a
+/// watchdog, which takes its time.
+const DRAIN_WATCHED_MS: u64 = 2_400_000;
 
 pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
     let random = Random::new(seed, 1);
     let mut faults = faults(world, &random);
-    let cluster = cluster(world, &Random::new(seed, 11), &mut faults);
+    let goes_back = faults.contains_key(&FaultKind::FailoverBehind);
+    let acknowledged_by_replica = goes_back && Random::new(seed, 13).percent(50);
+    let cluster = match world {
+        WorldKind::Redis => cluster(&Random::new(seed, 11), &mut faults),
+        _ => None,
+    };
     let split = match (random.percent(25), world) {
         (_, WorldKind::Redis) => false,
         (_, WorldKind::Sqs) => true,
@@ -43,8 +49,7 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         partitions,
         split,
         cluster,
-        acknowledged_by_replica: faults.contains_key(&FaultKind::FailoverBehind)
-            && Random::new(seed, 13).percent(50),
+        acknowledged_by_replica,
         transaction_changes,
         transaction_bytes,
         far: match world {
@@ -58,8 +63,8 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         workers,
         clients,
         chaos_ms: CHAOS_MS,
-        drain_ms: match split {
-            true => DRAIN_SPLIT_MS,
+        drain_ms: match split || cluster.is_some() && goes_back && !acknowledged_by_replica {
+            true => DRAIN_WATCHED_MS,
             false => DRAIN_MS,
         },
         broken: random.within(0..nodes / 2 + 1) as u8,
@@ -69,14 +74,14 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
     }
 }
 
-/// Whether the store is a cluster, whose slots may be moved then. One that goes back is none: what
-/// each of its primaries has forgotten, and what it was being given, is not told apart.
-fn cluster(world: WorldKind, random: &Random, faults: &mut BTreeMap<FaultKind, u64>) -> Option<u8> {
-    let can_be = world == WorldKind::Redis && !faults.contains_key(&FaultKind::FailoverBehind);
-    if !can_be || !random.percent(CLUSTERS) {
+/// Whether the store is a cluster, whose slots may be moved then; not where a primary may go back:
+/// what it has forgotten, and what it was being given, is not told apart.
+fn cluster(random: &Random, faults: &mut BTreeMap<FaultKind, u64>) -> Option<u8> {
+    if !random.percent(CLUSTERS) {
         return None;
     }
-    if random.percent(SLOTS_MOVE) {
+    let goes_back = faults.contains_key(&FaultKind::FailoverBehind);
+    if !goes_back && random.percent(SLOTS_MOVE) {
         let (least, most) = rates(FaultKind::SlotMove);
         faults.insert(FaultKind::SlotMove, random.within(least..most + 1));
     }

@@ -129,7 +129,7 @@ impl Chaos {
             FaultKind::SlotMove => self.move_slot().await,
             FaultKind::FailoverBehind => {
                 let behind = Duration::from_millis(self.random.within(10..2_000));
-                stage.redis.fail_over_behind(behind).await;
+                stage.redis.fail_over_behind(whom, behind).await;
             }
             _ => {}
         }
@@ -185,9 +185,11 @@ impl Chaos {
             FaultKind::Unavailable
             | FaultKind::Slow
             | FaultKind::PowerFailure
-            | FaultKind::FailoverBehind
             | FaultKind::SlotMove => Actor::Store,
-            FaultKind::ScriptsForgotten | FaultKind::Full | FaultKind::Failover => {
+            FaultKind::ScriptsForgotten
+            | FaultKind::Full
+            | FaultKind::Failover
+            | FaultKind::FailoverBehind => {
                 let primaries: Vec<_> = self.stage.primaries().collect();
                 match primaries.as_slice() {
                     [only] => *only,

@@ -93,12 +93,13 @@ impl Ledger {
         self.lock().records.clone()
     }
 
-    /// Writes down that the store has forgotten what came after these records.
-    pub fn go_back(&self, records: Records) {
+    /// Writes down that the store has forgotten, in the partitions that are meant, what came after
+    /// these records.
+    pub fn go_back(&self, records: Records, is_meant: impl Fn(PartitionId) -> bool) {
         let now_known = self.records();
         let gone = now_known
             .iter()
-            .filter(|(place, known)| records.get(*place) != Some(known));
+            .filter(|(place, known)| is_meant(place.0) && records.get(*place) != Some(known));
         let mut changes: BTreeMap<PartitionId, Vec<_>> = BTreeMap::new();
         for ((partition, key), _) in gone {
             let before = records.get(&(*partition, key.clone())).cloned().flatten();

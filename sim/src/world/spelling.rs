@@ -6,7 +6,7 @@ use bytes::Bytes;
 use hyper::{Method, Request, Response};
 use russet::wire::{
     self, Batched, CompleteLease, ConfigureQueue, ExtendLease, ExtendedView, FailLease, LeaseReply,
-    LeaseRequest, OneOrMany, Problem, RedriveTask, RedriveTasks, RedriveWorkflow,
+    LeaseRequest, OneOrMany, Problem, RedriveTask, RedriveTasks, RedriveWorkflow, RedrivenView,
     RedrivenWorkflowView, ReleaseLease, Results, SubmitTask, SubmittedView, SubmittedWorkflowView,
     TaskNowView, TaskView,
 };
@@ -59,6 +59,7 @@ pub fn asks(request: &Request<Bytes>) -> Arc<[Ask]> {
             task: extend.task,
             lease: extend.lease_id,
             lease_ms: extend.visibility_timeout_ms,
+            progress: extend.progress,
         }),
         ["leases", "complete"] => each(body, |complete: CompleteLease| Ask::Complete {
             task: complete.task,
@@ -137,6 +138,7 @@ pub fn answers(asks: &[Ask], response: &Response<Bytes>) -> Vec<Answer> {
             Answer::Leased(reply.tasks.iter().filter_map(granted).collect())
         }),
         Some(Ask::Extend { .. }) => several(asks, body, |view: ExtendedView| Answer::Extended {
+            expires_at: view.lease_expires_at.timestamp(),
             cancel_requested: view.cancel_requested,
         }),
         Some(Ask::Get(_)) => several(asks, body, |view: TaskView| Answer::Task(Box::new(view))),
@@ -148,9 +150,10 @@ pub fn answers(asks: &[Ask], response: &Response<Bytes>) -> Vec<Answer> {
                 refusals: refusals.map(|one| (one.task, one.code)).collect(),
             }
         }),
-        Some(Ask::RedriveAll { .. } | Ask::Configure { .. } | Ask::Look) | None => {
-            vec![Answer::Done; asks.len()]
-        }
+        Some(Ask::RedriveAll { .. }) => several(asks, body, |view: RedrivenView| {
+            Answer::Redriven(view.redriven)
+        }),
+        Some(Ask::Configure { .. } | Ask::Look) | None => vec![Answer::Done; asks.len()],
         Some(_) => several(asks, body, |view: TaskNowView| Answer::Now {
             status: view.status,
             attempt: view.attempt,

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use russet_core::{DependencyOn, Message, RecordKey};
 
-use super::super::sample::{Sample, id, lease, put};
+use super::super::sample::{Sample, id, lease, put, submit};
 use super::*;
 use crate::history::Granted;
 
@@ -69,10 +69,27 @@ fn what_pauses_is_bounded() {
 #[test]
 fn whoever_asks_without_a_pause_is_not() {
     let mut sample = Sample::new();
-    for _ in 0..=ASKS_A_SECOND {
+    for _ in 0..=asks_a_second(1) {
         sample.call(Actor::Worker(0), complete(10), Answer::Lost);
     }
     assert!(sample.finds(check, "times in a second to complete"));
+}
+
+#[test]
+fn a_client_that_submits_the_same_in_several_steps_tries_in_each() {
+    let mut sample = Sample::new();
+    for _ in 0..=asks_a_second(1) {
+        let ask = Ask::Submit(Box::new(submit(1)));
+        sample.call(Actor::Client(0), ask, Answer::Lost);
+    }
+    assert!(sample.finds(check, "times in a second to submit"));
+    let step = |act| Step {
+        at_ms: 0,
+        client: 0,
+        act,
+    };
+    sample.plan.steps = vec![step(Act::Submit(Vec::new())), step(Act::Again(0))];
+    assert_eq!(sample.check(check), []);
 }
 
 #[test]

@@ -21,8 +21,12 @@ pub(super) fn answer(command: &Command, reply: Result<Reply, Rejection>) -> Answ
             lasts_ms: task.lease_duration.as_millis(),
         }]),
         Ok(Reply::Extended {
-            cancel_requested, ..
-        }) => Answer::Extended { cancel_requested },
+            expires_at,
+            cancel_requested,
+        }) => Answer::Extended {
+            expires_at,
+            cancel_requested,
+        },
         Ok(Reply::Now {
             status, attempt, ..
         }) => Answer::Now { status, attempt },

@@ -28,6 +28,7 @@ impl Drawn {
                     task,
                     lease,
                     lease_ms: None,
+                    progress: None,
                 },
                 Command::Extend(Extend {
                     task,

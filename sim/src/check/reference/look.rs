@@ -38,7 +38,12 @@ impl<'a> Look<'_, 'a> {
         let says = says(state, self.item.ask);
         match (self.replied.answer, says) {
             (Answer::Task(view), Says::Done(_)) => state.is_some_and(|state| shows(view, state)),
-            (Answer::Extended { cancel_requested }, Says::Done(next)) => next
+            (
+                Answer::Extended {
+                    cancel_requested, ..
+                },
+                Says::Done(next),
+            ) => next
                 .iter()
                 .any(|state| state.cancelling == *cancel_requested),
             (Answer::Now { status, attempt }, Says::Done(next)) => next
@@ -220,6 +225,7 @@ fn told(answer: &Answer) -> String {
         Answer::Now { status, attempt } => format!("that it is {status} at attempt {attempt}"),
         Answer::Extended {
             cancel_requested: true,
+            ..
         } => "to stop".to_owned(),
         Answer::Extended { .. } => "to go on".to_owned(),
         Answer::Refused { code, .. } => code.clone(),

@@ -1,6 +1,6 @@
 use russet_core::{LeaseEnd, Status};
 
-use super::super::sample::{Sample, id, lease};
+use super::super::sample::{Sample, extend, extended, id, lease};
 use super::*;
 use crate::history::Actor;
 
@@ -29,14 +29,6 @@ fn fail(l: u64) -> Ask {
     }
 }
 
-fn extend(l: u64) -> Ask {
-    Ask::Extend {
-        task: id(1),
-        lease: lease(l),
-        lease_ms: None,
-    }
-}
-
 fn redrive(request: &str) -> Ask {
     let request_id = Some(request.to_owned());
     Ask::Redrive {
@@ -55,13 +47,7 @@ fn running() -> Sample {
 #[test]
 fn answers_that_the_rules_give_are_right() {
     let mut sample = running();
-    sample.call(
-        WORKER,
-        extend(10),
-        Answer::Extended {
-            cancel_requested: false,
-        },
-    );
+    sample.call(WORKER, extend(10), extended(false));
     sample.call(WORKER, extend(9), refused("stale_lease"));
     sample.call(CLIENT, Ask::Purge(id(1)), refused("wrong_status"));
     sample.call(CLIENT, Ask::Cancel(id(2)), refused("not_found"));
@@ -96,19 +82,9 @@ fn decisions_of_one_commit_are_seen_one_by_one() {
 #[test]
 fn every_answer_that_no_moment_explains_is_found() {
     let wrong = [
-        (
-            extend(9),
-            Answer::Extended {
-                cancel_requested: false,
-            },
-        ),
+        (extend(9), extended(false)),
         (extend(10), refused("stale_lease")),
-        (
-            extend(10),
-            Answer::Extended {
-                cancel_requested: true,
-            },
-        ),
+        (extend(10), extended(true)),
         (fail(9), now(Status::Scheduled, 1)),
         (fail(10), now(Status::Dead, 1)),
         (Ask::Cancel(id(1)), refused("not_found")),

@@ -3,13 +3,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use russet_models::redis::{Condition, Membership, NodeNumber, Redis, Reply, SessionId};
+use russet_core::PartitionId;
+use russet_models::redis::{Condition, Membership, NodeNumber, Redis, Reply, SessionId, slot};
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use super::account::Account;
 use super::client::address;
-use super::{number, session};
+use super::{PREFIX, number, session};
 use crate::history::Actor;
 use crate::plan::{Plan, Random};
 use crate::world::ledger::Ledger;
@@ -32,8 +33,8 @@ struct Inner {
     random: Random,
     /// How many replicas each primary has.
     replicas: u32,
-    /// For how many reasons no replica gets what is written now.
-    without_replica: AtomicU32,
+    /// By number: for how many reasons no replica gets what is written now.
+    without_replica: Vec<AtomicU32>,
     pub account: Account,
     pub mood: Arc<Mood>,
 }
@@ -58,6 +59,12 @@ impl Instance {
             closed,
             retired: watch::channel(false).0,
         })
+    }
+
+    /// Which primary it is, or was.
+    pub fn number(&self) -> NodeNumber {
+        let own = |cluster: &mut Membership| cluster.own();
+        self.redis().cluster().map_or(0, own)
     }
 
     /// The server, which knows what time it is.
@@ -130,7 +137,7 @@ impl RedisServer {
             mood,
             random,
             replicas: u32::from(plan.acknowledged_by_replica),
-            without_replica: AtomicU32::new(0),
+            without_replica: nodes.iter().map(|_| AtomicU32::new(0)).collect(),
         }))
     }
 
@@ -149,11 +156,15 @@ impl RedisServer {
 
     /// How many replicas of its own a primary that was not replaced has now, with all that was
     /// written.
-    pub(super) fn replicas(&self) -> u32 {
-        match self.0.without_replica.load(Ordering::Relaxed) {
+    pub(super) fn replicas(&self, of: NodeNumber) -> u32 {
+        match self.without_replica(of).load(Ordering::Relaxed) {
             0 => self.0.replicas,
             _ => 0,
         }
+    }
+
+    fn without_replica(&self, of: NodeNumber) -> &AtomicU32 {
+        &self.0.without_replica[usize::from(of)]
     }
 
     /// Forgets all scripts.
@@ -175,29 +186,30 @@ impl RedisServer {
         self.retire(old);
     }
 
-    /// A replica takes over that has nothing of what is written in the next `behind`. The server
-    /// is the only one.
-    pub async fn fail_over_behind(&self, behind: Duration) {
+    /// A replica takes over that has nothing of what is written in the next `behind`. Meanwhile no
+    /// slot is moved.
+    pub async fn fail_over_behind(&self, whom: Actor, behind: Duration) {
+        let own = number(whom);
+        let is_held = |partition| self.holder(partition) == own;
         let (replica, records) = {
-            let primary = self.primary(0);
-            self.0.without_replica.fetch_add(1, Ordering::Relaxed);
+            let primary = self.primary(own);
+            self.without_replica(own).fetch_add(1, Ordering::Relaxed);
             let replica = primary.redis().replica(self.run_id());
             (replica, self.0.account.ledger().records())
         };
         sleep(behind).await;
-        let old = self.replace(Actor::Store, |_, run| replica.replica(run));
-        self.0.account.ledger().go_back(records);
+        let old = self.replace(whom, |_, run| replica.replica(run));
+        self.0.account.ledger().go_back(records, is_held);
         self.retire(old);
-        self.0.without_replica.fetch_sub(1, Ordering::Relaxed);
+        self.without_replica(own).fetch_sub(1, Ordering::Relaxed);
     }
 
     /// The one that was replaced refuses to write, until it notices and closes: then it follows
     /// the new one, which had no replica before.
     fn retire(&self, old: Arc<Instance>) {
         old.retired.send_replace(true);
-        self.0.without_replica.fetch_add(1, Ordering::Relaxed);
-        let server = self.clone();
-        let replica = true;
+        let (server, own, replica) = (self.clone(), old.number(), true);
+        self.without_replica(own).fetch_add(1, Ordering::Relaxed);
         old.redis().set_condition(Condition {
             replica,
             ..Condition::default()
@@ -206,7 +218,7 @@ impl RedisServer {
         tokio::spawn(async move {
             sleep(unnoticed).await;
             old.closed.send_replace(true);
-            server.0.without_replica.fetch_sub(1, Ordering::Relaxed);
+            server.without_replica(own).fetch_sub(1, Ordering::Relaxed);
         });
     }
 
@@ -242,6 +254,13 @@ impl RedisServer {
     /// How many primaries there are.
     pub(super) fn nodes(&self) -> NodeNumber {
         self.0.primaries.len() as NodeNumber
+    }
+
+    /// The primary that has a partition.
+    fn holder(&self, partition: PartitionId) -> NodeNumber {
+        let slot = slot(format!("{{{PREFIX}:{}}}", partition.0).as_bytes());
+        let owner = |cluster: &mut Membership| cluster.owner(slot);
+        self.primary(0).redis().cluster().map_or(0, owner)
     }
 
     /// Changes what a node of a cluster knows of it; whether it is a node of one.

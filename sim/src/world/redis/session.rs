@@ -116,7 +116,7 @@ impl Visit {
         if self.instance.is_retired() {
             return Reply::Error(NO_PRIMARY.to_owned());
         }
-        let replicas = server.replicas();
+        let replicas = server.replicas(self.instance.number());
         if replicas > 0 {
             return Reply::Int(replicas.into());
         }
