@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use russet_core::command::{Extend, LeaseTask, NewWorkflow, Submit, When};
 use russet_core::{
     Command, Dependency, DependencyOn, Idempotency, IdempotencyKey, Label, LeaseId, Millis,
-    NewTask, PartitionId, Progress, QueueName, Record, ResourceName, Resources, TaskId, TaskType,
+    NewTask, PartitionId, Progress, QueueName, ResourceName, Resources, TaskId, TaskType,
     Timestamp, Undecided, View, Window, WorkerId, WorkflowId, codec, decide,
 };
 
@@ -97,10 +97,11 @@ static SOUND: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| {
     for command in commands {
         carry_out(&mut view, &command);
     }
-    let records = view.records.iter().filter_map(|(_, record)| record.as_ref());
-    records
-        .map(codec::write)
-        .collect()
+    let records = view
+        .records
+        .iter()
+        .filter_map(|(_, record)| record.as_ref());
+    records.map(codec::write).collect()
 });
 
 fn new_task(id: TaskId) -> NewTask {

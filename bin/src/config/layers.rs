@@ -9,13 +9,6 @@ const TABLES: [&str; 7] = [
     "server", "store", "queue", "redis", "aws", "dynamodb", "sqs",
 ];
 
-/// Whether a file's content is a configuration, right or wrong: TOML with one of its tables.
-pub fn is_configuration(bytes: &[u8]) -> bool {
-    let text = std::str::from_utf8(bytes).ok();
-    let file = text.and_then(|text| text.parse::<toml::Table>().ok());
-    file.is_some_and(|file| TABLES.iter().any(|name| file.contains_key(*name)))
-}
-
 /// One setting that does not stand in a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {

@@ -25,7 +25,7 @@ use russet_core::Millis;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize, Serializer};
 
-pub use layers::{Setting, is_configuration};
+pub use layers::Setting;
 pub use templates::Template;
 
 /// Where the server listens unless it is told otherwise: reached from this machine alone.

@@ -3,7 +3,6 @@ use std::io;
 use std::path::PathBuf;
 
 use super::limits;
-use crate::text::counted;
 
 /// Why a workflow file was refused.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +85,7 @@ struct Listed<'a>(&'a [Problem], usize);
 impl fmt::Display for Listed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let total = self.0.len() + self.1;
-        write!(f, "{}:", counted(total as u64, "problem"))?;
+        write!(f, "{total} problem{}:", if total == 1 { "" } else { "s" })?;
         for problem in self.0.iter().take(SHOWN) {
             write!(f, "\n  - {problem}")?;
         }

@@ -5,7 +5,6 @@ use std::path::Path;
 use super::error::Problems;
 use super::node::{Budget, Node};
 use super::{Workflow, WorkflowError, limits, russet, wfformat};
-use crate::config::is_configuration;
 
 /// Reads and checks a workflow file.
 ///
@@ -55,7 +54,7 @@ pub(super) fn node(file: &Path, bytes: &[u8]) -> Result<Node, WorkflowError> {
             limit_bytes: limits::FILE_BYTES,
         });
     }
-    parse_text(file, bytes).map_err(|flaw| match is_configuration(bytes) {
+    parse_text(file, bytes).map_err(|flaw| match is_configuration(file) {
         true => WorkflowError::Configuration {
             file: file.to_owned(),
         },
@@ -66,6 +65,12 @@ pub(super) fn node(file: &Path, bytes: &[u8]) -> Result<Node, WorkflowError> {
             message: flaw.message,
         },
     })
+}
+
+/// Whether a file that is neither YAML nor JSON is meant for the server, by its name.
+fn is_configuration(file: &Path) -> bool {
+    let ending = file.extension();
+    ending.is_some_and(|ending| ending.eq_ignore_ascii_case("toml"))
 }
 
 struct Flaw {

@@ -80,8 +80,9 @@ impl<'a, T: PartialEq> Trail<'a, T> {
             return Effect::Stands;
         }
         let mut undone = None;
-        for at in base.unwrap_or(0)..end {
-            let Step { entry, after, fate } = steps[at];
+        let looked_at = steps[..end].iter().enumerate().skip(base.unwrap_or(0));
+        for (at, step) in looked_at {
+            let Step { entry, after, fate } = *step;
             let was_so = Some(at) == base || at + 1 >= start;
             let came_so = at >= start && fate != Fate::WentBack && hides(at);
             if !(was_so && shows(after) || came_so) {
