@@ -1,7 +1,6 @@
 //! What a run came to, from the records alone: another look at the same data says the same.
 
 mod bound;
-mod verdict;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -22,7 +21,6 @@ use super::worker::log_path;
 use crate::text::{counted, few, on_one_line};
 use crate::workflow::Work;
 use bound::Bound;
-use verdict::Verdict;
 
 /// What a run came to.
 #[derive(Debug)]
@@ -78,12 +76,10 @@ impl Summary {
         logs: &Path,
         too_large: &TooLarge<'_>,
     ) -> Self {
-        let verdicts = verdict::verdicts(tasks);
         let count = |wanted| tasks.iter().filter(|task| task.status == wanted).count();
-        let named = |verdict| {
-            let each = verdicts.iter().enumerate();
-            each.filter(move |(_, known)| **known == verdict)
-                .map(|(position, _)| position)
+        let ended = |end: Option<End>| {
+            let positions = 0..tasks.len();
+            positions.filter(move |position| tasks[*position].end() == end)
         };
         let has_log = |position: usize| {
             let work = &plan.workflow.tasks[position].work;
@@ -95,12 +91,8 @@ impl Summary {
             error: why(plan, tasks, position),
             log: has_log(position).then(|| log_path(logs, plan.name(position))),
         };
-        let is_success = !verdicts.iter().any(|verdict| {
-            matches!(
-                verdict,
-                Verdict::Failed | Verdict::Cancelled | Verdict::Live
-            )
-        });
+        let is_done = |task: &Arc<Task>| task.status.is_terminal();
+        let is_success = tasks.iter().all(is_done) && !needs_another_run(tasks);
         let conditions = conditions.filter(|_| is_success);
         let workers = tasks.iter().filter_map(|task| task.lease.as_ref());
         let sessions: BTreeSet<_> = workers.map(|lease| &lease.worker).collect();
@@ -111,13 +103,13 @@ impl Summary {
                 succeeded: count(Status::Succeeded),
                 dead: count(Status::Dead),
                 cancelled: count(Status::Cancelled),
-                not_ended: named(Verdict::Live).count(),
+                not_ended: ended(None).count(),
                 attempts: tasks.iter().map(|task| task.attempt).sum(),
                 makespan_ms: makespan(plan, tasks).as_millis(),
             },
-            not_needed: named(Verdict::NotNeeded).count(),
-            failures: named(Verdict::Failed).map(failure).collect(),
-            cancelled: named(Verdict::Cancelled)
+            not_needed: ended(Some(End::NotNeeded)).count(),
+            failures: ended(Some(End::Dead)).map(failure).collect(),
+            cancelled: ended(Some(End::Cancelled))
                 .map(|position| plan.name(position).to_owned())
                 .collect(),
             bound: conditions.map(|conditions| Bound::new(plan, tasks, conditions)),
