@@ -1,5 +1,7 @@
 //! An end: of a task, and of all that has not ended in a workflow.
 
+use std::collections::HashMap;
+
 use russet_core::{Cancel, Command, Rejection, Status, Task, TaskId, WorkflowId, policy};
 
 use super::family::{Member, parents_first};
@@ -30,7 +32,9 @@ impl Scheduler {
 
     /// Cancels every task of a workflow that has not ended, or asks its holder to stop. Children
     /// come first, so that none starts because of its parent's end. What running tasks add
-    /// meanwhile is cancelled too; what they add later, before they stop, is not.
+    /// meanwhile is cancelled too; what they add later, before they stop, is not. The first round
+    /// asks also those that have ended, as a listing shows: whether that is safe the store says of
+    /// the answers to commands alone.
     ///
     /// # Errors
     /// An unknown workflow, or a store that is unavailable: the same again goes on.
@@ -42,48 +46,52 @@ impl Scheduler {
         let reason = reason.map(policy::cut_error);
         let mut done = CancelledWorkflow::default();
         for round in 0..limits::CANCEL_ROUNDS {
-            let live = self.live(workflow, round > 0).await?;
-            if live.is_empty() {
+            let members = self.members_to_cancel(workflow, round == 0).await?;
+            if members.is_empty() {
                 break;
             }
-            for tasks in live.chunks(limits::REDRIVE_TASKS) {
-                self.cancel_each(tasks, reason.as_ref(), &mut done).await?;
+            for members in members.chunks(limits::REDRIVE_TASKS) {
+                self.cancel_each(members, reason.as_ref(), &mut done)
+                    .await?;
             }
         }
         Ok(done)
     }
 
-    /// The tasks that have not ended, children first; without those whose holders have been asked
-    /// to stop, when that is known of all of them.
-    async fn live(
+    /// The tasks of a round, children first: all of them in the first one, and then those that
+    /// have not ended and whose holders were not asked to stop.
+    async fn members_to_cancel(
         &self,
         workflow: WorkflowId,
-        are_asked: bool,
-    ) -> Result<Vec<TaskId>, EngineError> {
+        is_first: bool,
+    ) -> Result<Vec<(TaskId, Status)>, EngineError> {
         let minds = |task: &Task| task.status == Status::Blocked;
         let mut members = self.members(workflow, minds).await?;
-        let is_asked = |member: &Member| are_asked && member.cancel_requested;
-        members.retain(|member| !member.status.is_terminal() && !is_asked(member));
+        let is_left = |member: &Member| !member.status.is_terminal() && !member.cancel_requested;
+        members.retain(|member| is_first || is_left(member));
+        let statuses: HashMap<_, _> = members.iter().map(|m| (m.id, m.status)).collect();
         let mut order = parents_first(&members);
         order.reverse();
-        Ok(order)
+        Ok(order.into_iter().map(|id| (id, statuses[&id])).collect())
     }
 
     async fn cancel_each(
         &self,
-        tasks: &[TaskId],
+        tasks: &[(TaskId, Status)],
         reason: Option<&String>,
         done: &mut CancelledWorkflow,
     ) -> Result<(), EngineError> {
-        let commands = tasks.iter().map(|task| {
+        let commands = tasks.iter().map(|(task, _)| {
             let (task, reason) = (*task, reason.cloned());
             (task.partition(), Command::Cancel(Cancel { task, reason }))
         });
-        for answer in self.node.call_each(commands.collect()).await {
+        let answers = self.node.call_each(commands.collect()).await;
+        for ((_, before), answer) in tasks.iter().zip(answers) {
             match now(answer) {
+                Ok(_) if *before == Status::Cancelled => {}
                 Ok(now) if now.status == Status::Cancelled => done.cancelled += 1,
                 Ok(_) => done.asked += 1,
-                // It has ended meanwhile.
+                // It has ended otherwise, or meanwhile.
                 Err(EngineError::Rejected(
                     Rejection::WrongStatus { .. } | Rejection::NotFound { .. },
                 )) => {}

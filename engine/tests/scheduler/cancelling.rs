@@ -36,6 +36,25 @@ async fn a_workflow_is_cancelled_whole_also_where_listings_are_behind() {
     );
 }
 
+/// A store that shows what it may still lose: what it shows is no acknowledgement.
+#[tokio::test(start_paused = true)]
+async fn no_loss_a_cancel_that_finds_its_tasks_cancelled_is_not_answered_before_that_is_safe() {
+    let world = World::new(Plan {
+        faults: Faults {
+            unconfirmed: 1_000,
+            ..Faults::default()
+        },
+        ..Plan::default()
+    });
+    let large = large(&world, 2, 0);
+    large.submit(&world).await;
+    let cancel = || world.node(0).cancel_workflow(large.workflow, None);
+    let first = cancel().await.expect("its own commits vouch for it");
+    assert_eq!(first, all(3));
+    let again = cancel().await.expect_err("nothing vouches for it");
+    assert!(again.to_string().contains("not safe"), "{again}");
+}
+
 /// The handler is older than what it is for, and listed before it.
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_a_failure_does_not_start_because_of_a_cancel() {

@@ -42,8 +42,9 @@ impl Api {
     /// `POST /v1/tasks/redrive`: gives one page of dead tasks a new life.
     ///
     /// # Errors
-    /// A request that names neither a queue nor all of them, or a filter that cannot be. A task
-    /// that cannot be redriven is counted instead.
+    /// A request that names neither a queue nor all of them, a filter that cannot be, or a store
+    /// that is unavailable: send the same request again then. A task that cannot be redriven is
+    /// counted instead.
     pub async fn redrive_each(&self, request: RedriveTasks) -> Reply<RedrivenView> {
         request.check()?;
         let number = request_number(request.request_id.as_deref())?;
@@ -56,11 +57,17 @@ impl Api {
         };
         let page = self.scheduler.list(listing.into_listing()?).await?;
         let redrive = |task: &Arc<Task>| self.redrive_as(task.id, number, false);
-        let results = join_all(page.items.iter().map(redrive)).await;
-        let redriven = results.iter().filter(|result| result.is_ok()).count() as u64;
+        let (mut redriven, mut refused) = (0, 0);
+        for result in join_all(page.items.iter().map(redrive)).await {
+            match result {
+                Ok(_) => redriven += 1,
+                Err(EngineError::Rejected(_)) => refused += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
         Ok(RedrivenView {
             redriven,
-            refused: results.len() as u64 - redriven,
+            refused,
             next: page.next,
         })
     }
