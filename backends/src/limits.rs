@@ -77,6 +77,9 @@ pub const REDIS_CALL_CHANGES: usize = 1_000;
 /// Most bytes of records that are committed in one call to Redis, unless one transaction has
 /// more.
 pub const REDIS_CALL_BYTES: usize = 4 * 1024 * 1024;
+/// Of how many bytes the payload and the metadata of a task must be together to be written once,
+/// and not with every step of its life.
+pub const REDIS_BODY_BYTES: usize = 128;
 /// Most records that are loaded in one call to Redis.
 pub const REDIS_LOADS: usize = 1_000;
 /// Most deliveries that are taken in one call to Redis.
@@ -107,6 +110,8 @@ pub const AWS_BACKOFF: Duration = Duration::from_millis(20);
 pub const AWS_BACKOFF_MOST: Duration = Duration::from_secs(2);
 /// Most bytes of what an AWS service said that are repeated in an error.
 pub const AWS_MESSAGE_BYTES: usize = 300;
+/// Places that are named where one action is not allowed; of more, the first and their number.
+pub const AWS_PLACES_NAMED: usize = 2;
 /// How long DynamoDB may take to answer.
 pub const DYNAMO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most items in one transaction of DynamoDB.
@@ -170,6 +175,9 @@ pub const SQS_PATIENCE_KEPT: Duration = Duration::from_secs(5);
 pub const SQS_LOOK_EVERY: Duration = Duration::from_secs(5);
 /// Most SQS queues that are used with one prefix.
 pub const SQS_QUEUES: usize = 1_000;
+/// On how many SQS queues `russet config check` tries what the credentials may do, when there are
+/// more: policies name queues by their prefix.
+pub const SQS_QUEUES_TRIED: usize = 24;
 /// How long SQS keeps a message: longer than the longest watchdog of a queued task, which sends
 /// it again.
 pub const SQS_RETENTION: Duration = Duration::from_secs(24 * 3_600);

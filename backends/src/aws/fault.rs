@@ -48,7 +48,12 @@ impl Fault {
 
     /// Whether the credentials or their permissions are the reason.
     pub(crate) fn is_denied(&self) -> bool {
-        DENIED.iter().any(|name| self.is(name))
+        self.is_forbidden() || UNKNOWN.iter().any(|name| self.is(name))
+    }
+
+    /// Whether the service knows who asks, and does not allow it.
+    pub(crate) fn is_forbidden(&self) -> bool {
+        FORBIDDEN.iter().any(|name| self.is(name))
     }
 }
 
@@ -68,9 +73,15 @@ const THROTTLED: &[&str] = &[
     "TooManyRequestsException",
 ];
 
-const DENIED: &[&str] = &[
+const FORBIDDEN: &[&str] = &[
     "AccessDenied",
     "AccessDeniedException",
+    "KmsAccessDenied",
+    "NotAuthorized",
+];
+
+/// The service does not accept who asks.
+const UNKNOWN: &[&str] = &[
     "ExpiredToken",
     "ExpiredTokenException",
     "IncompleteSignature",
@@ -79,7 +90,6 @@ const DENIED: &[&str] = &[
     "InvalidSignatureException",
     "MissingAuthenticationToken",
     "MissingAuthenticationTokenException",
-    "NotAuthorized",
     "OptInRequired",
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",

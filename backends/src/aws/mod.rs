@@ -7,6 +7,7 @@ mod connect;
 mod error;
 mod fault;
 mod pause;
+mod permissions;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ pub(crate) use self::connect::connect;
 pub use self::error::OpenError;
 pub(crate) use self::fault::{Fault, fault};
 pub(crate) use self::pause::Pauses;
+pub use self::permissions::Permissions;
+pub(crate) use self::permissions::Trials;
 
 /// What whoever sets up logging adds to the filter: at `trace` these parts of the SDK log what
 /// they sign and send, session tokens included.

@@ -10,7 +10,6 @@ use super::{
     AwsTable, Config, ConfigError, DATA_DIR, DynamoTable, QueueBackend, RedisTable, SqsTable,
     StoreBackend,
 };
-use crate::dynamodb::Dynamo;
 use crate::redis;
 
 /// One thing that was looked at.
@@ -27,6 +26,15 @@ pub struct Finding {
 }
 
 impl Finding {
+    pub(super) fn wrong(table: &'static str, detail: String) -> Self {
+        Self {
+            table,
+            ok: false,
+            warning: false,
+            detail,
+        }
+    }
+
     pub(super) fn new(table: &'static str, found: Result<String, ConfigError>) -> Self {
         Self {
             table,
@@ -36,7 +44,7 @@ impl Finding {
         }
     }
 
-    fn warning(table: &'static str, detail: String) -> Self {
+    pub(super) fn warning(table: &'static str, detail: String) -> Self {
         Self {
             warning: true,
             ..Self::new(table, Ok(detail))
@@ -50,15 +58,18 @@ impl Config {
         if let Err(error) = self.check() {
             return vec![Finding::new("store", Err(error))];
         }
-        let store = |found| Finding::new("store", found);
-        let store = match self.store.backend {
+        let store = |found| vec![Finding::new("store", found)];
+        let stores = match self.store.backend {
             StoreBackend::Memory => store(Ok("memory: nothing survives the process".to_owned())),
             StoreBackend::Embedded => store(self.examine_embedded(clock.clone())),
             StoreBackend::Redis => match self.examine_redis(clock.clone()).await {
-                Ok(finding) => finding,
+                Ok(finding) => vec![finding],
                 Err(error) => store(Err(error)),
             },
-            StoreBackend::Dynamodb => store(self.examine_dynamodb(clock.clone()).await),
+            StoreBackend::Dynamodb => match self.examine_dynamodb(clock.clone()).await {
+                Ok(findings) => findings,
+                Err(error) => store(Err(error)),
+            },
         };
         let queue = |found| vec![Finding::new("queue", found)];
         let queues = match self.queue.backend {
@@ -75,8 +86,7 @@ impl Config {
         };
         let unused = self.unused().into_iter();
         let unused = unused.map(|(table, why)| Finding::warning(table, why));
-        let findings = std::iter::once(store).chain(queues);
-        findings.chain(unused).collect()
+        stores.into_iter().chain(queues).chain(unused).collect()
     }
 
     /// Tables that say something which is not used, with the reason.
@@ -133,50 +143,6 @@ impl Config {
                 ),
             ),
         })
-    }
-
-    async fn examine_dynamodb(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
-        let options = self.dynamodb.options(&self.aws, self.store.partitions);
-        let opened = Dynamo::open(options, clock).await;
-        let partitions = opened.map_err(ConfigError::Dynamo)?.partitions();
-        let table = self.dynamodb.name();
-        Ok(format!(
-            "dynamodb: the table {table:?}, partitions: {partitions}"
-        ))
-    }
-
-    async fn examine_sqs(&self, clock: Arc<dyn Clock>) -> Result<Vec<Finding>, ConfigError> {
-        let found = self.open_sqs(clock).await?.examine().await?;
-        let (prefix, queues) = (self.sqs.name(), found.queues);
-        let more = match self.sqs.create {
-            true => "others are made with their first task",
-            false => "`russet config create --queue NAME` makes others",
-        };
-        let there = match queues {
-            0 if !self.sqs.create => Finding::warning(
-                "queue",
-                format!(
-                    "sqs: no queue {prefix}-* is there, and no task starts before its queue is: \
-                     `russet config create --queue NAME` makes them"
-                ),
-            ),
-            _ => {
-                let there = format!("sqs: {queues} queues {prefix}-* are there; {more}");
-                Finding::new("queue", Ok(there))
-            }
-        };
-        let wrong = found.wrong.into_iter().map(|detail| Finding {
-            table: "queue",
-            ok: false,
-            warning: false,
-            detail,
-        });
-        let doubtful = found.doubtful.into_iter();
-        let doubtful = doubtful.map(|detail| Finding::warning("queue", detail));
-        Ok(std::iter::once(there)
-            .chain(wrong)
-            .chain(doubtful)
-            .collect())
     }
 
     fn examine_embedded(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {

@@ -17,6 +17,7 @@
 mod aws;
 mod error;
 mod examine;
+mod examine_aws;
 mod mistake;
 mod redis;
 mod tables;

@@ -12,8 +12,10 @@ use super::{DynamoOptions, shape};
 use crate::aws::{OpenError, fault};
 use crate::limits::{DYNAMO_CREATE_POLL, DYNAMO_CREATE_TIMEOUT, DYNAMO_TRIES};
 
+/// What makes a table, as policies name it.
+pub(super) const ACTION: &str = "dynamodb:CreateTable";
+
 pub(super) async fn create(reached: &Reached, options: &DynamoOptions) -> Result<(), OpenError> {
-    const ACTION: &str = "dynamodb:CreateTable";
     let table = &options.table;
     if describe(reached, table).await?.is_none() {
         let request = request(reached, table).map_err(|error| OpenError::Refused {

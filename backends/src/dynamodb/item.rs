@@ -75,6 +75,11 @@ pub(super) fn meta_key() -> Vec<u8> {
     vec![OWN, b'm']
 }
 
+/// A key under which nothing is ever written.
+pub(super) fn nobody_key() -> Vec<u8> {
+    vec![OWN, b'-']
+}
+
 /// The item that registers the name of a queue, so that its tasks are listed and counted.
 pub(super) fn registration(queue: &QueueName) -> Item {
     let name = queue.as_str().as_bytes();

@@ -50,10 +50,12 @@
 mod create;
 mod due;
 mod fail;
+mod found;
 mod get;
 mod item;
 mod list;
 mod open;
+mod permissions;
 mod query;
 mod queues;
 mod seen;
@@ -69,6 +71,8 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use russet_engine::Clock;
 
+pub use self::found::DynamoFound;
+pub use self::permissions::{ACTIONS, CREATE_ACTIONS};
 use self::queues::Queues;
 pub use self::seen::{KEY_ATTRIBUTE, RECORD_ATTRIBUTE, read_item};
 use self::stats::Counted;
@@ -161,6 +165,19 @@ impl Dynamo {
     ) -> Result<(), OpenError> {
         let reached = open::reach(options, &clock).await?;
         create::create(&reached, options).await
+    }
+
+    /// Looks at a table as [`Dynamo::open`] would find it, tries what the credentials may do with
+    /// it, and changes nothing.
+    ///
+    /// # Errors
+    /// [`OpenError`], where nothing more can be found.
+    pub async fn examine(
+        options: &DynamoOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<DynamoFound, OpenError> {
+        let reached = open::reach(options, &clock).await?;
+        found::examine(&reached, options).await
     }
 
     /// What was consumed since this store was opened.

@@ -163,7 +163,8 @@ async fn read_meta(reached: &Reached, table: &str) -> Result<Option<Item>, OpenE
     }
 }
 
-fn partitions(meta: &Item, options: &DynamoOptions) -> Result<u16, OpenError> {
+/// How many partitions the table has, once it was found to be readable and as wanted.
+pub(super) fn partitions(meta: &Item, options: &DynamoOptions) -> Result<u16, OpenError> {
     let table = || options.table.clone();
     let format = item::number_of(meta, item::FORMAT);
     let records = item::number_of(meta, item::RECORDS);

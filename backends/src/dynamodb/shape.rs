@@ -35,6 +35,11 @@ const INDEXES: [Index; 3] = [
     (WORKFLOWS, WORKFLOW, ID, &[]),
 ];
 
+/// The indexes, each with what its entries are grouped by.
+pub(super) fn groups() -> [(&'static str, &'static str); 3] {
+    INDEXES.map(|(name, group, ..)| (name, group))
+}
+
 /// The attributes that keys are made of.
 pub(super) fn attributes() -> Result<Vec<AttributeDefinition>, BuildError> {
     let bytes = ScalarAttributeType::B;

@@ -11,30 +11,45 @@ const PAGE: i32 = 1_000;
 impl Inner {
     /// Learns of all queues with the prefix.
     pub(super) async fn look(&self) -> Result<(), Fault> {
-        let mut token: Option<String> = None;
+        let mut token = None;
         loop {
-            let ask = || {
-                self.called();
-                let request = self.client.list_queues().max_results(PAGE);
-                let request = request.queue_name_prefix(self.prefix.listed());
-                request.set_next_token(token.clone()).send()
-            };
-            let listed = self.pauses.again(SQS_TRIES, ask).await?;
-            for url in listed.queue_urls() {
-                let name = url.rsplit('/').next().unwrap_or_default();
-                if name != self.prefix.aside() && self.directory.is_new(name) {
-                    self.meet(name, url).await?;
+            let (urls, next) = self.listed(token).await?;
+            for url in urls {
+                let name = self.name_of(&url);
+                if let Some(name) = name.filter(|name| self.directory.is_new(name)) {
+                    self.meet(name, &url).await?;
                 }
             }
-            token = listed.next_token;
+            token = next;
             if token.is_none() {
                 return Ok(());
             }
         }
     }
 
+    /// A page of the queues with the prefix, and where the next one starts.
+    pub(super) async fn listed(
+        &self,
+        token: Option<String>,
+    ) -> Result<(Vec<String>, Option<String>), Fault> {
+        let ask = || {
+            self.called();
+            let request = self.client.list_queues().max_results(PAGE);
+            let request = request.queue_name_prefix(self.prefix.listed());
+            request.set_next_token(token.clone()).send()
+        };
+        let listed = self.pauses.again(SQS_TRIES, ask).await?;
+        Ok((listed.queue_urls.unwrap_or_default(), listed.next_token))
+    }
+
+    /// What a queue is called, unless it is that for what cannot be decoded.
+    pub(super) fn name_of<'a>(&self, url: &'a str) -> Option<&'a str> {
+        let name = url.rsplit('/').next()?;
+        (name != self.prefix.aside()).then_some(name)
+    }
+
     /// Reads which lane a queue is, if it is one of ours.
-    async fn meet(&self, name: &str, url: &str) -> Result<(), Fault> {
+    pub(super) async fn meet(&self, name: &str, url: &str) -> Result<(), Fault> {
         let ask = || {
             self.called();
             self.client.list_queue_tags().queue_url(url).send()

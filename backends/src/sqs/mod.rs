@@ -27,9 +27,7 @@
 //! one request in 20 seconds. Receivers that wait together share the visibility of the first.
 //!
 //! # What it needs
-//! `sqs:ListQueues`, `sqs:ListQueueTags`, `sqs:GetQueueUrl`, `sqs:GetQueueAttributes`,
-//! `sqs:SendMessage`, `sqs:ReceiveMessage`, `sqs:DeleteMessage`, `sqs:ChangeMessageVisibility`;
-//! to create queues `sqs:CreateQueue` and `sqs:TagQueue`.
+//! [`ACTIONS`]; to create queues [`CREATE_ACTIONS`] as well.
 
 mod aside;
 mod desk;
@@ -39,6 +37,7 @@ mod look;
 mod message;
 mod name;
 mod open;
+mod permissions;
 mod place;
 mod poll;
 mod queue;
@@ -58,6 +57,7 @@ use self::desk::Desk;
 use self::directory::Directory;
 pub use self::found::SqsFound;
 use self::name::{Band, Prefix};
+pub use self::permissions::{ACTIONS, CREATE_ACTIONS};
 use crate::aws::{AwsOptions, Fault, OpenError, Pauses};
 
 /// How SQS queues are found and used.
@@ -144,12 +144,16 @@ impl Sqs {
         Ok(())
     }
 
-    /// Looks at the queues that there are, and changes nothing.
+    /// Looks at the queues that there are, tries what the credentials may do with them, and
+    /// changes nothing.
     ///
     /// # Errors
-    /// What SQS refused.
-    pub async fn examine(&self) -> Result<SqsFound, QueueError> {
-        self.0.examine().await
+    /// [`OpenError`], where nothing more can be found.
+    pub async fn examine(
+        options: SqsOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SqsFound, OpenError> {
+        open::examine(options, clock).await
     }
 
     /// How many requests were sent to SQS since this was opened.

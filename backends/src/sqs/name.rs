@@ -12,6 +12,8 @@ use crate::limits::SQS_PREFIX_LEN;
 
 /// Most characters of a queue's name that are repeated for people.
 const READABLE: usize = 24;
+/// Digits of the hash in a queue's name.
+const HASH_LEN: usize = 16;
 /// Most characters in the value of a tag.
 const TAG_LEN: usize = 256;
 /// The tags that say the lane, one after the other: this and a number.
@@ -55,6 +57,16 @@ impl Prefix {
         let hash = hash(lane.to_string().as_bytes());
         format!("{}-{readable}-{hash:016x}-{band}", self.0)
     }
+}
+
+/// Whether a queue with our prefix is called as those of lanes are.
+pub(super) fn is_of_lane(name: &str) -> bool {
+    let Some((name, band)) = name.rsplit_once('-') else {
+        return false;
+    };
+    let hash = name.rsplit_once('-').map_or("", |(_, hash)| hash);
+    let is_hash = hash.len() == HASH_LEN && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hash && Band::ALL.into_iter().any(|known| known.to_string() == band)
 }
 
 /// A band of priorities; 0 is the most urgent.
@@ -144,6 +156,10 @@ mod tests {
             prop_assert!(name.len() <= 80, "{name}");
             prop_assert!(name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
             prop_assert!(name.starts_with(&prefix.listed()));
+            prop_assert!(is_of_lane(&name) && !is_of_lane(&prefix.aside()));
+            let cut = &name[..name.len() - 1];
+            let fourth = [cut, "3"].concat();
+            prop_assert!(!is_of_lane(cut) && !is_of_lane(&fourth));
             let tags = tags(&lane);
             prop_assert!(tags.len() <= 50);
             prop_assert!(tags.values().all(|value| value.len() <= TAG_LEN));

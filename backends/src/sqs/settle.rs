@@ -100,7 +100,7 @@ impl Inner {
         }
     }
 
-    async fn try_delete(
+    pub(super) async fn try_delete(
         &self,
         url: &str,
         handles: &[String],
@@ -120,7 +120,7 @@ impl Inner {
         Ok(self.pauses.again(SQS_TRIES, ask).await?.failed)
     }
 
-    async fn try_release(
+    pub(super) async fn try_release(
         &self,
         url: &str,
         handles: &[String],

@@ -5,6 +5,7 @@ mod chain;
 mod cost;
 mod dynamo;
 mod engine;
+mod policy;
 mod secrets;
 mod servers;
 mod sqs;

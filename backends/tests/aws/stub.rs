@@ -16,6 +16,8 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
+use crate::policy;
+
 /// What becomes of a request.
 #[derive(Clone)]
 pub enum Reply {
@@ -41,6 +43,8 @@ pub struct Stub {
 
 #[derive(Default)]
 struct State {
+    /// Actions that are denied, and on what.
+    denied: Vec<(&'static str, String)>,
     script: VecDeque<(&'static str, Reply)>,
     asked: Vec<String>,
 }
@@ -57,6 +61,29 @@ impl Stub {
     pub fn on(&self, kind: &'static str, times: usize, reply: Reply) {
         let replies = std::iter::repeat_n((kind, reply), times);
         self.lock().script.extend(replies);
+    }
+
+    /// Denies an action, as policies name it, where `on` is a part of the request's kind and
+    /// resource: everywhere when it is empty.
+    pub fn deny(&self, action: &'static str, on: &str) {
+        self.lock().denied.push((action, on.to_owned()));
+    }
+
+    /// Denies nothing any more.
+    pub fn allow(&self) {
+        self.lock().denied.clear();
+    }
+
+    /// What is said of a request that needs something which is denied.
+    fn denies(&self, kind: &str, asked: &Value) -> Option<Value> {
+        let place = policy::place(kind, asked);
+        let needs = policy::needs(kind, asked);
+        let state = self.lock();
+        let denies = |(action, on): &&(&'static str, String)| {
+            needs.iter().any(|need| need == action) && place.contains(on)
+        };
+        let (action, _) = state.denied.iter().find(denies)?;
+        Some(policy::denial(action))
     }
 
     /// How many requests of this kind there were.
@@ -112,6 +139,16 @@ impl HttpConnector for Connector {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let kind = target.rsplit('.').next().unwrap_or_default();
         let lost = || Err(ConnectorError::io("the connection was reset".into()));
+        let asked = request.body().bytes().unwrap_or_default();
+        let asked: Value = serde_json::from_slice(asked).unwrap_or_default();
+        let answered = |status: u16, body: Value| {
+            let status = StatusCode::try_from(status).expect("a status");
+            let body = SdkBody::from(body.to_string());
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(status, body)))
+        };
+        if let Some(denial) = self.stub.denies(kind, &asked) {
+            return answered(400, denial);
+        }
         match self.stub.meet(kind) {
             None => self.inner.call(request),
             Some(Reply::Reset) => HttpConnectorFuture::ready(lost()),
@@ -122,13 +159,7 @@ impl HttpConnector for Connector {
                     lost()
                 })
             }
-            Some(Reply::Answer(status, answer)) => {
-                let asked = request.body().bytes().unwrap_or_default();
-                let asked = serde_json::from_slice(asked).unwrap_or_default();
-                let status = StatusCode::try_from(status).expect("a status");
-                let body = SdkBody::from(answer(&asked).to_string());
-                HttpConnectorFuture::ready(Ok(HttpResponse::new(status, body)))
-            }
+            Some(Reply::Answer(status, answer)) => answered(status, answer(&asked)),
         }
     }
 }

@@ -6,14 +6,19 @@ use std::process::Command;
 
 use russet_servers::{ACCESS_KEY, Ministack};
 
+use crate::front::Front;
 use crate::process::{Ran, Site, russet};
 
 fn configure(command: &mut Command, server: &Ministack) {
+    configure_at(command, &server.url());
+}
+
+fn configure_at(command: &mut Command, url: &str) {
     command
         .env("RUSSET_STORE_BACKEND", "dynamodb")
         .env("RUSSET_QUEUE_BACKEND", "sqs")
         .env("RUSSET_AWS_REGION", "eu-central-1")
-        .env("RUSSET_AWS_ENDPOINT_URL", server.url())
+        .env("RUSSET_AWS_ENDPOINT_URL", url)
         .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
         .env("AWS_SECRET_ACCESS_KEY", "sesame");
 }
@@ -166,4 +171,61 @@ fn a_check_refuses_queues_whose_attributes_do_not_suit() {
         "{said}"
     );
     assert!(said.contains("has DelaySeconds 30"), "{said}");
+}
+
+#[test]
+fn a_check_names_all_that_the_credentials_may_not_do() {
+    let server = Ministack::start();
+    config(&server, &["create", "--queue", "default"]).good();
+    let check = |denied| {
+        let front = Front::start(&server.url(), denied);
+        let mut command = russet();
+        configure_at(command.args(["config", "check"]), &front.url());
+        Ran::from(command.output().expect("runs"))
+    };
+    let allowed = check(&[]);
+    assert!(!allowed.good().contains("allowed"), "{allowed:?}");
+    let denied = check(&[
+        "DeleteItem",
+        "Query",
+        "ReceiveMessage",
+        "DeleteMessageBatch",
+    ]);
+    assert_eq!(denied.status, 1, "{denied:?}");
+    let lines: Vec<_> = denied.stdout.lines().collect();
+    let why = "(AccessDeniedException: User: arn:aws:iam::000000000000:user/test is not \
+               authorized): allow them in the policies of these credentials";
+    for (starts, actions) in [
+        (
+            "BAD  store    dynamodb: the table \"russet\": not allowed: ",
+            "dynamodb:DeleteItem, dynamodb:Query on index/*",
+        ),
+        (
+            "BAD  queue    sqs: not allowed: ",
+            "sqs:DeleteMessage on russet-*, sqs:ReceiveMessage on russet-*",
+        ),
+    ] {
+        let line = format!("{starts}{actions} {why}");
+        assert!(lines.contains(&line.as_str()), "{line}: {denied:?}");
+    }
+    // What is known is said all the same.
+    assert!(
+        denied.stdout.contains("ok   store    dynamodb"),
+        "{denied:?}"
+    );
+    // An action that says what there is is named with the others.
+    let blind = check(&["DescribeTable", "ListQueues"]);
+    let bad: Vec<_> = blind
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("BAD"))
+        .collect();
+    let [store, queue] = bad[..] else {
+        panic!("two are bad: {blind:?}");
+    };
+    assert!(
+        store.contains("not allowed: dynamodb:DescribeTable ("),
+        "{store}"
+    );
+    assert!(queue.contains("not allowed: sqs:ListQueues ("), "{queue}");
 }

@@ -5,6 +5,7 @@ mod aws;
 mod commands;
 mod config;
 mod events;
+mod front;
 mod logs;
 mod migrate;
 mod nodes;

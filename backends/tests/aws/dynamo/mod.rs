@@ -1,6 +1,7 @@
 mod faults;
 mod limits;
 mod opening;
+mod permissions;
 mod steady;
 
 use std::sync::Arc;

@@ -26,12 +26,12 @@ async fn refused(options: &DynamoOptions) -> OpenError {
     open(options).await.expect_err("it is refused")
 }
 
-async fn make(options: &DynamoOptions) {
+pub async fn make(options: &DynamoOptions) {
     let made = Dynamo::create_table(options, Arc::new(SystemClock)).await;
     made.expect("the table is made");
 }
 
-fn client(url: &str) -> Client {
+pub fn client(url: &str) -> Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new("eu-central-1"))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName;
+use russet_backends::aws::Permissions;
 use russet_backends::sqs::{Sqs, SqsFound};
 use russet_core::{Lane, ResourceName, Resources};
 use russet_engine::{Queue, QueueError, SystemClock};
@@ -24,16 +25,22 @@ async fn url(client: &Client, band: &str) -> String {
 #[tokio::test]
 async fn attributes_of_queues_that_do_not_suit_are_found() {
     let server = Ministack::start();
-    let sqs = Sqs::open(queues(&server.url(), "test"), Arc::new(SystemClock)).await;
+    let options = queues(&server.url(), "test");
+    let examine = || Sqs::examine(options.clone(), Arc::new(SystemClock));
+    let none = SqsFound {
+        queues: Some(0),
+        ..SqsFound::default()
+    };
+    assert_eq!(examine().await, Ok(none));
+    let sqs = Sqs::open(options.clone(), Arc::new(SystemClock)).await;
     let sqs = sqs.expect("it is opened");
-    assert_eq!(sqs.examine().await, Ok(SqsFound::default()));
     let made = sqs.create_queues(&[lane("emails")]).await;
     made.expect("they are made");
     let good = SqsFound {
-        queues: 3,
+        queues: Some(3),
         ..SqsFound::default()
     };
-    assert_eq!(sqs.examine().await, Ok(good));
+    assert_eq!(examine().await, Ok(good));
     let client = client(&server.url());
     let aside = client.create_queue().queue_name("dead").send().await;
     aside.expect("it is made");
@@ -49,8 +56,9 @@ async fn attributes_of_queues_that_do_not_suit_are_found() {
             .queue_url(url(&client, band).await);
         set.attributes(name, value).send().await.expect("it is set");
     }
-    let found = sqs.examine().await.expect("they are read");
-    assert_eq!(found.queues, 3);
+    let found = examine().await.expect("they are read");
+    assert_eq!(found.queues, Some(3));
+    assert_eq!(found.permissions, Permissions::default());
     let [delay, redrive] = &found.wrong[..] else {
         panic!("two are wrong: {found:?}");
     };

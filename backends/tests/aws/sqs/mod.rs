@@ -1,6 +1,7 @@
 mod faults;
 mod found;
 mod nodes;
+mod permissions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
