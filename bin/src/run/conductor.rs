@@ -67,7 +67,9 @@ impl Conductor<'_> {
     fn is_over(&self) -> bool {
         let board = &self.board;
         let ended = |task| board.ended_as(task);
-        board.is_done() || self.too_large.is_all_that_is_left(ended)
+        // While a task runs there is no need to look at all the others.
+        let rests = board.running().len() == 0;
+        board.is_done() || rests && self.too_large.is_all_that_is_left(ended)
     }
 
     /// Stops: gently at first, at once when it was asked for before. Returns when to stop
