@@ -79,7 +79,7 @@ pub const REDIS_CALL_CHANGES: usize = 1_000;
 pub const REDIS_CALL_BYTES: usize = 4 * 1024 * 1024;
 /// Of how many bytes the payload and the metadata of a task must be together to be written once,
 /// and not with every step of its life.
-pub const REDIS_BODY_BYTES: usize = 128;
+pub const REDIS_BODY_BYTES: usize = 1_024;
 /// Most records that are loaded in one call to Redis.
 pub const REDIS_LOADS: usize = 1_000;
 /// Most deliveries that are taken in one call to Redis.

@@ -67,13 +67,22 @@ pub(super) fn task_of(record: &Record) -> Task {
     }
 }
 
+/// What every other task has is large enough to be kept apart from what changes.
+fn payload(id: TaskId) -> Bytes {
+    let text = match id.as_u128() % 2 {
+        0 => "you".to_owned(),
+        _ => "everybody ".repeat(120),
+    };
+    Bytes::from(format!("{{\"to\":\"{text}\"}}"))
+}
+
 /// A task that became ready `now`, in the queue `emails`, and has nothing that it could do without.
 pub fn queued(id: TaskId, now: Timestamp) -> Task {
     Task {
         id,
         kind: TaskType::new("send_email").expect("a task type"),
         queue: queue_name("emails"),
-        payload: Bytes::from_static(b"{\"to\":\"you\"}"),
+        payload: payload(id),
         status: Status::Queued,
         priority: 4,
         rank: None,

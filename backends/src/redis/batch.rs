@@ -6,6 +6,7 @@ use std::ops::Range;
 use russet_core::{Epoch, Lane, PartitionId, RecordKey, entries};
 use russet_engine::{Change, StoreError, Transaction, Version};
 
+use super::apart;
 use super::call::Args;
 use super::index::Index;
 use super::keys::Keys;
@@ -26,6 +27,8 @@ pub(crate) struct Prepared<'a> {
 
 struct Written {
     field: Vec<u8>,
+    /// Whether the record may have, or gets, a field of its own for what it is later.
+    is_later: bool,
     /// The record key, which the value's checksum covers, and the value behind it.
     bytes: Vec<u8>,
     key: usize,
@@ -56,8 +59,14 @@ pub(crate) fn prepare(
             let mut bytes = Vec::new();
             key::write(partition, &change.key, &mut bytes);
             let key = bytes.len();
-            if let Some(record) = &change.after {
-                bytes = value::append(0, transaction.version, record, bytes);
+            let is_later = apart::is_later(change);
+            match &change.after {
+                Some(record) if is_later => {
+                    let record = apart::without_body(record);
+                    bytes = value::append(0, transaction.version, &record, bytes);
+                }
+                Some(record) => bytes = value::append(0, transaction.version, record, bytes),
+                None => {}
             }
             match bytes.len() - key {
                 large if large > REDIS_RECORD_BYTES => Err(StoreError::TooLarge {
@@ -65,6 +74,7 @@ pub(crate) fn prepare(
                 }),
                 _ => Ok(Written {
                     field: member::field(partition, &change.key),
+                    is_later,
                     bytes,
                     key,
                 }),
@@ -122,6 +132,14 @@ struct Row<'a> {
     written: &'a Written,
 }
 
+impl Row<'_> {
+    /// The version that the record must have, and whether it may stand in the later field.
+    fn expected(&self) -> (Option<Version>, bool) {
+        let known = self.change.before.as_ref();
+        (known.map(|known| known.version), self.written.is_later)
+    }
+}
+
 /// The changes of the `chosen` ones. Those that are alike follow each other, so that an
 /// instruction can name their fields by the number of the first.
 fn rows<'a>(prepared: &'a [Prepared<'_>], chosen: &[usize]) -> Vec<Row<'a>> {
@@ -145,7 +163,7 @@ fn rows<'a>(prepared: &'a [Prepared<'_>], chosen: &[usize]) -> Vec<Row<'a>> {
         let queue = after.as_ref().and_then(|after| after.listed.as_ref());
         let queue = queue.map(|listed| listed.queue);
         let is_timed = after.as_ref().is_some_and(|after| after.timer.is_some());
-        (after.is_none(), queue, is_timed)
+        (after.is_none(), queue, row.written.is_later, is_timed)
     });
     rows
 }
@@ -164,18 +182,18 @@ pub(crate) fn call(
         matches!(change.key, RecordKey::Task(_)) && change.before.is_none()
     });
     args.number(epoch.0).push(if creates { b"0" } else { b"1" });
-    let expected = rows.iter().map(|row| row.change.before.as_ref());
-    let expected: Vec<Option<Version>> = expected.map(|known| known.map(|k| k.version)).collect();
+    let expected: Vec<_> = rows.iter().map(Row::expected).collect();
     let expected = once(&expected);
     args.push(channel).number(rows.len()).number(expected.len());
     for row in &rows {
         args.push(&row.written.field);
     }
-    for version in expected {
-        match version {
-            Some(known) => args.push(known.0.to_be_bytes()),
-            None => args.push(b""),
-        };
+    for (version, is_later) in expected {
+        let mut bytes = version.map_or_else(Vec::new, |known| known.0.to_be_bytes().to_vec());
+        if *is_later {
+            bytes.extend_from_slice(apart::LATER);
+        }
+        args.push(bytes);
     }
     let mut index = Index::new(keys.id);
     for (at, row) in rows.iter().enumerate() {
@@ -218,17 +236,33 @@ pub(crate) fn confirmation(keys: &Keys, channel: &[u8], epoch: Epoch) -> Call {
 
 fn write_records(rows: &[Row<'_>], writer: &mut Writer) {
     const RECORDS: usize = 2;
-    let (mut set, mut values, mut removed) = (Members::default(), Vec::new(), Members::default());
-    for (at, row) in rows.iter().enumerate() {
-        let members = match row.change.after {
-            Some(_) => {
-                values.push(row.written.value());
-                &mut set
-            }
-            None => &mut removed,
-        };
-        members.push(&row.written.field, Some(at + 1));
+    let mut set = [Values::default(), Values::default()];
+    let mut removed = [Members::default(), Members::default()];
+    for (at, Row { change, written, .. }) in rows.iter().enumerate() {
+        let (later, number) = (usize::from(written.is_later), Some(at + 1));
+        match change.after {
+            Some(_) => set[later].push(written, number),
+            None => removed[later].push(&written.field, number),
+        }
     }
-    writer.instruction("remove", RECORDS, b"", &removed);
-    writer.valued("set", RECORDS, &set, &values);
+    for (what, members) in ["remove", "remove both"].into_iter().zip(&removed) {
+        writer.instruction(what, RECORDS, b"", members);
+    }
+    for (what, Values { members, values }) in ["set", "set later"].into_iter().zip(&set) {
+        writer.valued(what, RECORDS, members, values);
+    }
+}
+
+/// Fields, each with its value.
+#[derive(Default)]
+struct Values<'a> {
+    members: Members<&'a Vec<u8>>,
+    values: Vec<&'a [u8]>,
+}
+
+impl<'a> Values<'a> {
+    fn push(&mut self, written: &'a Written, number: Option<usize>) {
+        self.members.push(&written.field, number);
+        self.values.push(written.value());
+    }
 }

@@ -4,7 +4,7 @@ use super::call::{array, optional};
 use super::error::RedisOpenError;
 use super::keys::Names;
 use super::links::{Links, Route};
-use super::open::{Opening, check_each};
+use super::open::{FIELDS, Opening, check_each};
 use super::options::RedisOptions;
 use super::slots::slot;
 
@@ -55,7 +55,7 @@ impl Opening<'_> {
         let changed = route.clone().read(&change).await;
         changed.map_err(|error| self.failed("HDEL", error))?;
         let mut command = redis::cmd("HMGET");
-        command.arg(&store).arg(&["layout", "format", "partitions"]);
+        command.arg(&store).arg(&FIELDS);
         let answer = route.read(&command).await.and_then(array);
         let fields = answer.and_then(|fields| fields.into_iter().map(optional).collect());
         let fields: Vec<_> = fields.map_err(|error| self.failed("HMGET", error))?;

@@ -22,6 +22,7 @@
 //! what a script says of a name that it has just emptied, and keeps what was written before: so
 //! scripts take out what goes out last, and leave alone what they have emptied.
 
+mod apart;
 mod arrivals;
 mod batch;
 mod call;

@@ -7,7 +7,7 @@ use redis::Value;
 use russet_core::limits::PARTITIONS_MAX;
 use russet_core::{PartitionId, codec};
 
-use super::call::{Args, CallError, Reason, integer, optional, strings};
+use super::call::{Args, CallError, Reason, array, integer, optional, strings};
 use super::dialer::answered;
 use super::error::RedisOpenError;
 use super::info::Info;
@@ -19,8 +19,12 @@ use super::script;
 use super::slots::slot;
 use crate::limits::REDIS_PROBES;
 
-/// The newest way in which keys and entries are laid out.
-const LAYOUT: u64 = 1;
+/// The newest way in which keys and entries are laid out. In the first one, what a task was later
+/// stood in the field in which it was submitted.
+const LAYOUT: u64 = 2;
+/// What is written down of a store: its layout, the newest format of its records, and how many
+/// partitions it has.
+pub(super) const FIELDS: [&str; 3] = ["layout", "format", "partitions"];
 /// The oldest version that can be used.
 const OLDEST: [u64; 2] = [6, 2];
 
@@ -144,11 +148,12 @@ impl Opening<'_> {
     /// Reads how the store was made, or makes it.
     async fn header(&self, route: &Route<'_>) -> Result<u16, RedisOpenError> {
         let fresh = self.options.partitions.unwrap_or(1);
-        let [layout, partitions] = self
-            .fields(route, fresh)
-            .await
-            .map_err(|error| self.failed("HSETNX and HGET", error))?;
-        self.check_age(layout, self.format(route).await?)?;
+        let fields = self.fields(route, fresh).await;
+        let [layout, format, partitions] =
+            fields.map_err(|error| self.failed("HSETNX and HGET", error))?;
+        self.check_age(layout, format)?;
+        let raised = self.raise(route, [layout, format]).await;
+        raised.map_err(|error| self.failed("HSET", error))?;
         self.as_asked(&partitions.to_string())
     }
 
@@ -181,53 +186,47 @@ impl Opening<'_> {
         }
     }
 
-    async fn fields(&self, route: &Route<'_>, partitions: u16) -> Result<[u64; 2], CallError> {
+    /// How the store was made: as it is made now, if it was not yet. A field that older versions
+    /// did not write is 0.
+    async fn fields(&self, route: &Route<'_>, partitions: u16) -> Result<[u64; 3], CallError> {
         let store = self.names.store();
         let mut commands = redis::pipe();
         let set = [("layout", LAYOUT), ("partitions", partitions.into())];
         for (field, value) in set {
             commands.cmd("HSETNX").arg(&store).arg(field).arg(value);
         }
-        for (field, _) in set {
-            commands.cmd("HGET").arg(&store).arg(field);
-        }
+        commands.cmd("HMGET").arg(&store).arg(&FIELDS);
         let mut answers = route.clone().pipeline(&commands).await?.into_iter();
         // A field that could not be set is missing, unless it was there already.
         let made: Vec<_> = answers.by_ref().take(set.len()).map(answered).collect();
-        let mut made = made.into_iter();
-        let mut number = || -> Result<u64, CallError> {
-            let made = made.next().unwrap_or(Ok(Value::Nil));
-            let number = match optional(answers.next().unwrap_or_default())? {
-                Some(found) => integer(Value::BulkString(found))?,
-                None => {
-                    made?;
-                    return Err(CallError::strange(&Value::Nil));
-                }
-            };
-            Ok(u64::try_from(number).unwrap_or_default())
+        let found = array(answered(answers.next().unwrap_or_default())?)?;
+        let mut numbers = Vec::with_capacity(FIELDS.len());
+        for found in found {
+            let number = optional(found)?.map(|found| integer(Value::BulkString(found)));
+            numbers.push(number.transpose()?.map(|n| u64::try_from(n).unwrap_or(u64::MAX)));
+        }
+        let [layout, format, partitions] = numbers[..] else {
+            return Err(CallError::strange(&Value::Nil));
         };
-        Ok([number()?, number()?])
+        if layout.is_none() || partitions.is_none() {
+            made.into_iter().collect::<Result<Vec<_>, _>>()?;
+            return Err(CallError::strange(&Value::Nil));
+        }
+        Ok([layout, format, partitions].map(Option::unwrap_or_default))
     }
 
-    /// The newest format of records that was ever used; that of this version from now on.
-    async fn format(&self, route: &Route<'_>) -> Result<u64, RedisOpenError> {
-        let newest = u64::from(codec::FORMAT);
-        let format = async {
-            let mut read = redis::cmd("HGET");
-            read.arg(self.names.store()).arg("format");
-            let found = optional(route.clone().read(&read).await?)?;
-            let found = found
-                .map(|found| integer(Value::BulkString(found)))
-                .transpose()?;
-            let found = found.map_or(0, |found| u64::try_from(found).unwrap_or(u64::MAX));
-            if found < newest {
-                let mut write = redis::cmd("HSET");
-                write.arg(self.names.store()).arg("format").arg(newest);
-                route.clone().read(&write).await?;
-            }
-            Ok(found)
-        };
-        format.await.map_err(|error| self.failed("HSET", error))
+    /// From now on the store has the layout and the records of this version.
+    async fn raise(&self, route: &Route<'_>, found: [u64; 2]) -> Result<(), CallError> {
+        let newest = [LAYOUT, codec::FORMAT.into()];
+        if found == newest {
+            return Ok(());
+        }
+        let mut write = redis::cmd("HSET");
+        write.arg(self.names.store());
+        for (field, number) in FIELDS.into_iter().zip(newest) {
+            write.arg(field).arg(number);
+        }
+        route.clone().read(&write).await.map(|_| ())
     }
 
     pub(super) fn failed(&self, command: &str, error: CallError) -> RedisOpenError {

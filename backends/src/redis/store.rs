@@ -5,13 +5,14 @@ use russet_engine::{
     Due, Limits, Listing, Outcome, Page, Stats, Store, StoreError, Transaction, Versioned,
 };
 
+use super::apart;
 use super::call::{CallError, array, integer, optional};
 use super::core::{Core, Partition};
 use super::options::Acknowledge;
 use super::{Redis, list, member, stats};
 use crate::key;
 use crate::limits::{REDIS_LOADS, REDIS_RECORD_BYTES, REDIS_TRANSACTION_CHANGES};
-use crate::value::{self, ValueError};
+use crate::value::ValueError;
 
 #[async_trait]
 impl Store for Redis {
@@ -104,18 +105,27 @@ pub(super) async fn get(
         let places: Vec<_> = keys.iter().map(|k| key::place(partition.id, k)).collect();
         let mut command = cmd("HMGET");
         command.arg(partition.keys.records());
+        let mut asked = 0;
         for key in keys {
-            command.arg(member::field(partition.id, key));
+            let fields = apart::fields(partition.id, key);
+            asked += fields.len();
+            command.arg(fields);
         }
         let answer = core.link(partition).read(&command).await;
         let values = answer.and_then(array).map_err(CallError::of_read)?;
-        if values.len() != keys.len() {
-            let error = CallError::Strange(format!("{} values for {}", values.len(), keys.len()));
+        if values.len() != asked {
+            let error = CallError::Strange(format!("{} values for {asked}", values.len()));
             return Err(error.of_read());
         }
-        for ((place, key), value) in places.iter().zip(keys).zip(values) {
-            let value = optional(value).map_err(CallError::of_read)?;
-            let record = value.map(|value| value::read(place, &value)).transpose();
+        let mut values = values.into_iter();
+        for (place, key) in places.iter().zip(keys) {
+            let mut next = || optional(values.next().unwrap_or_default());
+            let first = next().map_err(CallError::of_read)?;
+            let later = match apart::may_be(key) {
+                true => next().map_err(CallError::of_read)?,
+                false => None,
+            };
+            let record = apart::read(place, first.as_deref(), later.as_deref());
             loaded.push(record.map_err(|why| unreadable(partition.id, key, &why))?);
         }
     }

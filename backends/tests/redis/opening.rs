@@ -199,6 +199,20 @@ async fn data_of_a_newer_version_is_refused() {
 }
 
 #[tokio::test]
+async fn a_store_of_the_first_layout_is_raised_to_the_newest() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let header = || server.ask("HMGET {russet}:store layout format partitions");
+    open(RedisOptions::new(server.url())).await;
+    let newest = header().expect("it answers");
+    for older in ["HSET {russet}:store layout 1", "HDEL {russet}:store format"] {
+        server.ask(older).expect("it answers");
+        assert_ne!(header().expect("it answers"), newest);
+        open(RedisOptions::new(server.url())).await;
+        assert_eq!(header().expect("it answers"), newest);
+    }
+}
+
+#[tokio::test]
 async fn settings_out_of_their_range_are_refused() {
     let good = RedisOptions::new("redis://127.0.0.1:1");
     for (options, named) in [

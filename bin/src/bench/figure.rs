@@ -87,7 +87,8 @@ pub(super) fn medians(runs: Vec<Vec<Figure>>) -> Vec<Figure> {
     figures
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The middle one of the values.
+pub(super) fn median(values: impl Iterator<Item = f64>) -> f64 {
     percentile(&mut values.collect::<Vec<_>>(), 0.5)
 }
 

@@ -2,6 +2,7 @@
 //! another node, and what an idle node asks.
 
 mod bare;
+mod batches;
 mod server;
 mod shapes;
 
@@ -12,16 +13,17 @@ use russet_backends::redis::{Redis, RedisOptions};
 use russet_engine::{Backend, Scheduler, SystemClock};
 
 use self::server::Server;
-use super::figure::{Target, percentile};
+use super::figure::{Target, median, percentile};
 use super::lives::{Maker, completion, rate, scheduler};
 use super::{Figure, Measured, Options, runtime};
 
 const CALLERS: usize = 64;
 /// One: a lease looks at each of several first, and takes then.
 const PARTITIONS: u16 = 1;
+/// How often the lives of many callers, and empty scripts, take turns.
+const TURNS: u32 = 4;
 /// Tasks of a call, where they come in batches.
 const BATCH: usize = 100;
-const BATCHES: usize = 300;
 /// Tasks that wait while their memory is measured.
 const PENDING: usize = 50_000;
 /// Times that a task was submitted on one node for another.
@@ -49,14 +51,8 @@ pub(super) fn measure(options: &Options) -> Measured<Vec<Figure>> {
 
 async fn take(server: &Server, options: &Options) -> Measured<Vec<Figure>> {
     let time = options.time;
-    let scripts = server.empty_scripts(time).await?;
-    let mut figures = vec![Figure::new(
-        "redis: empty scripts, pipelined",
-        scripts,
-        "/s",
-    )];
-    figures.extend(lives(server, time, scripts).await?);
-    figures.extend(batches(server).await?);
+    let mut figures = lives(server, time).await?;
+    figures.extend(batches::measure(server).await?);
     figures.extend(shapes::in_process(server, time).await?);
     figures.extend(shapes::through_serve(server, &options.folder, time).await?);
     figures.push(pending(server).await?);
@@ -79,68 +75,30 @@ async fn node(server: &Server, name: &str, partitions: u16) -> Measured<Schedule
     }))
 }
 
-async fn lives(server: &Server, time: Duration, scripts: f64) -> Measured<Vec<Figure>> {
+/// Lives of many callers, and empty scripts, in turns.
+async fn lives(server: &Server, time: Duration) -> Measured<Vec<Figure>> {
     let node = node(server, "lives", PARTITIONS).await?;
-    let (before, start) = (server.processor().await?, Instant::now());
-    let lives = rate(&node, CALLERS, time).await?;
-    let all = lives * start.elapsed().as_secs_f64();
-    let micros = (server.processor().await? - before) * 1e6 / all;
+    let (mut scripts, mut lives, mut micros) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..TURNS {
+        scripts.push(server.empty_scripts(time / TURNS).await?);
+        let (before, start) = (server.processor().await?, Instant::now());
+        let rate = rate(&node, CALLERS, time / TURNS).await?;
+        let all = rate * start.elapsed().as_secs_f64();
+        micros.push((server.processor().await? - before) * 1e6 / all);
+        lives.push(rate);
+    }
     node.stop().await;
+    let ratio = median(lives.iter().zip(&scripts).map(|(lives, all)| lives / all));
+    let [scripts, lives, micros] = [scripts, lives, micros].map(|all| median(all.into_iter()));
+    let name = |what: &str| format!("redis: {what}, {CALLERS} callers");
     Ok(vec![
-        Figure::new(format!("redis: task lives, {CALLERS} callers"), lives, "/s").against(
-            "empty scripts",
-            scripts,
+        Figure::new("redis: empty scripts, pipelined", scripts, "/s"),
+        Figure::new(name("task lives"), lives, "/s").against(
+            "empty scripts, in turns",
+            lives / ratio,
             Target::AtLeast(LIVES_A_SCRIPT),
         ),
-        Figure::new(
-            format!("redis: server's processor per life, {CALLERS} callers"),
-            micros,
-            "µs",
-        ),
-    ])
-}
-
-/// Lives in batches: submitted, leased and completed together.
-async fn batches(server: &Server) -> Measured<Vec<Figure>> {
-    let bare = bare::lives(server).await?;
-    let node = node(server, "batches", 1).await?;
-    let maker = Maker::new()?;
-    let (before, start) = (server.processor().await?, Instant::now());
-    for _ in 0..BATCHES {
-        let tasks = (0..BATCH).map(|_| maker.task(&node)).collect();
-        node.submit(russet_core::Submit {
-            workflow: None,
-            tasks,
-        })
-        .await?;
-        let mut left = BATCH;
-        while left > 0 {
-            let leased = node.lease(maker.lease(left, LONG)).await?;
-            if leased.is_empty() {
-                return Err(format!("{left} tasks did not become ready").into());
-            }
-            left -= leased.len();
-            let completions = leased.iter().map(|task| completion(task)).collect();
-            for result in node.complete_each(completions).await {
-                result?;
-            }
-        }
-    }
-    let micros = (server.processor().await? - before) * 1e6 / (BATCHES * BATCH) as f64;
-    let lives = (BATCHES * BATCH) as f64 / start.elapsed().as_secs_f64();
-    node.stop().await;
-    let per_life = format!("redis: server's processor per life, batches of {BATCH}");
-    Ok(vec![
-        Figure::new(per_life, micros, "µs").against(
-            "the bare layout",
-            bare * 1e6,
-            Target::AtMost(AGAINST_BARE),
-        ),
-        Figure::new(
-            format!("redis: task lives, batches of {BATCH}, one after the other"),
-            lives,
-            "/s",
-        ),
+        Figure::new(name("server's processor per life"), micros, "µs"),
     ])
 }
 

@@ -24,6 +24,8 @@ pub const PLANNED_PANIC: &str = "a planned panic";
 pub struct Script {
     /// How its attempts go.
     pub attempts: Vec<Attempt>,
+    /// What makes some payloads so large that a store keeps them apart.
+    pub padding: String,
 }
 
 /// What the handlers of a worker share.
@@ -176,6 +178,7 @@ impl Hands {
 fn follow_up(context: &TaskContext) -> SubmitTask {
     let script = Script {
         attempts: Vec::new(),
+        padding: String::new(),
     };
     SubmitTask {
         kind: "follow-up".to_owned(),

@@ -6,8 +6,9 @@
 -- KEYS: 1 meta, 2 records, 3 lanes that hold a task, 4 queues that hold a task, then those
 --       that instructions name; behind the ready tasks of a lane stand its hidden deliveries.
 -- ARGV: epoch, '1' when memory may be exceeded, channel, how many fields and how many versions
---       there are, the fields, the versions ('' when the record must be absent; a single one is
---       that of all), then instructions: what, number of the key, name, how many members it is
+--       there are, the fields, the versions ('' when the record must be absent, and with LATER
+--       behind it when what the record is later may stand in the field with LATER behind its
+--       name; a single one is that of all), then instructions: what, number of the key, name, how many members it is
 --       about, which of the fields is the first of them (0: they follow), how many scores or
 --       values they have, these (a single one is that of all), and the members that follow.
 --       Nothing is put in and taken out at once.
@@ -16,24 +17,54 @@ local sub, unpack, ARGV = string.sub, unpack, ARGV
 -- Of how many members a command is told at once; unpack gives up at nearly twice as many values.
 local MOST = 3900
 local HEAD = 5
+local VERSION = 8
+local LATER = "'"
 
 if call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return 'epoch'
 end
 
 local n, versions = tonumber(ARGV[4]), tonumber(ARGV[5])
+local first = HEAD + n
+local function expected(i)
+  return ARGV[versions == 1 and first + 1 or first + i]
+end
+
+-- Puts into `found` what stands in the fields of these numbers.
+local function look(numbers, ending, found)
+  for from = 1, #numbers, MOST do
+    local names = {}
+    for at = from, math.min(from + MOST - 1, #numbers) do
+      names[#names + 1] = ARGV[HEAD + numbers[at]] .. ending
+    end
+    local values = call('HMGET', KEYS[2], unpack(names))
+    for i = 1, #names do
+      found[numbers[from + i - 1]] = values[i]
+    end
+  end
+end
+
+local found, later, other = {}, {}, {}
+for i = 1, n do
+  if #expected(i) > VERSION then
+    later[#later + 1] = i
+  end
+end
+if #later == 0 and n > 0 and n <= MOST then
+  found = call('HMGET', KEYS[2], unpack(ARGV, HEAD + 1, HEAD + n))
+else
+  look(later, LATER, found)
+  for i = 1, n do
+    if not found[i] then
+      other[#other + 1] = i
+    end
+  end
+  look(other, '', found)
+end
 local conflicts = {}
-for from = 1, n, MOST do
-  local to = math.min(from + MOST - 1, n)
-  local values = call('HMGET', KEYS[2], unpack(ARGV, HEAD + from, HEAD + to))
-  for i = from, to do
-    local value = values[i - from + 1]
-    if value then
-      value = sub(value, 1, 8)
-    end
-    if (value or '') ~= ARGV[versions == 1 and HEAD + n + 1 or HEAD + n + i] then
-      conflicts[#conflicts + 1] = i
-    end
+for i = 1, n do
+  if sub(found[i] or '', 1, VERSION) ~= sub(expected(i), 1, VERSION) then
+    conflicts[#conflicts + 1] = i
   end
 end
 if #conflicts > 0 then
@@ -46,7 +77,7 @@ if ARGV[2] == '1' then
 end
 
 -- Members in ARGV with what each of them has, which stands in front of it or, as a value, behind.
-local function put(command, key, members, count, scores, given)
+local function put(command, key, members, count, scores, given, ending)
   local both, sum = {}, 0
   local behind = command == 'HSET'
   for from = 0, count - 1, MOST do
@@ -54,7 +85,7 @@ local function put(command, key, members, count, scores, given)
     local at = 0
     if behind then
       for i = from, to - 1 do
-        both[at + 1] = ARGV[members + i]
+        both[at + 1] = ending and ARGV[members + i] .. ending or ARGV[members + i]
         both[at + 2] = ARGV[scores + i]
         at = at + 2
       end
@@ -92,11 +123,25 @@ local function size(command, key)
   return gone[key] and 0 or call(command, key)
 end
 
-local function take(command, counted, key, first, last)
+local function ended(from, to, ending)
+  local names = {}
+  for i = from, to do
+    names[i - from + 1] = ARGV[i] .. ending
+  end
+  return names
+end
+
+local function take(command, counted, key, first, last, ending)
   local left, sum = size(counted, key), 0
   for from = first, last, MOST do
     if left > 0 then
-      local out = call(command, key, unpack(ARGV, from, math.min(from + MOST - 1, last)))
+      local to = math.min(from + MOST - 1, last)
+      local out
+      if ending then
+        out = call(command, key, unpack(ended(from, to, ending)))
+      else
+        out = call(command, key, unpack(ARGV, from, to))
+      end
       left, sum = left - out, sum + out
     end
   end
@@ -104,8 +149,8 @@ local function take(command, counted, key, first, last)
   return sum
 end
 
-local IN = { set = true, insert = true, name = true, list = true, announce = true }
-local OUT = { remove = true, delete = true, forget = true, unlist = true, withdraw = true }
+local IN = { set = true, ['set later'] = true, insert = true, name = true, list = true, announce = true }
+local OUT = { remove = true, ['remove both'] = true, delete = true, forget = true, unlist = true, withdraw = true }
 
 for _, round in ipairs({ IN, OUT }) do
   local at = 1 + HEAD + n + versions
@@ -126,6 +171,11 @@ for _, round in ipairs({ IN, OUT }) do
       -- It is done in the other round.
     elseif what == 'set' then
       put('HSET', key, first, count, scores, given)
+    elseif what == 'set later' then
+      put('HSET', key, first, count, scores, given, LATER)
+    elseif what == 'remove both' then
+      take('HDEL', 'HLEN', key, first, last, LATER)
+      take('HDEL', 'HLEN', key, first, last)
     elseif what == 'remove' then
       take('HDEL', 'HLEN', key, first, last)
     elseif what == 'insert' then

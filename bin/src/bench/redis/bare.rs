@@ -1,10 +1,11 @@
 //! The least that a task life asks of a Redis server: what it would cost without states to list
 //! by, priorities, leases that are waited for, and everything else that makes it a task.
 
+use redis::aio::MultiplexedConnection;
 use redis::{Script, ScriptInvocation};
 
+use super::BATCH;
 use super::server::Server;
-use super::{BATCH, BATCHES};
 use crate::bench::Measured;
 
 /// Bytes of a record.
@@ -51,41 +52,67 @@ return redis.call('ZREM', KEYS[3], unpack(ARGV, 2, 1 + n))";
 
 type Ids = Vec<Vec<u8>>;
 
-/// What such a life takes of the server's time, in seconds, in batches.
-pub(super) async fn lives(server: &Server) -> Measured<f64> {
-    let slot = server.prefix("bare");
-    let [records, ready, taken, running, done] =
-        ["records", "ready", "taken", "running", "done"].map(|name| format!("{{{slot}}}:{name}"));
-    let mut connection = server.connection();
-    let [submit, take, replace] = [SUBMIT, TAKE, REPLACE].map(Script::new);
-    let before = server.processor().await?;
-    for batch in 0..BATCHES {
+/// Such lives, on names of their own.
+pub(super) struct Bare {
+    connection: MultiplexedConnection,
+    submit: Script,
+    take: Script,
+    replace: Script,
+    names: [String; 5],
+    /// How many batches have lived.
+    batches: usize,
+}
+
+impl Bare {
+    pub(super) fn new(server: &Server) -> Self {
+        let slot = server.prefix("bare");
+        let name = |name| format!("{{{slot}}}:{name}");
+        let [submit, take, replace] = [SUBMIT, TAKE, REPLACE].map(Script::new);
+        Self {
+            connection: server.connection(),
+            submit,
+            take,
+            replace,
+            names: ["records", "ready", "taken", "running", "done"].map(name),
+            batches: 0,
+        }
+    }
+
+    /// The lives of so many batches.
+    pub(super) async fn live(&mut self, batches: usize) -> Measured<()> {
+        for _ in 0..batches {
+            self.live_once().await?;
+            self.batches += 1;
+        }
+        Ok(())
+    }
+
+    async fn live_once(&mut self) -> Measured<()> {
+        let batch = self.batches;
+        let [records, ready, taken, running, done] = &self.names;
+        let connection = &mut self.connection;
         let ids: Ids = (0..BATCH).map(|at| id(batch * BATCH + at)).collect();
-        let mut call = submit.prepare_invoke();
-        call.key(&records).key(&ready).arg(BATCH).arg(&ids);
+        let mut call = self.submit.prepare_invoke();
+        call.key(records).key(ready).arg(BATCH).arg(&ids);
         write(&mut call, &ids, b'a', batch);
-        let () = call.invoke_async(&mut connection).await?;
-        let mut call = take.prepare_invoke();
-        call.key(&records)
-            .key(&ready)
-            .key(&taken)
-            .arg(BATCH)
-            .arg(batch);
-        let (ids, _): (Ids, Ids) = call.invoke_async(&mut connection).await?;
-        for (from, version, into, out) in [
-            (b'a', b'b', &running, &taken),
-            (b'b', b'c', &done, &running),
-        ] {
-            let mut call = replace.prepare_invoke();
-            call.key(&records).key(into).key(out).arg(BATCH).arg(&ids);
+        let () = call.invoke_async(connection).await?;
+        let mut call = self.take.prepare_invoke();
+        call.key(records).key(ready).key(taken);
+        call.arg(BATCH).arg(batch);
+        let (ids, _): (Ids, Ids) = call.invoke_async(connection).await?;
+        for (from, version, into, out) in
+            [(b'a', b'b', running, taken), (b'b', b'c', done, running)]
+        {
+            let mut call = self.replace.prepare_invoke();
+            call.key(records).key(into).key(out).arg(BATCH).arg(&ids);
             for _ in &ids {
                 call.arg(&[from; VERSION][..]);
             }
             write(&mut call, &ids, version, batch);
-            let () = call.invoke_async(&mut connection).await?;
+            let () = call.invoke_async(connection).await?;
         }
+        Ok(())
     }
-    Ok((server.processor().await? - before) / (BATCHES * BATCH) as f64)
 }
 
 /// An id of the length that those of tasks have.
