@@ -48,6 +48,8 @@ bugs! {
     ChildrenRedrivenFirst = "children-redriven-first",
     /// A redrive of a workflow ends after the tasks of one transaction.
     RedriveStopsEarly = "redrive-stops-early",
+    /// A cancel of a workflow ends after the tasks of one transaction.
+    CancelStopsEarly = "cancel-stops-early",
     /// A lease after an expired one gets the same fencing token.
     TokenStands = "token-stands",
     /// A heartbeat is accepted after its lease has expired.

@@ -44,6 +44,10 @@ pub enum Mark {
     CancelledRedriven,
     /// A task died because its workers did.
     WorkersDied,
+    /// A cancel of a workflow cancelled tasks of it.
+    WorkflowCancelled,
+    /// A cancel of a workflow asked holders of its tasks to stop.
+    WorkflowToldToStop,
     /// A task was cancelled while it ran.
     CancelledWhileRunning,
     /// A task was cancelled because of a dependency.
@@ -104,7 +108,7 @@ pub enum Mark {
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 44] = [
         Self::StaleCompletionRefused,
         Self::StaleHeartbeatRefused,
         Self::LeaseTakenOver,
@@ -119,6 +123,8 @@ impl Mark {
         Self::LetDownRedriven,
         Self::CancelledRedriven,
         Self::WorkersDied,
+        Self::WorkflowCancelled,
+        Self::WorkflowToldToStop,
         Self::CancelledWhileRunning,
         Self::CancelledByDependency,
         Self::NotNeeded,

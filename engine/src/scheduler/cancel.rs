@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use russet_core::{Cancel, Command, Rejection, Status, Task, TaskId, WorkflowId, policy};
+use russet_core::{Cancel, Command, Rejection, Status, Task, TaskId, WorkflowId, planted, policy};
 
 use super::family::{Member, parents_first};
 use super::write::now;
@@ -53,6 +53,9 @@ impl Scheduler {
             for members in members.chunks(limits::REDRIVE_TASKS) {
                 self.cancel_each(members, reason.as_ref(), &mut done)
                     .await?;
+                if planted!(CancelStopsEarly) {
+                    return Ok(done);
+                }
             }
         }
         Ok(done)

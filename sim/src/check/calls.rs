@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use russet_core::{LeaseId, Task, TaskId};
+use russet_core::{LeaseId, Task, TaskId, WorkflowId};
 
 use crate::history::{Actor, Answer, Ask, At, CallId, Entry, Granted, What};
 
@@ -64,6 +64,8 @@ pub(super) struct Calls<'a> {
     by_lease: BTreeMap<LeaseId, Vec<usize>>,
     /// Positions in `items` of redrives that name many tasks at once.
     redrives: Vec<usize>,
+    /// Positions in `items` of the cancels of each workflow.
+    workflow_cancels: BTreeMap<WorkflowId, Vec<usize>>,
     /// What workers were granted.
     pub grants: BTreeMap<LeaseId, Grant>,
     first_of: HashMap<CallId, usize>,
@@ -105,6 +107,9 @@ impl<'a> Calls<'a> {
         if matches!(ask, Ask::RedriveAll { .. } | Ask::RedriveWorkflow { .. }) {
             self.redrives.push(at);
         }
+        if let Ask::CancelWorkflow(workflow) = ask {
+            self.workflow_cancels.entry(*workflow).or_default().push(at);
+        }
     }
 
     fn answered(&mut self, entry: usize, at: At, call: CallId, answers: &'a [Answer]) {
@@ -144,6 +149,17 @@ impl<'a> Calls<'a> {
     pub fn purged(&self, task: TaskId, entry: usize) -> bool {
         let purges = |item: &Item<'_>| matches!(item.ask, Ask::Purge(_)) && item.asked < entry;
         self.of_task(task).any(purges)
+    }
+
+    /// Every cancel that was asked for before `entry` and means this task, as one of it alone.
+    pub fn cancels_of(&self, task: &Task, entry: usize) -> impl Iterator<Item = Ask> {
+        let own = self.of_task(task.id);
+        let own = own.filter(|item| matches!(item.ask, Ask::Cancel(_)));
+        let whole = task.workflow.and_then(|id| self.workflow_cancels.get(&id));
+        let whole = whole.into_iter().flatten().map(|at| &self.items[*at]);
+        let all = own.chain(whole).filter(move |item| item.asked < entry);
+        let id = task.id;
+        all.map(move |_| Ask::Cancel(id))
     }
 
     /// Every redrive that was asked for before `entry` and means this task, as one of it alone.
@@ -226,6 +242,7 @@ pub(super) fn verb(ask: &Ask) -> &'static str {
         Ask::Fail { .. } => "fail",
         Ask::Release { .. } => "release",
         Ask::Cancel(_) => "cancel",
+        Ask::CancelWorkflow(_) => "cancel workflow",
         Ask::Redrive { .. } => "redrive",
         Ask::RedriveAll { .. } => "redrive all",
         Ask::RedriveWorkflow { .. } => "redrive workflow",

@@ -160,6 +160,27 @@ impl<'a> Facts<'a> {
         std::iter::once(first).chain(later.map(|moment| moment.after))
     }
 
+    /// Whether the workflow was not there, or not all of it, at some time between the two entries.
+    pub fn was_away(&self, workflow: WorkflowId, from: usize, to: usize) -> bool {
+        let mut states = self.workflow_states(workflow, from, to);
+        states.any(|workflow| workflow.is_none_or(|known| !known.is_accepted()))
+    }
+
+    /// The tasks that each workflow ever had.
+    pub fn members(&self) -> BTreeMap<WorkflowId, Vec<TaskId>> {
+        let mut members: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (id, moment) in self.moments() {
+            let Some(workflow) = moment.created().and_then(|task| task.workflow) else {
+                continue;
+            };
+            let own = members.entry(workflow).or_default();
+            if own.last() != Some(&id) {
+                own.push(id);
+            }
+        }
+        members
+    }
+
     /// Whether the task belongs to a workflow that was given up before it was accepted.
     pub fn is_given_up(&self, task: &Task) -> bool {
         task.workflow

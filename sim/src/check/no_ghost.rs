@@ -129,12 +129,12 @@ fn ended(facts: &Facts<'_>, id: TaskId, moment: &Moment<'_>, findings: &mut Find
     else {
         return;
     };
-    let asked = |item: &Item<'_>| matches!(item.ask, Ask::Cancel(_)) && item.asked < moment.entry;
+    let mut asked = facts.calls.cancels_of(task, moment.entry);
     let by_itself = matches!(
         error(task),
         Some(ErrorKind::DependencyUnsatisfied | ErrorKind::NotNeeded)
     );
-    if !by_itself && !facts.calls.of_task(id).any(asked) {
+    if !by_itself && asked.next().is_none() {
         let what = format!("task {id} was cancelled and nobody asked for that");
         findings.add(what, &[moment.entry]);
     }

@@ -1,6 +1,7 @@
 //! Every answer is one that the rules give at some moment between the question and the answer:
 //! the rules as the model says them, on the tasks as the store's log says them.
 
+mod cancelled;
 mod look;
 mod redriven;
 mod submitted;
@@ -54,6 +55,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
             findings.add(what, &look.shown_by());
         }
     }
+    cancelled::check(facts, &mut findings);
     redriven::check(facts, &mut findings);
     findings.done()
 }

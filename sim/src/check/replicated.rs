@@ -1,6 +1,7 @@
 //! What is acknowledged only when a replica has it survives a failover to that replica.
 
 mod act;
+mod cancelled;
 mod configured;
 mod redriven;
 mod trail;
@@ -55,8 +56,10 @@ fn undone(facts: &Facts<'_>, item: &Item<'_>, replied: Replied<'_>) -> Vec<(Stri
             all.push((format!("task {task}"), entry));
         }
     }
+    let cancelled = cancelled::undone(facts, item, replied);
     let redriven = redriven::undone(facts, item, replied);
-    all.extend(redriven.map(|(task, entry)| (format!("task {task}"), entry)));
+    let tasks = cancelled.into_iter().chain(redriven);
+    all.extend(tasks.map(|(task, entry)| (format!("task {task}"), entry)));
     if let Ask::Configure { queue, change } = item.ask
         && let Ok(name) = QueueName::new(queue)
     {

@@ -64,6 +64,8 @@ pub enum Ask {
     },
     /// Cancel a task.
     Cancel(TaskId),
+    /// Cancel every task of a workflow that has not ended.
+    CancelWorkflow(WorkflowId),
     /// Give a dead task a new life.
     Redrive {
         /// The task.
@@ -144,6 +146,13 @@ pub enum Answer {
     Task(Box<TaskView>),
     /// So many of the tasks that a page showed as dead were given a new life.
     Redriven(u64),
+    /// The workflow ends.
+    WorkflowCancelled {
+        /// How many of its tasks were cancelled.
+        cancelled: u64,
+        /// How many were running, and their holders are asked to stop.
+        asked: u64,
+    },
     /// The workflow goes on.
     WorkflowRedriven {
         /// How many of its tasks were given a new life, also by an earlier try of the request.

@@ -167,6 +167,14 @@ impl Seen {
                 (Ask::Complete { lease, .. }, Answer::Lost) => {
                     self.completed.insert(*lease);
                 }
+                (_, Answer::WorkflowCancelled { cancelled, asked }) => {
+                    if *cancelled > 0 {
+                        self.mark(Mark::WorkflowCancelled);
+                    }
+                    if *asked > 0 {
+                        self.mark(Mark::WorkflowToldToStop);
+                    }
+                }
                 (Ask::Submit(task), answer) => self.submitted(node, task, answer),
                 _ => {}
             }

@@ -69,7 +69,13 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         },
         broken: random.within(0..nodes / 2 + 1) as u8,
         latency_us: *random.one_of(&[(1_000, 1_500), (1_000, 4_000), (1_000, 30_000)]),
-        steps: tasks::steps(&Random::new(seed, 2), queues, clients, CHAOS_MS),
+        steps: tasks::steps(
+            &Random::new(seed, 2),
+            &Random::new(seed, 14),
+            queues,
+            clients,
+            CHAOS_MS,
+        ),
         faults,
     }
 }

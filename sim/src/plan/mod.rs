@@ -6,49 +6,21 @@ mod random;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod world_kind;
 
 use std::collections::BTreeMap;
 
-use clap::ValueEnum;
 use russet_core::{DependencyOn, Millis, TransactionLimit};
 use serde::{Deserialize, Serialize};
 
 pub use random::Random;
+pub use world_kind::WorldKind;
 
 use crate::history::FaultKind;
 
 /// How long a task waits to catch up with one that is one priority more urgent: short, so that
 /// starvation would show.
 pub const AGING: Millis = Millis::from_secs(1);
-
-/// The backend that a world stands on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ValueEnum)]
-#[serde(rename_all = "snake_case")]
-pub enum WorldKind {
-    /// A store in memory that outlives every crash: the fastest.
-    Memory,
-    /// The embedded store on a simulated disk that tears and forgets what is not synced.
-    Embedded,
-    /// The adapter for Redis, over connections to a model of a server.
-    Redis,
-    /// The adapters for SQS and DynamoDB, over requests to models of the services.
-    Sqs,
-}
-
-impl WorldKind {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Memory, Self::Embedded, Self::Redis, Self::Sqs];
-
-    /// The name that `--world` takes.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Memory => "memory",
-            Self::Embedded => "embedded",
-            Self::Redis => "redis",
-            Self::Sqs => "sqs",
-        }
-    }
-}
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,6 +127,8 @@ pub enum Act {
     Again(usize),
     /// Cancels a task.
     Cancel(TaskNumber),
+    /// Cancels the workflow that a task was submitted with.
+    CancelWorkflow(TaskNumber),
     /// Redrives a task.
     Redrive(TaskNumber),
     /// Redrives a task, also when somebody cancelled it.

@@ -38,7 +38,14 @@ struct Draw<'a> {
     next: TaskNumber,
 }
 
-pub(super) fn steps(random: &Random, queues: u8, clients: u8, chaos_ms: u64) -> Vec<Step> {
+/// Draws the steps; which workflows are cancelled is `cancels` to say.
+pub(super) fn steps(
+    random: &Random,
+    cancels: &Random,
+    queues: u8,
+    clients: u8,
+    chaos_ms: u64,
+) -> Vec<Step> {
     let some = |most| {
         if random.percent(50) {
             random.within(0..most)
@@ -81,6 +88,11 @@ pub(super) fn steps(random: &Random, queues: u8, clients: u8, chaos_ms: u64) -> 
     let aimed = steps.iter().flat_map(|step| aim::steps(random, step));
     let aimed: Vec<_> = aimed.collect();
     steps.extend(aimed);
+    if cancels.percent(50) {
+        let cancelled = steps.iter().flat_map(|step| aim::cancels(cancels, step));
+        let cancelled: Vec<_> = cancelled.collect();
+        steps.extend(cancelled);
+    }
     steps
 }
 

@@ -87,6 +87,12 @@ impl Caller {
                     client.cancel(id, Some("planned")).await?;
                 }
             }
+            Act::CancelWorkflow(of) => {
+                let id = self.known.lock().workflows.get(of).copied();
+                if let Some(id) = id {
+                    client.cancel_workflow(id, Some("planned")).await?;
+                }
+            }
             Act::Redrive(number) => {
                 if let Some(id) = id(number) {
                     client.redrive(id).await?;

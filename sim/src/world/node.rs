@@ -113,6 +113,10 @@ async fn route(api: &Api, partitions: u16, request: &Request<Bytes>) -> Result<V
         (false, ["info"]) => body(Ok(api.info(partitions))),
         (true, ["tasks"]) => body(api.submit(read(request)?).await),
         (true, ["workflows"]) => body(api.submit_workflow(read(request)?).await),
+        (true, ["workflows", id, "cancel"]) => {
+            let cancelled = api.cancel_workflow(wire::id("id", id)?, read(request)?);
+            body(cancelled.await)
+        }
         (true, ["workflows", id, "redrive"]) => {
             let redriven = api.redrive_workflow(wire::id("id", id)?, read(request)?);
             body(redriven.await)

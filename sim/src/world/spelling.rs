@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::{Method, Request, Response};
 use russet::wire::{
-    self, Batched, CompleteLease, ConfigureQueue, ExtendLease, ExtendedView, FailLease, LeaseReply,
-    LeaseRequest, OneOrMany, Problem, RedriveTask, RedriveTasks, RedriveWorkflow, RedrivenView,
-    RedrivenWorkflowView, ReleaseLease, Results, SubmitTask, SubmittedView, SubmittedWorkflowView,
-    TaskNowView, TaskView,
+    self, Batched, CancelledWorkflowView, CompleteLease, ConfigureQueue, ExtendLease, ExtendedView,
+    FailLease, LeaseReply, LeaseRequest, OneOrMany, Problem, RedriveTask, RedriveTasks,
+    RedriveWorkflow, RedrivenView, RedrivenWorkflowView, ReleaseLease, Results, SubmitTask,
+    SubmittedView, SubmittedWorkflowView, TaskNowView, TaskView,
 };
 use russet_core::{ErrorKind, TaskId, WorkflowId};
 use serde::Deserialize;
@@ -25,19 +25,21 @@ pub fn asks(request: &Request<Bytes>) -> Arc<[Ask]> {
         .trim_start_matches("/v1/")
         .split('/')
         .collect();
-    let id = |text: &str| text.parse::<TaskId>().unwrap_or(TaskId::from_u128(0));
+    let none = TaskId::from_u128(0);
+    let id = |text: &str| text.parse().unwrap_or(none);
+    let whole = |text: &str| text.parse().unwrap_or(WorkflowId::from(none));
     let get = *request.method() == Method::GET;
     match parts.as_slice() {
         ["tasks"] if !get => each(body, |task: SubmitTask| Ask::Submit(Box::new(task))),
         ["workflows"] => one(body, |workflow| Ask::SubmitWorkflow(Box::new(workflow))),
-        ["workflows", workflow, "redrive"] => one(body, |redrive: RedriveWorkflow| {
-            let none = WorkflowId::from(id(""));
-            Ask::RedriveWorkflow {
-                workflow: workflow.parse().unwrap_or(none),
+        ["workflows", workflow, "cancel"] => [Ask::CancelWorkflow(whole(workflow))].into(),
+        ["workflows", workflow, "redrive"] => {
+            one(body, |redrive: RedriveWorkflow| Ask::RedriveWorkflow {
+                workflow: whole(workflow),
                 request_id: redrive.request_id,
                 cancelled: redrive.cancelled,
-            }
-        }),
+            })
+        }
         ["tasks", "redrive"] => one(body, |redrive: RedriveTasks| Ask::RedriveAll {
             queue: redrive.queue,
             request_id: redrive.request_id,
@@ -142,6 +144,10 @@ pub fn answers(asks: &[Ask], response: &Response<Bytes>) -> Vec<Answer> {
             cancel_requested: view.cancel_requested,
         }),
         Some(Ask::Get(_)) => several(asks, body, |view: TaskView| Answer::Task(Box::new(view))),
+        Some(Ask::CancelWorkflow(_)) => several(asks, body, |view: CancelledWorkflowView| {
+            let (cancelled, asked) = (view.cancelled, view.asked);
+            Answer::WorkflowCancelled { cancelled, asked }
+        }),
         Some(Ask::RedriveWorkflow { .. }) => several(asks, body, |view: RedrivenWorkflowView| {
             let refusals = view.refusals.into_iter();
             Answer::WorkflowRedriven {

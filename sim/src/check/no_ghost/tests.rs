@@ -65,6 +65,24 @@ fn a_task_does_not_come_back_to_life_by_itself() {
 }
 
 #[test]
+fn who_cancels_a_workflow_asks_for_the_end_of_its_tasks() {
+    let cancelled = |workflow| {
+        let mut sample = Sample::new();
+        let own = WorkflowId::from(id(1));
+        sample.submitted_as(1, |task| task.workflow = Some(own));
+        sample.ask(Actor::Client(0), Ask::CancelWorkflow(workflow));
+        sample.change(1, |task| task.status = Status::Cancelled);
+        sample
+    };
+    let words = "nobody asked for that";
+    let found = |n| {
+        let found = cancelled(WorkflowId::from(id(n))).check(check);
+        found.iter().any(|violation| violation.what.contains(words))
+    };
+    assert_eq!([found(1), found(2)], [false, true]);
+}
+
+#[test]
 fn a_task_does_not_end_by_itself() {
     let mut sample = Sample::new();
     sample

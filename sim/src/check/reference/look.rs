@@ -91,9 +91,15 @@ impl<'a> Look<'_, 'a> {
         let others =
             others.filter(|other| other.asked < moment.entry && other.call != self.item.call);
         let own = moment.after.or(moment.before);
-        let redrives = own.map(|task| self.facts.calls.redrives_of(task, moment.entry));
-        let redrives = redrives.unwrap_or_default();
-        let others: Vec<_> = others.map(|other| other.ask).chain(&redrives).collect();
+        let calls = &self.facts.calls;
+        let many = own.map(|task| {
+            let redrives = calls.redrives_of(task, moment.entry).into_iter();
+            redrives
+                .chain(calls.cancels_of(task, moment.entry))
+                .collect()
+        });
+        let many: Vec<_> = many.unwrap_or_default();
+        let others: Vec<_> = others.map(|other| other.ask).chain(&many).collect();
         let mut start = 0;
         for _ in 0..DECISIONS {
             let end = seen.len();

@@ -1,11 +1,7 @@
 //! A redrive of a workflow revives what is dead, and what was cancelled because of that, parents
 //! before their children. It tells how many there were, and which stay as they are and why.
 
-use std::collections::BTreeMap;
-
-use russet_core::{
-    Dependency, IfUnsatisfied, Record, Status, Task, TaskId, TransactionLimit, WorkflowId,
-};
+use russet_core::{Dependency, IfUnsatisfied, Record, Status, Task, TaskId, WorkflowId};
 
 use super::is_no_verdict;
 use crate::check::calls::{Item, Replied};
@@ -29,7 +25,7 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
     if items.peek().is_none() {
         return;
     }
-    let (edges, members) = (Edges::of(facts), members(facts));
+    let (edges, members) = (Edges::of(facts), facts.members());
     for item in items {
         let Ask::RedriveWorkflow {
             workflow,
@@ -54,17 +50,6 @@ pub(super) fn check(facts: &Facts<'_>, findings: &mut Findings) {
         };
         redrive.answered(findings);
     }
-}
-
-/// The tasks that each workflow ever had.
-fn members(facts: &Facts<'_>) -> BTreeMap<WorkflowId, Vec<TaskId>> {
-    let mut members: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (id, moment) in facts.moments() {
-        if let Some(workflow) = moment.created().and_then(|task| task.workflow) {
-            members.entry(workflow).or_default().push(id);
-        }
-    }
-    members
 }
 
 /// One redrive of a workflow that was answered.
@@ -126,8 +111,7 @@ impl<'a> Redrive<'_, 'a> {
     /// Whether the workflow was not there, or not all of it, at some time.
     fn was_away(&self) -> bool {
         let (from, to) = (self.item.asked, self.replied.entry);
-        let mut states = self.facts.workflow_states(self.workflow, from, to);
-        states.any(|workflow| workflow.is_none_or(|known| !known.is_accepted()))
+        self.facts.was_away(self.workflow, from, to)
     }
 
     fn is_by_this(&self, task: &Task) -> bool {
@@ -206,7 +190,8 @@ impl<'a> Redrive<'_, 'a> {
         let lists = parents.filter(|edge| self.has_list(edge.task)).count();
         let changes = BESIDE_PARENTS + task.dependencies.total as usize + lists;
         let bytes = changes * HEAVIEST + lists * LIST_BYTES;
-        let limit = self.facts.run.plan.transaction_of(TransactionLimit::NONE);
+        let plan = self.facts.run.plan;
+        let limit = plan.transaction_of(plan.world.transaction());
         task.attempt == 0 && !limit.admits(changes, bytes)
     }
 

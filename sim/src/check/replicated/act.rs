@@ -28,6 +28,8 @@ pub(super) enum Act<'a> {
         status: Status,
         attempt: u64,
     },
+    /// It is gone, it has ended, or its holder is asked to stop.
+    Stop,
     /// It has got a new life, by the redrive of this number.
     Redrive(Option<u64>),
     /// It is forgotten, or its retention is over.
@@ -35,7 +37,8 @@ pub(super) enum Act<'a> {
 }
 
 impl<'a> Act<'a> {
-    /// What an answer says was done, and to which tasks. Redrives are counted elsewhere.
+    /// What an answer says was done, and to which tasks. What is asked of a
+    /// whole workflow or queue is looked for elsewhere.
     pub fn all(item: &Item<'a>, answer: &Answer) -> Vec<(Self, TaskId)> {
         match (item.ask, answer) {
             (Ask::Submit(_), Answer::Submitted { task: Some(id), .. }) => {
@@ -85,7 +88,10 @@ impl<'a> Act<'a> {
         };
         let moments = &timeline.moments;
         let states = moments.iter().map(|moment| (moment.entry, moment.after));
-        let shows = |task: Option<&Task>| task.is_some_and(|task| self.shows_in(task));
+        let shows = |task: Option<&Task>| match task {
+            Some(task) => self.shows_in(task),
+            None => matches!(self, Self::Stop),
+        };
         let hides = |at: usize| self.may_hide_in(&moments[at]);
         Trail::of(facts, states).effect(asked, told, shows, hides)
     }
@@ -105,6 +111,7 @@ impl<'a> Act<'a> {
                 let cancelled = task.cancel_requested || task.status == Status::Cancelled;
                 cancelled && (task.status, task.attempt) == (*status, *attempt)
             }
+            Self::Stop => task.cancel_requested || task.status.is_terminal(),
             Self::Redrive(number) => match number {
                 Some(_) => task.redriven_by == *number,
                 None => task.redriven_by.is_some(),
@@ -133,7 +140,7 @@ impl<'a> Act<'a> {
                 let stopped = || *status == Status::Running && moment.finished().is_some();
                 is_another() || stopped()
             }
-            Self::Redrive(_) => is_another(),
+            Self::Stop | Self::Redrive(_) => is_another(),
             Self::Purge => {
                 // It was looked at in the same commit, and is kept because others are live.
                 let kept_until = |task: Option<&Task>| task.and_then(|task| task.purge_at);

@@ -1,3 +1,4 @@
+mod cancels;
 mod commands;
 mod queues;
 mod redrives;

@@ -55,6 +55,35 @@ fn at_workflow(random: &Random, step: &Step) -> Vec<Step> {
         let act = Act::RedriveWorkflow { of, cancelled };
         acts.push((act, random.within(500..10_000)));
     }
+    behind(step, acts)
+}
+
+/// Cancels the workflow of `step` in some cases, perhaps twice, and perhaps brings back what was
+/// cancelled.
+pub(super) fn cancels(random: &Random, step: &Step) -> Vec<Step> {
+    let Act::Workflow { tasks, .. } = &step.act else {
+        return Vec::new();
+    };
+    if !random.percent(50) {
+        return Vec::new();
+    }
+    let of = random.one_of(tasks).number;
+    let mut after = random.within(0..4_000);
+    let mut acts = vec![(Act::CancelWorkflow(of), after)];
+    if random.percent(40) {
+        after += random.within(1..1_000);
+        acts.push((Act::CancelWorkflow(of), after));
+    }
+    if random.percent(30) {
+        after += random.within(1..3_000);
+        let cancelled = true;
+        acts.push((Act::RedriveWorkflow { of, cancelled }, after));
+    }
+    behind(step, acts)
+}
+
+/// The acts, each so many milliseconds after the step and by the same client.
+fn behind(step: &Step, acts: Vec<(Act, u64)>) -> Vec<Step> {
     let steps = acts.into_iter().map(|(act, after)| Step {
         at_ms: step.at_ms + after,
         client: step.client,

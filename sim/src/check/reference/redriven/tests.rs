@@ -6,6 +6,7 @@ use super::*;
 use crate::check::reference;
 use crate::check::sample::{PARTITION, Sample, id};
 use crate::history::Actor;
+use crate::plan::WorldKind;
 
 fn workflow() -> WorkflowId {
     WorkflowId::from(id(1))
@@ -130,6 +131,17 @@ fn a_task_stays_that_waits_for_more_parents_than_a_transaction_can_tell() {
     };
     assert_eq!(wide(20).check(reference::check), []);
     assert!(wide(60).finds(reference::check, "which has no reason to"));
+    let of_world = |world, parents| {
+        let mut sample = failed();
+        sample.plan.world = world;
+        sample.change(2, |task| task.dependencies.total = parents);
+        redriven(sample, &BOTH[..1], answer())
+    };
+    assert_eq!(of_world(WorldKind::Sqs, 150).check(reference::check), []);
+    for (world, parents) in [(WorldKind::Sqs, 50), (WorldKind::Memory, 150)] {
+        let sample = of_world(world, parents);
+        assert!(sample.finds(reference::check, "which has no reason to"));
+    }
 }
 
 /// A parent that had many dependents, or was redriven, has a list of them, which changes with it.
