@@ -112,6 +112,8 @@ bugs! {
     RedisReplicaUnawaited = "redis-replica-unawaited",
     /// A timer that is no longer due stays in its index in Redis.
     RedisTimerStays = "redis-timer-stays",
+    /// What a task is later is read from Redis without the payload that stands apart from it.
+    RedisBodyForgotten = "redis-body-forgotten",
     /// A node of a Redis Cluster that says where a slot has gone is not heeded.
     RedisMovedIgnored = "redis-moved-ignored",
     /// An item of DynamoDB is written over, whatever version it has.

@@ -5,15 +5,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use russet_core::{PartitionId, Record, RecordKey, Task};
+use russet_core::{PartitionId, Record, RecordKey, Task, planted};
 use russet_engine::{Change, Versioned};
 
-use super::member;
+use super::member::{self, LATER};
 use crate::limits::REDIS_BODY_BYTES;
 use crate::value::{self, ValueError};
-
-/// With what the name of the later field ends.
-pub(crate) const LATER: &[u8] = b"'";
 
 /// Whether a record with this key may have a later field.
 pub(crate) fn may_be(key: &RecordKey) -> bool {
@@ -63,17 +60,25 @@ pub(crate) fn read(
     let Some(later) = later.map(read).transpose()? else {
         return Ok(first);
     };
+    if planted!(RedisBodyForgotten) {
+        return Ok(Some(later));
+    }
     let Versioned { version, record } = later;
-    match (first.map(|known| known.record), record) {
-        (Some(Record::Task(first)), Record::Task(task)) => {
-            let record = Record::Task(Arc::new(Task {
-                payload: first.payload.clone(),
-                metadata: first.metadata.clone(),
-                ..Arc::unwrap_or_clone(task)
-            }));
-            Ok(Some(Versioned { version, record }))
-        }
-        _ => Err(ValueError::NoRecord),
+    let first = first.map(|known| known.record);
+    let record = first.and_then(|first| whole(&first, record));
+    let record = record.ok_or(ValueError::NoRecord)?;
+    Ok(Some(Versioned { version, record }))
+}
+
+/// A record as it is later, with what it had first; `None` if they are not of a task both.
+pub(crate) fn whole(first: &Record, later: Record) -> Option<Record> {
+    match (first, later) {
+        (Record::Task(first), Record::Task(later)) => Some(Record::Task(Arc::new(Task {
+            payload: first.payload.clone(),
+            metadata: first.metadata.clone(),
+            ..Arc::unwrap_or_clone(later)
+        }))),
+        _ => None,
     }
 }
 

@@ -191,7 +191,7 @@ pub(crate) fn call(
     for (version, is_later) in expected {
         let mut bytes = version.map_or_else(Vec::new, |known| known.0.to_be_bytes().to_vec());
         if *is_later {
-            bytes.extend_from_slice(apart::LATER);
+            bytes.extend_from_slice(member::LATER);
         }
         args.push(bytes);
     }
@@ -238,9 +238,10 @@ fn write_records(rows: &[Row<'_>], writer: &mut Writer) {
     const RECORDS: usize = 2;
     let mut set = [Values::default(), Values::default()];
     let mut removed = [Members::default(), Members::default()];
-    for (at, Row { change, written, .. }) in rows.iter().enumerate() {
+    for (at, row) in rows.iter().enumerate() {
+        let written = row.written;
         let (later, number) = (usize::from(written.is_later), Some(at + 1));
-        match change.after {
+        match row.change.after {
             Some(_) => set[later].push(written, number),
             None => removed[later].push(&written.field, number),
         }

@@ -76,6 +76,16 @@ pub(crate) fn field(partition: PartitionId, record: &RecordKey) -> Vec<u8> {
     bytes
 }
 
+/// With what the name of the field ends in which stands what a task is later. The bytes of no
+/// field of another record end so: numbers are longer, and texts have no zeros.
+pub(crate) const LATER: &[u8] = &[0, 0];
+
+/// The field of which this is the later one.
+pub(crate) fn first_of(later: &[u8]) -> Option<&[u8]> {
+    let first = later.strip_suffix(LATER)?;
+    (first.len() == SHORT).then_some(first)
+}
+
 /// The record whose field this is.
 pub(crate) fn read_field(partition: PartitionId, field: &[u8]) -> Option<RecordKey> {
     if field.len() == SHORT {
@@ -247,6 +257,9 @@ mod tests {
         #[test]
         fn fields_of_different_records_differ(a in records(), b in records()) {
             prop_assert_eq!(a == b, field(OWN, &a) == field(OWN, &b));
+            prop_assert_eq!(first_of(&field(OWN, &a)), None);
+            let later = [&field(OWN, &a), LATER].concat();
+            prop_assert_ne!(&later, &field(OWN, &b));
             prop_assert_eq!(read_field(OWN, &field(OWN, &a)), Some(a));
         }
 

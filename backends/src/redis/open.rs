@@ -203,7 +203,11 @@ impl Opening<'_> {
         let mut numbers = Vec::with_capacity(FIELDS.len());
         for found in found {
             let number = optional(found)?.map(|found| integer(Value::BulkString(found)));
-            numbers.push(number.transpose()?.map(|n| u64::try_from(n).unwrap_or(u64::MAX)));
+            numbers.push(
+                number
+                    .transpose()?
+                    .map(|n| u64::try_from(n).unwrap_or(u64::MAX)),
+            );
         }
         let [layout, format, partitions] = numbers[..] else {
             return Err(CallError::strange(&Value::Nil));

@@ -1,8 +1,9 @@
 //! What stands under a store's names, for whoever looks at a server from outside.
 
-use russet_core::{PartitionId, RecordKey, TaskId};
+use russet_core::{PartitionId, Record, RecordKey, TaskId};
 use russet_engine::Versioned;
 
+use super::apart;
 use super::keys;
 use super::member;
 use crate::{key, value};
@@ -12,6 +13,8 @@ use crate::{key, value};
 pub enum Seen {
     /// A record; `None` when it is gone.
     Record(PartitionId, RecordKey, Option<Versioned>),
+    /// What a record is later, without what it had first and keeps: see [`Self::whole`].
+    Later(PartitionId, RecordKey, Versioned),
     /// A task that waits to be delivered.
     Ready(TaskId),
     /// A task that was delivered, or given back for later.
@@ -26,10 +29,16 @@ impl Seen {
         let (partition, kind) = keys::read(prefix, at)?;
         let task = || Some(member::read_place(partition, name)?.task);
         if kind == b"records" {
-            let key = member::read_field(partition, name)?;
+            let first = member::first_of(name);
+            let key = member::read_field(partition, first.unwrap_or(name))?;
             let place = key::place(partition, &key);
             let record = value.map(|value| value::read(&place, value));
-            return Some(Self::Record(partition, key, record.transpose().ok()?));
+            let record = record.transpose().ok()?;
+            return match first {
+                None => Some(Self::Record(partition, key, record)),
+                // When it is gone, the first field goes with it.
+                Some(_) => Some(Self::Later(partition, key, record?)),
+            };
         }
         if kind.starts_with(b"ready:") {
             return task().map(Self::Ready);
@@ -39,11 +48,16 @@ impl Seen {
             false => None,
         }
     }
+
+    /// A record as it is later, with what it had first.
+    pub fn whole(first: &Record, later: Record) -> Option<Record> {
+        apart::whole(first, later)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use russet_core::{Leader, NodeId, Record, Timestamp};
+    use russet_core::{Leader, NodeId, Timestamp};
     use russet_engine::Version;
 
     use super::super::keys::Names;

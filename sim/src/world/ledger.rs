@@ -88,6 +88,12 @@ impl Ledger {
         self.journal.write(now(), hidden);
     }
 
+    /// The record as it is now.
+    pub fn record(&self, partition: PartitionId, key: &RecordKey) -> Option<Record> {
+        let place = (partition, key.clone());
+        self.lock().records.get(&place).cloned().flatten()
+    }
+
     /// Every record that there is or was.
     pub fn records(&self) -> Records {
         self.lock().records.clone()

@@ -18,7 +18,7 @@ local sub, unpack, ARGV = string.sub, unpack, ARGV
 local MOST = 3900
 local HEAD = 5
 local VERSION = 8
-local LATER = "'"
+local LATER = '\0\0'
 
 if call('HGET', KEYS[1], 'epoch') ~= ARGV[1] then
   return 'epoch'

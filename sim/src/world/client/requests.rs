@@ -63,7 +63,11 @@ impl Caller {
     }
 
     fn bare(&self, plan: &TaskPlan) -> SubmitTask {
-        let padding = if plan.max_retries % 2 == 0 { 0 } else { PADDING };
+        let padding = if plan.max_retries % 2 == 0 {
+            0
+        } else {
+            PADDING
+        };
         let script = Script {
             attempts: plan.script.clone(),
             padding: "x".repeat(padding),

@@ -69,7 +69,7 @@ impl Account {
     pub fn write(&self, from: Actor, writes: Vec<Write>) -> bool {
         let mut sum = Sum::default();
         for write in &writes {
-            sum.add(write);
+            sum.add(write, &self.ledger);
         }
         let transactions = sum.transactions();
         let committed = !transactions.is_empty();
@@ -98,7 +98,16 @@ impl Sum {
         removed.chain(written).collect()
     }
 
-    fn add(&mut self, write: &Write) {
+    fn change(&mut self, partition: PartitionId, version: Version, key: RecordKey, record: Record) {
+        let change = (key, Some(record));
+        let own = |(p, v, _): &&mut _| (*p, *v) == (partition, version);
+        match self.changes.iter_mut().find(own) {
+            Some((_, _, own)) => own.push(change),
+            None => self.changes.push((partition, version, vec![change])),
+        }
+    }
+
+    fn add(&mut self, write: &Write, ledger: &Ledger) {
         let value = match &write.what {
             Written::Field(value) => Some(value.as_slice()),
             Written::NoField | Written::Member { .. } => None,
@@ -112,12 +121,13 @@ impl Sum {
                     self.removed.entry(partition).or_default().push((key, None));
                     return;
                 };
-                let change = (key, Some(record));
-                let own = |(p, v, _): &&mut _| (*p, *v) == (partition, version);
-                match self.changes.iter_mut().find(own) {
-                    Some((_, _, own)) => own.push(change),
-                    None => self.changes.push((partition, version, vec![change])),
-                }
+                self.change(partition, version, key, record);
+            }
+            (Some(Seen::Later(partition, key, Versioned { version, record })), _) => {
+                // Where the first field is missing the record shows it.
+                let first = ledger.record(partition, &key);
+                let whole = first.and_then(|first| Seen::whole(&first, record.clone()));
+                self.change(partition, version, key, whole.unwrap_or(record));
             }
             (Some(Seen::Ready(task)), Written::Member { .. }) => {
                 self.given_back.entry(now()).or_default().push(task);
