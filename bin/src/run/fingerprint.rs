@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use russet_core::DependencyOn;
 use russet_core::policy::Fingerprint;
+use russet_core::{DependencyOn, IfUnsatisfied};
 use serde::Serialize;
 
 use super::work::Payload;
-use crate::workflow::{IfUnsatisfied, TaskSpec, Workflow};
+use crate::workflow::{TaskSpec, Workflow};
 
 /// Everything that a task's fate depends on. It is stored as a hash: fields may be added only
 /// so that tasks that do not use them keep theirs.

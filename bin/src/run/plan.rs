@@ -3,14 +3,13 @@
 use std::collections::HashMap;
 
 use russet_core::{
-    Dependency, IfUnsatisfied, Label, Millis, NameError, NewTask, NewWorkflow, QueueName,
-    ResourceName, Resources, RetryPolicy, Submit, TaskId, TaskType, When, WorkflowId,
-    limits as core_limits,
+    Dependency, Label, Millis, NameError, NewTask, NewWorkflow, QueueName, ResourceName, Resources,
+    RetryPolicy, Submit, TaskId, TaskType, When, WorkflowId, limits as core_limits,
 };
 
 use super::limits;
 use super::work::Payload;
-use crate::workflow::{self, TaskSpec, Workflow};
+use crate::workflow::{TaskSpec, Workflow};
 
 /// The queue that a run's tasks wait in.
 const QUEUE: &str = "run";
@@ -131,11 +130,7 @@ impl Plan {
             lease_duration: limits::LEASE,
             timeout: spec.timeout.map(millis),
             dependencies: self.dependencies(spec),
-            if_unsatisfied: match spec.if_unsatisfied {
-                workflow::IfUnsatisfied::Cancel => IfUnsatisfied::Cancel,
-                workflow::IfUnsatisfied::Dead => IfUnsatisfied::Dead,
-                workflow::IfUnsatisfied::Run => IfUnsatisfied::Run,
-            },
+            if_unsatisfied: spec.if_unsatisfied,
             resources: resources(spec)?,
             expected: spec.run_time().map(millis),
             ..new
@@ -166,9 +161,10 @@ fn millis(time: std::time::Duration) -> Millis {
 mod tests {
     use std::path::Path;
 
-    use russet_core::{DependencyOn, Timestamp};
+    use russet_core::{DependencyOn, IfUnsatisfied, Timestamp};
 
     use super::*;
+    use crate::workflow;
 
     fn plan(text: &str) -> Plan {
         let workflow = workflow::parse(Path::new("w.yaml"), text.as_bytes()).expect("a workflow");

@@ -3,12 +3,12 @@
 
 use std::fmt;
 
-use russet_core::End;
+use russet_core::{End, IfUnsatisfied};
 
 use super::limits;
 use super::unmet::unmet;
 use crate::text::few;
-use crate::workflow::{Dependency, IfUnsatisfied, TaskSpec, Workflow};
+use crate::workflow::{Dependency, TaskSpec, Workflow};
 
 /// Which tasks of a workflow need more than a run has.
 #[derive(Debug)]

@@ -30,4 +30,4 @@ pub use error::{Problem, WorkflowError};
 pub use graph::{CriticalPath, cycles};
 pub use json::json;
 pub use read::{parse, read, read_stdin};
-pub use spec::{Dependency, Format, IfUnsatisfied, TaskSpec, Work, Workflow};
+pub use spec::{Dependency, Format, TaskSpec, Work, Workflow};

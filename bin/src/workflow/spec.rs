@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use russet_core::DependencyOn;
+use russet_core::{DependencyOn, IfUnsatisfied};
 
 /// A checked workflow: unique names, resolved dependencies, no cycle.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,18 +68,6 @@ pub struct Dependency {
     pub task: usize,
     /// The end that satisfies it.
     pub on: DependencyOn,
-}
-
-/// What becomes of a task when one of its dependencies cannot be satisfied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum IfUnsatisfied {
-    /// It is cancelled.
-    #[default]
-    Cancel,
-    /// It is dead-lettered.
-    Dead,
-    /// It runs all the same.
-    Run,
 }
 
 impl TaskSpec {

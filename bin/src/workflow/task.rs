@@ -1,13 +1,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use russet_core::IfUnsatisfied;
+
 use super::dependency::{self, Wanted};
 use super::error::{Place, Problems};
 use super::fields::{Fields, Shape};
 use super::limits;
 use super::node::Node;
 use super::value::{self, Read};
-use super::{IfUnsatisfied, TaskSpec, Work};
+use super::{TaskSpec, Work};
 
 const TASK: Shape = Shape {
     called: "a task",

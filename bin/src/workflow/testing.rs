@@ -27,9 +27,9 @@ pub(super) fn sleepers(tasks: &[(u64, &[usize])]) -> Workflow {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
-    use russet_core::DependencyOn;
+    use russet_core::{DependencyOn, IfUnsatisfied};
 
-    use super::{Dependency, Format, IfUnsatisfied, TaskSpec, Work};
+    use super::{Dependency, Format, TaskSpec, Work};
 
     let task = |(index, (seconds, depends_on)): (usize, &(u64, &[usize]))| TaskSpec {
         name: format!("t{index}"),

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use crate::workflow::testing::{json, problems, yaml};
-use russet_core::DependencyOn;
+use russet_core::{DependencyOn, IfUnsatisfied};
 
-use crate::workflow::{Dependency, Format, IfUnsatisfied, Work, limits};
+use crate::workflow::{Dependency, Format, Work, limits};
 
 const WHOLE: &str = "
 name: nightly

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use russet_cli::workflow::{self, Workflow};
-use russet_core::DependencyOn;
+use russet_cli::workflow::Workflow;
+use russet_core::{DependencyOn, IfUnsatisfied};
 
 use super::Event;
 
@@ -47,7 +47,7 @@ pub fn check(workflow: &Workflow, events: &[Event]) {
                 DependencyOn::Completion => true,
                 DependencyOn::Failure => event.event != "succeeded",
             };
-            let runs_anyway = task.if_unsatisfied == workflow::IfUnsatisfied::Run;
+            let runs_anyway = task.if_unsatisfied == IfUnsatisfied::Run;
             assert!(
                 satisfied || runs_anyway,
                 "{} started after {event:?}",
