@@ -77,6 +77,10 @@ pub(super) fn json(field: &str, text: &str) -> Result<Json, CliError> {
         Some(file) => std::fs::read(file).map_err(|error| CliError::file(file, &error))?,
         None => text.as_bytes().to_vec(),
     };
+    if text == "-" && bytes.is_empty() {
+        let why = "standard input is empty: give JSON there, and only one option `-`";
+        return Err(CliError::input(field, why));
+    }
     from_json(&bytes).map_err(|problem| {
         let problem = problem.detail.replacen("the body", "it", 1);
         let hint = "write JSON such as '{\"to\": \"me\"}' or '\"text\"', @FILE to read a file, or - for standard input";

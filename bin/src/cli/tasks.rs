@@ -88,7 +88,7 @@ pub struct Redrive {
     #[arg(long)]
     pub all: bool,
     /// With --all: only those of this queue.
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "ids")]
     pub queue: Option<String>,
     /// The named tasks are meant also when somebody cancelled them.
     #[arg(long, conflicts_with = "all")]

@@ -204,7 +204,7 @@ fn whole(workflow: &WorkflowView, now: u64) -> String {
             .completed_at
             .or(task.started_at)
             .unwrap_or(task.created_at);
-        let error = task.last_error.as_ref().map(|error| gist(&error.message));
+        let error = task.cause().map(|error| gist(&error.message));
         table.row([
             task.id.to_string(),
             task.name().unwrap_or_default(),

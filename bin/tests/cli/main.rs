@@ -4,6 +4,7 @@ mod address;
 mod aws;
 mod commands;
 mod config;
+mod ended;
 mod events;
 mod front;
 mod logs;

@@ -42,6 +42,14 @@ fn a_payload_comes_from_the_command_line_a_file_or_standard_input() {
 }
 
 #[test]
+fn only_one_option_takes_standard_input() {
+    let site = Site::start();
+    let both = ["submit", "--type", "a", "--payload", "-", "--metadata", "-"];
+    let ran = site.feed(&both, "{}");
+    assert!(ran.error(2).contains("only one option"), "{ran:?}");
+}
+
+#[test]
 fn everything_that_a_task_has_can_be_said() {
     let site = Site::start();
     let parent = site.submit(&["--type", "a", "--delay", "1h"]);

@@ -202,6 +202,18 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether it is how an attempt failed, and not why a task ended without one.
+    pub const fn is_of_attempt(self) -> bool {
+        match self {
+            Self::Failed | Self::Final | Self::Panicked | Self::LeaseExpired | Self::TimedOut => {
+                true
+            }
+            Self::Expired | Self::DependencyUnsatisfied | Self::Cancelled | Self::NotNeeded => {
+                false
+            }
+        }
+    }
+
     /// The public name.
     pub const fn as_str(self) -> &'static str {
         match self {

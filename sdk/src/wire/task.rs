@@ -209,6 +209,13 @@ impl TaskView {
         self.metadata.as_ref()?.parse::<Named>().ok()?.name
     }
 
+    /// Why it is as it is: of a cancelled task what was said of that, and not how an attempt
+    /// failed before.
+    pub fn cause(&self) -> Option<&LastError> {
+        let error = self.last_error.as_ref();
+        error.filter(|error| self.status != Status::Cancelled || !error.kind.is_of_attempt())
+    }
+
     /// Whether the task has ended.
     pub fn is_terminal(&self) -> bool {
         self.status.is_terminal()

@@ -71,7 +71,7 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         latency_us: *random.one_of(&[(1_000, 1_500), (1_000, 4_000), (1_000, 30_000)]),
         steps: tasks::steps(
             &Random::new(seed, 2),
-            &Random::new(seed, 14),
+            [&Random::new(seed, 14), &Random::new(seed, 15)],
             queues,
             clients,
             CHAOS_MS,

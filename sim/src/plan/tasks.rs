@@ -6,6 +6,9 @@ use russet_core::DependencyOn;
 
 use super::{Act, Attempt, Random, Step, TaskNumber, TaskPlan};
 
+/// In how many percent of the runs a task waits for long, if there is one that can.
+const LONG_WAITS: u64 = 5;
+
 /// What the tasks of a run are like.
 #[derive(Clone, Copy)]
 struct Taste {
@@ -38,10 +41,11 @@ struct Draw<'a> {
     next: TaskNumber,
 }
 
-/// Draws the steps; which workflows are cancelled is `cancels` to say.
+/// Draws the steps; which workflows are cancelled is `cancels` to say, and whether something waits
+/// for long `waits`.
 pub(super) fn steps(
     random: &Random,
-    cancels: &Random,
+    [cancels, waits]: [&Random; 2],
     queues: u8,
     clients: u8,
     chaos_ms: u64,
@@ -92,6 +96,9 @@ pub(super) fn steps(
         let cancelled = steps.iter().flat_map(|step| aim::cancels(cancels, step));
         let cancelled: Vec<_> = cancelled.collect();
         steps.extend(cancelled);
+    }
+    if waits.percent(LONG_WAITS) {
+        aim::wait_long(&mut steps);
     }
     steps
 }

@@ -147,7 +147,7 @@ fn note(task: &TaskView, now: u64) -> String {
     let due = task
         .scheduled_at
         .map(|at| relative(at.timestamp().as_millis(), now));
-    let error = task.last_error.as_ref().map(|error| gist(&error.message));
+    let error = task.cause().map(|error| gist(&error.message));
     match task.status {
         Status::Scheduled if task.retry_count > 0 => {
             let error = error.map(|error| format!(": {error}")).unwrap_or_default();

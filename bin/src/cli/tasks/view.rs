@@ -123,7 +123,7 @@ pub(in crate::cli) fn outcome(task: &TaskView) -> String {
         format!(" after {}", lasting(Duration::from_millis(ms)))
     });
     let (id, status, took) = (task.id, task.status, took.unwrap_or_default());
-    let error = task.last_error.as_ref().map(|error| gist(&error.message));
+    let error = task.cause().map(|error| gist(&error.message));
     match status {
         Status::Succeeded => {
             let result = task.result.as_ref();

@@ -31,6 +31,7 @@ pub(super) struct Summary {
     cancelled: Vec<String>,
     /// Of a run that did all that was needed, at one go.
     bound: Option<Bound>,
+    /// How many sessions held a lease last of some task: there may have been more.
     sessions: usize,
     /// What the run has too little for.
     left: Left,
@@ -220,7 +221,7 @@ impl fmt::Display for Summary {
         }
         write!(f, "; {}", counted(*attempts, "attempt"))?;
         if self.sessions > 1 {
-            write!(f, " in {} sessions", self.sessions)?;
+            write!(f, " in more than one session")?;
         }
         writeln!(f)?;
         if *not_ended == 0 {

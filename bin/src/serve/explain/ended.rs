@@ -9,23 +9,22 @@ use super::{Reason, past, reason};
 
 pub(super) async fn ended(app: &App, task: &Task) -> Result<Reason, EngineError> {
     let at = past(task.completed_at, app.now());
+    // How an attempt failed is not why a task was cancelled.
     let error = task.last_error.as_ref();
+    let error = error.filter(|e| task.status != Status::Cancelled || !e.kind.is_of_attempt());
     let error = error
         .map(|error| format!(": {}", error.message.trim_end()))
         .unwrap_or_default();
-    let error = match let_down(app, task).await? {
-        Some(parent) => format!("{error}\n{parent}"),
-        None => error,
+    let parent = let_down(app, task).await?;
+    let go_on = match (&parent, task.status) {
+        (Some(parent), _) => format!("\n{parent}"),
+        (None, Status::Dead) => format!("\n`russet tasks redrive {}` gives it a new life", task.id),
+        (None, _) => String::new(),
     };
-    let id = task.id;
+    let error = format!("{error}{go_on}");
     Ok(match task.status {
         Status::Succeeded => reason("succeeded", format!("it succeeded {at}")),
-        Status::Dead => {
-            let detail = format!(
-                "it failed for good {at}{error}\n`russet tasks redrive {id}` gives it a new life"
-            );
-            reason("dead", detail)
-        }
+        Status::Dead => reason("dead", format!("it failed for good {at}{error}")),
         _ if task.end() == Some(End::NotNeeded) => reason(
             "not_needed",
             format!("it was not needed, since {at}{error}"),

@@ -1,6 +1,11 @@
 //! Steps that meet others where it is interesting.
 
+use std::collections::BTreeMap;
+
 use super::{Act, Attempt, Random, Step, TaskPlan};
+
+/// Longer than a blocked task waits before it asks again, and soon enough for the end of a run.
+const LONG_MS: u64 = 420_000;
 
 /// The steps that `step` gives rise to.
 pub(super) fn steps(random: &Random, step: &Step) -> Vec<Step> {
@@ -80,6 +85,30 @@ pub(super) fn cancels(random: &Random, step: &Step) -> Vec<Step> {
         acts.push((Act::RedriveWorkflow { of, cancelled }, after));
     }
     behind(step, acts)
+}
+
+/// Lets a task wait so long for one of another partition that it asks it again.
+pub(super) fn wait_long(steps: &mut [Step]) {
+    let submitted = steps.iter().filter_map(|step| match &step.act {
+        Act::Submit(tasks) => Some(tasks),
+        _ => None,
+    });
+    let singles: BTreeMap<_, _> = submitted.flatten().map(|t| (t.number, t)).collect();
+    let apart = singles.values().find_map(|child| {
+        let parents = child.dependencies.iter();
+        let mut parents = parents.filter_map(|(number, _)| singles.get(number));
+        parents.find(|parent| parent.partition != child.partition && parent.key.is_none())
+    });
+    let Some(parent) = apart.map(|parent| parent.number) else {
+        return;
+    };
+    for step in steps {
+        if let Act::Submit(tasks) = &mut step.act
+            && let Some(task) = tasks.iter_mut().find(|task| task.number == parent)
+        {
+            (task.delay_ms, task.expires_in_ms) = (LONG_MS, None);
+        }
+    }
 }
 
 /// The acts, each so many milliseconds after the step and by the same client.
