@@ -114,14 +114,37 @@ impl Link {
 
     /// Runs a command that changes nothing. A server that was replaced refuses to write, and
     /// goes on answering from what it last knew: so it is asked what it is.
-    pub(crate) async fn read(&self, live: &Live, command: &Cmd) -> Result<Value, CallError> {
-        let mut both = redis::pipe();
-        both.ignore_errors();
-        both.add_command(command.clone()).cmd("ROLE");
-        let mut answers = self.pipeline(live, &both).await?;
+    ///
+    /// A node that is asked for what it was being given may have given it away since, and shows
+    /// nothing where `key` was: if that is always there, it is looked for before and after.
+    pub(crate) async fn read(
+        &self,
+        live: &Live,
+        command: &Cmd,
+        key: Option<&[u8]>,
+    ) -> Result<Value, CallError> {
+        let mut all = redis::pipe();
+        all.ignore_errors();
+        let key = key.filter(|_| live.asking);
+        let look = |all: &mut Pipeline| {
+            if let Some(key) = key {
+                all.cmd("EXISTS").arg(key);
+            }
+        };
+        look(&mut all);
+        all.add_command(command.clone());
+        look(&mut all);
+        all.cmd("ROLE");
+        let mut answers = self.pipeline(live, &all).await?;
         let role = answers.pop().unwrap_or_default();
-        let answer = answers.pop().unwrap_or_default();
-        let checked = primary(role).and_then(|()| answered(answer));
+        let is_absent = answers.contains(&Value::Int(0)) && key.is_some();
+        let answer = answers.into_iter().nth(usize::from(key.is_some()));
+        let checked = primary(role).and_then(|()| match is_absent {
+            true => Err(CallError::Refused(Refusal::new(
+                "TRYAGAIN the partition is being moved",
+            ))),
+            false => answered(answer.unwrap_or_default()),
+        });
         self.judge(live, checked)
     }
 

@@ -143,11 +143,20 @@ impl<'a> Route<'a> {
 
     /// Runs a command that changes nothing; a connection that was lost meanwhile, or on which there
     /// is no primary any more, is made anew.
-    pub(crate) async fn read(mut self, command: &Cmd) -> Result<Value, CallError> {
+    pub(crate) async fn read(self, command: &Cmd) -> Result<Value, CallError> {
+        self.read_of(command, None).await
+    }
+
+    /// As [`Self::read`], of a key that is always there.
+    pub(crate) async fn read_of(
+        mut self,
+        command: &Cmd,
+        key: Option<&[u8]>,
+    ) -> Result<Value, CallError> {
         let mut lost = false;
         loop {
             let answer = match self.live().await {
-                Ok((link, live)) => link.read(&live, command).await,
+                Ok((link, live)) => link.read(&live, command, key).await,
                 Err(error) => Err(error),
             };
             let again = matches!(&answer, Err(error) if is_left(error)) && !lost;

@@ -103,15 +103,16 @@ pub(super) async fn get(
     let mut loaded = Vec::with_capacity(keys.len());
     for keys in keys.chunks(REDIS_LOADS) {
         let places: Vec<_> = keys.iter().map(|k| key::place(partition.id, k)).collect();
-        let mut command = cmd("HMGET");
-        command.arg(partition.keys.records());
+        let (mut command, records) = (cmd("HMGET"), partition.keys.records());
+        command.arg(&records);
         let mut asked = 0;
         for key in keys {
             let fields = apart::fields(partition.id, key);
             asked += fields.len();
             command.arg(fields);
         }
-        let answer = core.link(partition).read(&command).await;
+        let answer = core.link(partition).read_of(&command, Some(&records));
+        let answer = answer.await;
         let values = answer.and_then(array).map_err(CallError::of_read)?;
         if values.len() != asked {
             let error = CallError::Strange(format!("{} values for {asked}", values.len()));

@@ -118,6 +118,38 @@ async fn what_has_moved_already_is_asked_for_and_waits_for_a_replica() {
     ask(&cluster, options).await;
 }
 
+/// A node that is asked for what it was being given may have given it on meanwhile, and shows nothing.
+#[tokio::test]
+async fn no_loss_what_a_node_has_given_on_is_not_taken_for_gone() {
+    for version in ALL {
+        let cluster = RedisCluster::start(version, &[]);
+        let redis = open(options(&cluster)).await;
+        let slot = slot(&cluster, 0);
+        submit(&redis, 1).await.expect("it is committed");
+        let (from, to) = (cluster.owner(slot), another(&cluster, slot));
+        let nodes = 0..cluster.servers().len();
+        let third = nodes.into_iter().find(|node| ![from, to].contains(node));
+        let third = third.expect("there are three");
+        let moving = cluster.move_slot(slot, to);
+        while moving.move_key() {}
+        let importing = format!("CLUSTER SETSLOT {slot} IMPORTING {}", cluster.id(to));
+        cluster.tell(third, &importing);
+        let give = |from, to| {
+            let port = cluster.port(to);
+            let line = format!("MIGRATE 127.0.0.1 {port} \"\" 0 5000 KEYS {{russet:0}}:records");
+            cluster.tell(from, &line);
+        };
+        give(to, third);
+        let key = RecordKey::Task(submission(1).0);
+        let error = redis.get(FIRST, &[key]).await.expect_err("it is elsewhere");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+        give(third, to);
+        assert!(is_there(&redis, 1).await);
+        moving.finish();
+        assert!(is_there(&redis, 1).await, "{version:?}");
+    }
+}
+
 /// A script needs all of its names on one node; while they are on two it is refused, and nothing
 /// of it is done.
 #[tokio::test]
