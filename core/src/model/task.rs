@@ -202,15 +202,14 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether it is how an attempt failed, and not why a task ended without one.
-    pub const fn is_of_attempt(self) -> bool {
+    /// Whether it says why a task is as it is: a task is not cancelled because an attempt of it
+    /// failed before.
+    pub const fn explains(self, status: Status) -> bool {
         match self {
             Self::Failed | Self::Final | Self::Panicked | Self::LeaseExpired | Self::TimedOut => {
-                true
+                !matches!(status, Status::Cancelled)
             }
-            Self::Expired | Self::DependencyUnsatisfied | Self::Cancelled | Self::NotNeeded => {
-                false
-            }
+            Self::Expired | Self::DependencyUnsatisfied | Self::Cancelled | Self::NotNeeded => true,
         }
     }
 

@@ -213,7 +213,7 @@ impl TaskView {
     /// failed before.
     pub fn cause(&self) -> Option<&LastError> {
         let error = self.last_error.as_ref();
-        error.filter(|error| self.status != Status::Cancelled || !error.kind.is_of_attempt())
+        error.filter(|error| error.kind.explains(self.status))
     }
 
     /// Whether the task has ended.

@@ -9,9 +9,8 @@ use super::{Reason, past, reason};
 
 pub(super) async fn ended(app: &App, task: &Task) -> Result<Reason, EngineError> {
     let at = past(task.completed_at, app.now());
-    // How an attempt failed is not why a task was cancelled.
     let error = task.last_error.as_ref();
-    let error = error.filter(|e| task.status != Status::Cancelled || !e.kind.is_of_attempt());
+    let error = error.filter(|error| error.kind.explains(task.status));
     let error = error
         .map(|error| format!(": {}", error.message.trim_end()))
         .unwrap_or_default();
