@@ -1,9 +1,10 @@
 //! Identities: 128-bit numbers written as 26 characters of Crockford base 32.
 
-use alloc::string::String;
 use core::fmt;
+use core::marker::PhantomData;
 use core::str::FromStr;
 
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smol_str::SmolStr;
 
@@ -11,6 +12,9 @@ use crate::Timestamp;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const TEXT_LEN: usize = 26;
+/// The digit that each byte stands for, or [`NO_DIGIT`].
+const DIGITS: [u8; 256] = digits();
+const NO_DIGIT: u8 = 32;
 
 /// The shard of a store in which transactions are atomic.
 #[derive(
@@ -102,7 +106,9 @@ macro_rules! text {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 if serializer.is_human_readable() {
-                    serializer.collect_str(self)
+                    let text = encode(self.as_u128());
+                    let text = core::str::from_utf8(&text).map_err(serde::ser::Error::custom)?;
+                    serializer.serialize_str(text)
                 } else {
                     self.as_u128().to_be_bytes().serialize(serializer)
                 }
@@ -112,8 +118,7 @@ macro_rules! text {
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 if deserializer.is_human_readable() {
-                    let text = String::deserialize(deserializer)?;
-                    text.parse().map_err(serde::de::Error::custom)
+                    deserializer.deserialize_str(Text(PhantomData))
                 } else {
                     <[u8; 16]>::deserialize(deserializer)
                         .map(|b| Self::from_u128(u128::from_be_bytes(b)))
@@ -163,6 +168,33 @@ id! {
 #[serde(transparent)]
 pub struct WorkerId(pub SmolStr);
 
+/// Reads an id from the text that it is written as.
+struct Text<T>(PhantomData<T>);
+
+impl<T: FromStr<Err = IdError>> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+}
+
+const fn digits() -> [u8; 256] {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < ALPHABET.len() {
+        let letter = ALPHABET[digit];
+        digits[letter as usize] = digit as u8;
+        digits[letter.to_ascii_uppercase() as usize] = digit as u8;
+        digit += 1;
+    }
+    digits
+}
+
 fn encode(bits: u128) -> [u8; TEXT_LEN] {
     let mut text = [b'0'; TEXT_LEN];
     let mut rest = bits;
@@ -179,12 +211,11 @@ fn decode(text: &str) -> Result<u128, IdError> {
     }
     let mut bits: u128 = 0;
     for (position, byte) in text.bytes().enumerate() {
-        let lower = byte.to_ascii_lowercase();
-        let digit = ALPHABET.iter().position(|c| *c == lower).ok_or(IdError)? as u128;
-        if position == 0 && digit > 7 {
+        let digit = DIGITS[usize::from(byte)];
+        if digit == NO_DIGIT || (position == 0 && digit > 7) {
             return Err(IdError);
         }
-        bits = bits << 5 | digit;
+        bits = bits << 5 | u128::from(digit);
     }
     Ok(bits)
 }
@@ -200,6 +231,7 @@ mod tests {
         fn every_id_reads_back_from_its_text(bits: u128) {
             let id = TaskId::from_u128(bits);
             prop_assert_eq!(id.to_string().parse::<TaskId>(), Ok(id));
+            prop_assert_eq!(id.to_string().to_uppercase().parse::<TaskId>(), Ok(id));
         }
 
         #[test]

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::input::Input;
 use super::refusal::Refusal;
-use super::reply::Json;
+use super::reply::{Json, Large};
 use super::{App, limits};
 
 type Reply<T> = Result<Json<T>, Refusal>;
@@ -34,20 +34,24 @@ type Now = OneOrResults<TaskNowView>;
 pub(super) async fn lease(
     State(app): State<App>,
     Input(request): Input<LeaseRequest>,
-) -> Reply<LeaseReply> {
+) -> Result<Large<LeaseReply>, Refusal> {
     let request = request.into_request()?;
     let (give, got) = oneshot::channel();
     tokio::spawn(seek(app.clone(), request, give));
     // It ends soon after the server is told to stop.
     let leased = got.await.unwrap_or(Err(EngineError::Stopping))?;
     let mut tasks = Vec::with_capacity(leased.len());
+    let bytes = leased
+        .iter()
+        .map(|task| limits::REPLY_BYTES + task.payload.len());
+    let bytes = bytes.sum();
     for task in &leased {
         app.metrics.leased(task);
         // The lease is granted: better a task without its long list than none.
         let view = TaskView::load(app.scheduler(), task).await;
         tasks.push(view.unwrap_or_else(|_| TaskView::new(task, &[])));
     }
-    Ok(Json(LeaseReply { tasks }))
+    Ok(Large(LeaseReply { tasks }, bytes))
 }
 
 /// Looks for tasks in a task of its own, because a worker may go away at any moment: what is

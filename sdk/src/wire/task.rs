@@ -24,6 +24,7 @@ pub struct TaskView {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub queue: QueueName,
     /// What the handler gets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Json>,
     /// Where it is in its life: `blocked`, `scheduled`, `queued`, `running`, `succeeded`,
     /// `dead` or `cancelled`.
@@ -40,24 +41,31 @@ pub struct TaskView {
     /// When it was submitted.
     pub created_at: Time,
     /// It does not start before: its delay, or the end of its backoff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Time>,
     /// When its newest attempt started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
     /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
     /// It is dead-lettered when nobody has ever started it by then; once it was started this
     /// says nothing more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
     /// How long a lease lasts without a heartbeat.
     pub visibility_timeout_ms: u64,
     /// The current lease, while it is running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub lease_id: Option<LeaseId>,
     /// When the current lease expires, while it is running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lease_expires_at: Option<Time>,
     /// Somebody wants it cancelled, and its holder has not stopped yet.
     pub cancel_requested: bool,
     /// How long one attempt may take, heartbeats or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout_ms: Option<u64>,
     /// What it waits for, or waited for.
     pub dependencies: Vec<DependencyView>,
@@ -65,22 +73,29 @@ pub struct TaskView {
     #[cfg_attr(feature = "openapi", schema(value_type = BTreeMap<String, u64>))]
     pub resource_requirements: BTreeMap<ResourceName, u64>,
     /// The key that names it, when its submitter gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub idempotency_key: Option<IdempotencyKey>,
     /// The text that chose its partition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub partition_key: Option<PartitionKey>,
     /// The workflow that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub workflow_id: Option<WorkflowId>,
     /// What its submitter keeps beside it: a JSON object. A task that was submitted with a
     /// name has it here as `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Json>,
     /// What its handler returned; a JSON string where that was not JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Json>,
     /// Why the newest failed attempt failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_error: Option<LastError>,
     /// What its handler last said about its progress.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressView>,
 }
 
@@ -139,6 +154,7 @@ pub struct TaskNowView {
     /// Its newest attempt.
     pub attempt: u64,
     /// When it is due, if it is scheduled.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduled_at: Option<Time>,
     /// A cancellation waits for the task's holder.
     pub cancel_requested: bool,

@@ -1,7 +1,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use russet_core::Timestamp;
+use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time: RFC 3339 with milliseconds in UTC, such as `2026-01-31T08:00:00.000Z`.
@@ -14,10 +17,60 @@ pub struct Time(Timestamp);
 #[error("{0:?} is not a time: use RFC 3339 from 1970 on, such as 2026-01-31T08:00:00Z")]
 pub struct TimeError(String);
 
+/// The form in which times are written; zeros are digits.
+const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
+
 impl Time {
     /// The time as `core` counts it.
     pub const fn timestamp(self) -> Timestamp {
         self.0
+    }
+
+    /// As [`FORM`] has it. Every request and reply has times: the general printer takes six times
+    /// as long.
+    fn written(self) -> [u8; FORM.len()] {
+        let at = Offset::UTC.to_datetime(self.into());
+        let millis = at.subsec_nanosecond() / 1_000_000;
+        let mut text = *FORM;
+        let mut digits = |place: std::ops::Range<usize>, number: i32| {
+            let mut rest = number.unsigned_abs();
+            for digit in text[place].iter_mut().rev() {
+                *digit += (rest % 10) as u8;
+                rest /= 10;
+            }
+        };
+        digits(0..4, at.year().into());
+        digits(5..7, at.month().into());
+        digits(8..10, at.day().into());
+        digits(11..13, at.hour().into());
+        digits(14..16, at.minute().into());
+        digits(17..19, at.second().into());
+        digits(20..23, millis);
+        text
+    }
+
+    /// Reads what [`Self::written`] wrote; other ways to write a time are not known here.
+    fn read(text: &str) -> Option<jiff::Timestamp> {
+        let text: &[u8; FORM.len()] = text.as_bytes().try_into().ok()?;
+        let fits = |(byte, form): (&u8, &u8)| match form {
+            b'0' => byte.is_ascii_digit(),
+            _ => byte == form,
+        };
+        if !text.iter().zip(FORM).all(fits) {
+            return None;
+        }
+        let number = |place: std::ops::Range<usize>| {
+            let digits = text[place].iter();
+            digits.fold(0, |number: i16, digit| {
+                number * 10 + i16::from(digit - b'0')
+            })
+        };
+        let small = |place| number(place) as i8;
+        let nanos = i32::from(number(20..23)) * 1_000_000;
+        let (month, day) = (small(5..7), small(8..10));
+        let (hour, minute, second) = (small(11..13), small(14..16), small(17..19));
+        let at = DateTime::new(number(0..4), month, day, hour, minute, second, nanos).ok()?;
+        Offset::UTC.to_timestamp(at).ok()
     }
 }
 
@@ -51,7 +104,7 @@ impl From<Time> for jiff::Timestamp {
 
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.3}", jiff::Timestamp::from(*self))
+        f.pad(std::str::from_utf8(&self.written()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -60,7 +113,8 @@ impl FromStr for Time {
 
     fn from_str(text: &str) -> Result<Self, TimeError> {
         let wrong = || TimeError(text.chars().take(60).collect());
-        let at: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
+        let at = Self::read(text).map_or_else(|| text.parse(), Ok);
+        let at: jiff::Timestamp = at.map_err(|_| wrong())?;
         let ms = u64::try_from(at.as_millisecond()).map_err(|_| wrong())?;
         Ok(Self(Timestamp::from_millis(ms)))
     }
@@ -68,20 +122,65 @@ impl FromStr for Time {
 
 impl Serialize for Time {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let text = self.written();
+        let text = std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?;
+        serializer.serialize_str(text)
     }
 }
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Text)
+    }
+}
+
+struct Text;
+
+impl Visitor<'_> for Text {
+    type Value = Time;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Time, E> {
+        text.parse().map_err(E::custom)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    /// The last millisecond of the year 9999 that a calendar can hold.
+    fn last() -> u64 {
+        jiff::Timestamp::MAX.as_millisecond().unsigned_abs()
+    }
+
+    proptest! {
+        #[test]
+        fn times_are_written_and_read_as_the_library_does(ms in 0..=last()) {
+            let (time, at) = (
+                Time::from(Timestamp::from_millis(ms)),
+                jiff::Timestamp::from_millisecond(ms as i64).expect("fits"),
+            );
+            let text = format!("{at:.3}");
+            prop_assert_eq!(&time.to_string(), &text);
+            prop_assert_eq!(Time::read(&text), Some(at));
+            prop_assert_eq!(text.parse(), Ok(time));
+        }
+
+        #[test]
+        fn what_looks_like_a_time_is_one_where_the_library_says_so(
+            text in "[0-3]0[0-9]{2}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9].[0-9]{3}Z"
+        ) {
+            let ours = text.parse::<Time>().ok();
+            let library = text.parse::<jiff::Timestamp>().ok();
+            let library = library.filter(|at| at.as_millisecond() >= 0).map(Time::from);
+            prop_assert_eq!(ours, library);
+        }
+    }
 
     #[test]
     fn times_are_written_with_milliseconds_in_utc() {

@@ -16,7 +16,7 @@ use tracing::Instrument;
 use super::board::LeaseState;
 use super::failure::Ending;
 use super::settle::{Report, Settlement};
-use super::{BoxError, Crew, Phase, Room, TaskContext, TaskFailure, TaskOutput};
+use super::{BoxError, Crew, Phase, TaskContext, TaskFailure, TaskOutput};
 use crate::limits;
 use crate::wire::{CompleteLease, FailLease, ProgressReport, ReleaseLease, TaskView};
 
@@ -24,12 +24,11 @@ use crate::wire::{CompleteLease, FailLease, ProgressReport, ReleaseLease, TaskVi
 const OVERDUE: &str = "the attempt took longer than the task's timeout";
 
 /// A lease to work under.
+#[derive(Clone)]
 pub(super) struct Hold {
-    pub task: TaskView,
     pub lease: LeaseId,
     pub state: watch::Receiver<LeaseState>,
     pub phase: watch::Receiver<Phase>,
-    pub room: Room,
 }
 
 /// How an attempt ended.
@@ -49,22 +48,13 @@ enum End {
 }
 
 /// Makes the attempt and hands its end on to be reported.
-pub(super) async fn attempt(crew: Arc<Crew>, hold: Hold) {
+pub(super) async fn attempt(crew: Arc<Crew>, context: TaskContext, hold: Hold) {
     let lease = hold.lease;
-    let task = hold.task.clone();
-    let context = TaskContext::new(
-        hold.task,
-        lease,
-        crew.client.clone(),
-        crew.board.clone(),
-        hold.state.clone(),
-        hold.phase.clone(),
-        hold.room,
-    );
+    let task = context.task();
     let span =
         tracing::info_span!("task", id = %task.id, kind = %task.kind, attempt = task.attempt);
     let begun = Instant::now();
-    let work = work(&crew, context.clone(), hold.state, hold.phase).instrument(span.clone());
+    let work = work(&crew, context.clone(), hold).instrument(span.clone());
     let end = match AssertUnwindSafe(work).catch_unwind().await {
         Ok(end) => end,
         Err(panic) => End::Panicked(panic_text(panic.as_ref())),
@@ -111,12 +101,10 @@ fn last_line(message: &str) -> String {
 }
 
 /// Runs the handler until it ends, or until something else ends the attempt.
-async fn work(
-    crew: &Crew,
-    context: TaskContext,
-    state: watch::Receiver<LeaseState>,
-    mut phase: watch::Receiver<Phase>,
-) -> End {
+async fn work(crew: &Crew, context: TaskContext, hold: Hold) -> End {
+    let Hold {
+        state, mut phase, ..
+    } = hold;
     let Some(service) = crew.services.of(context.task().kind.as_str()) else {
         return End::Unknown;
     };

@@ -2,6 +2,7 @@
 //! room that tasks take.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,7 +42,8 @@ pub(super) type Kept = Result<(), String>;
 
 pub(super) struct Board {
     leases: Mutex<Leases>,
-    counts: watch::Sender<Counts>,
+    /// The counts have changed.
+    changed: Notify,
     /// A heartbeat is due earlier than it was.
     pub hurry: Notify,
 }
@@ -54,6 +56,16 @@ struct Leases {
     used: Amounts,
     /// What heartbeats are waited with.
     awaited: Option<Instant>,
+}
+
+impl Leases {
+    fn counts(&self) -> Counts {
+        Counts {
+            placed: self.placed,
+            running: self.running,
+            held: self.by_id.len(),
+        }
+    }
 }
 
 struct Held {
@@ -87,13 +99,26 @@ impl Board {
     pub fn new() -> Self {
         Self {
             leases: Mutex::default(),
-            counts: watch::Sender::new(Counts::default()),
+            changed: Notify::new(),
             hurry: Notify::new(),
         }
     }
 
-    pub fn counts(&self) -> watch::Receiver<Counts> {
-        self.counts.subscribe()
+    pub fn counts(&self) -> Counts {
+        self.lock().counts()
+    }
+
+    /// Waits until the counts are so.
+    pub async fn until(&self, so: impl Fn(Counts) -> bool) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // A change between the look and the wait is not missed.
+            changed.as_mut().enable();
+            if so(self.counts()) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// A task takes room, with these resources.
@@ -278,13 +303,8 @@ impl Board {
     }
 
     fn change<T>(&self, change: impl FnOnce(&mut Leases) -> T) -> T {
-        let mut all = self.lock();
-        let value = change(&mut all);
-        self.counts.send_replace(Counts {
-            placed: all.placed,
-            running: all.running,
-            held: all.by_id.len(),
-        });
+        let value = change(&mut self.lock());
+        self.changed.notify_waiters();
         value
     }
 

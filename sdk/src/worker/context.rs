@@ -2,11 +2,12 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use russet_core::{LeaseId, TaskId};
+use russet_core::TaskId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 
+use super::attempt::Hold;
 use super::board::{Board, LeaseState};
 use super::{Phase, Room, Steps, TaskFailure};
 use crate::wire::{Json, ProgressReport, SubmitTask, TaskView};
@@ -18,11 +19,9 @@ pub struct TaskContext(Arc<Inner>);
 
 struct Inner {
     task: TaskView,
-    lease: LeaseId,
     client: Client,
     board: Arc<Board>,
-    state: watch::Receiver<LeaseState>,
-    phase: watch::Receiver<Phase>,
+    hold: Hold,
     /// Until the handler has ended.
     room: Mutex<Option<Room>>,
     keeps_room: AtomicBool,
@@ -33,22 +32,18 @@ struct Inner {
 impl TaskContext {
     pub(super) fn new(
         task: TaskView,
-        lease: LeaseId,
         client: Client,
         board: Arc<Board>,
-        state: watch::Receiver<LeaseState>,
-        phase: watch::Receiver<Phase>,
         room: Room,
+        hold: Hold,
     ) -> Self {
         let progress = task.progress.as_ref();
         let checkpoint = progress.and_then(|progress| progress.checkpoint.clone());
         Self(Arc::new(Inner {
             task,
-            lease,
             client,
             board,
-            state,
-            phase,
+            hold,
             room: Mutex::new(Some(room)),
             keeps_room: AtomicBool::new(false),
             checkpoint: Mutex::new(checkpoint),
@@ -120,13 +115,13 @@ impl TaskContext {
 
     /// Whether the handler should stop: its task was cancelled, or its lease is lost.
     pub fn is_cancelled(&self) -> bool {
-        is_cancelled(&self.0.state.borrow())
+        is_cancelled(&self.0.hold.state.borrow())
     }
 
     /// Waits until the handler should stop. The handler may clean up and return
     /// [`TaskFailure::cancelled`]; when its lease is lost it is dropped where it awaits.
     pub async fn cancelled(&self) {
-        let mut state = self.0.state.clone();
+        let mut state = self.0.hold.state.clone();
         // An entry that is gone counts as cancelled too.
         let _ = state.wait_for(is_cancelled).await;
     }
@@ -134,12 +129,12 @@ impl TaskContext {
     /// Whether the worker is stopping: a long handler may save a checkpoint and return
     /// [`TaskFailure::cancelled`] to be continued elsewhere.
     pub fn is_draining(&self) -> bool {
-        *self.0.phase.borrow() != Phase::Working
+        *self.0.hold.phase.borrow() != Phase::Working
     }
 
     /// Waits until the worker is stopping.
     pub async fn draining(&self) {
-        let mut phase = self.0.phase.clone();
+        let mut phase = self.0.hold.phase.clone();
         // A worker that is gone has stopped too.
         let _ = phase.wait_for(|phase| *phase != Phase::Working).await;
     }
@@ -173,7 +168,7 @@ impl TaskContext {
             message: Some(cut(message.into())),
             checkpoint: None,
         };
-        self.0.board.report(self.0.lease, news, None);
+        self.0.board.report(self.0.hold.lease, news, None);
     }
 
     /// Keeps where a later attempt can go on; when this returns `Ok`, it is kept.
@@ -188,7 +183,7 @@ impl TaskContext {
             ..ProgressReport::default()
         };
         let (waiting, kept) = oneshot::channel();
-        self.0.board.report(self.0.lease, news, Some(waiting));
+        self.0.board.report(self.0.hold.lease, news, Some(waiting));
         match kept.await {
             Ok(Ok(())) => {
                 *lock(&self.0.checkpoint) = Some(json);

@@ -234,7 +234,7 @@ async fn finish(
 
 /// Says for what the worker waits before it stops, and what may be done about it.
 fn tell_of_drain(crew: &Crew, advice: &str) {
-    let running = crew.board.counts().borrow().running;
+    let running = crew.board.counts().running;
     if running > 0 {
         let drain = crew.settings.drain;
         let tasks = if running == 1 { "task" } else { "tasks" };
@@ -244,11 +244,10 @@ fn tell_of_drain(crew: &Crew, advice: &str) {
 
 /// Waits until everything is reported; how many ends are not in time.
 async fn unreported(crew: &Crew) -> usize {
-    let mut counts = crew.board.counts();
-    let reported = counts.wait_for(|now| now.held == 0);
+    let reported = crew.board.until(|now| now.held == 0);
     match timeout(limits::REPORT_GRACE, reported).await {
-        Ok(_) => 0,
-        Err(_) => crew.board.counts().borrow().held,
+        Ok(()) => 0,
+        Err(_) => crew.board.counts().held,
     }
 }
 
@@ -260,17 +259,16 @@ async fn stop(
     until: Instant,
     at_once: impl Future<Output = ()>,
 ) -> Stopped {
-    let mut counts = crew.board.counts();
     tokio::select! {
         biased;
-        _ = counts.wait_for(|now| now.running == 0) => {}
+        () = crew.board.until(|now| now.running == 0) => {}
         () = at_once => {}
         () = sleep_until(until) => {}
     }
-    let interrupted = counts.borrow().running;
+    let interrupted = crew.board.counts().running;
     phase.send_replace(Phase::Stopping);
     // Handlers that do not let themselves be dropped are not waited for.
-    let _ = counts.wait_for(|now| now.placed <= now.running).await;
+    crew.board.until(|now| now.placed <= now.running).await;
     Stopped {
         interrupted,
         unreported: unreported(crew).await,

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::attempt::{self, Hold};
 use super::settle::{Report, Settlement};
-use super::{Crew, Phase, Room};
+use super::{Crew, Phase, Room, TaskContext};
 use crate::backoff::Backoff;
 use crate::wire::{LeaseRequest, ReleaseLease, TaskView};
 use crate::{Error, limits};
@@ -26,13 +26,11 @@ pub(super) async fn run(
     phase: &watch::Sender<Phase>,
     mut shutdown: Pin<&mut impl Future<Output = ()>>,
 ) -> Result<(), Error> {
-    let mut counts = crew.board.counts();
     let fresh = || Backoff::new(limits::WORKER_BACKOFF, limits::WORKER_BACKOFF_MAX);
     let mut backoff = fresh();
     loop {
         let room = async {
-            // The board outlives the loop.
-            let _ = counts.wait_for(|now| crew.room(*now) > 0).await;
+            crew.board.until(|now| crew.room(now) > 0).await;
             // Whoever is about to end may make more room.
             yield_now().await;
         };
@@ -42,7 +40,7 @@ pub(super) async fn run(
             () = room => {}
         }
         let asked = Instant::now();
-        let room = crew.room(*counts.borrow()).max(1);
+        let room = crew.room(crew.board.counts()).max(1);
         let outdated = outdated(crew, phase.subscribe(), room);
         let mut poll = pin!(crew.client.lease_until(request(crew, room), outdated));
         let (answer, over) = tokio::select! {
@@ -63,7 +61,7 @@ pub(super) async fn run(
                 backoff = fresh();
                 let early = tasks.is_empty()
                     && asked.elapsed() < limits::POLL_PAUSE
-                    && crew.room(*counts.borrow()) <= room;
+                    && crew.room(crew.board.counts()) <= room;
                 let hold = |task| start(crew, phase, task);
                 tasks.into_iter().for_each(hold);
                 early.then_some(limits::POLL_PAUSE)
@@ -89,11 +87,10 @@ pub(super) async fn run(
 /// Waits until a poll for this much room need not be waited for: there is more room, or the
 /// worker stops.
 async fn outdated(crew: &Crew, mut phase: watch::Receiver<Phase>, room: usize) {
-    let mut counts = crew.board.counts();
     tokio::select! {
         biased;
         _ = phase.wait_for(|phase| *phase != Phase::Working) => {}
-        _ = counts.wait_for(|now| crew.room(*now) > room) => {}
+        () = crew.board.until(|now| crew.room(now) > room) => {}
     }
 }
 
@@ -128,14 +125,15 @@ fn start(crew: &Arc<Crew>, phase: &watch::Sender<Phase>, task: TaskView) {
     let state = crew.board.take(task.id, lease, term, Instant::now());
     let counted = crew.settings.capacity.is_some();
     let needs = counted.then(|| task.resource_requirements.clone());
+    let room = Room::new(crew.board.clone(), needs.unwrap_or_default());
     let hold = Hold {
-        task,
         lease,
         state,
         phase: phase.subscribe(),
-        room: Room::new(crew.board.clone(), needs.unwrap_or_default()),
     };
-    tokio::spawn(attempt::attempt(crew.clone(), hold));
+    let (client, board) = (crew.client.clone(), crew.board.clone());
+    let context = TaskContext::new(task, client, board, room, hold.clone());
+    tokio::spawn(attempt::attempt(crew.clone(), context, hold));
 }
 
 fn give_back(crew: &Crew, task: &TaskView) {
