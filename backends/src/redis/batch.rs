@@ -168,6 +168,15 @@ fn rows<'a>(prepared: &'a [Prepared<'_>], chosen: &[usize]) -> Vec<Row<'a>> {
     rows
 }
 
+/// Whether it makes a task, for which there must be memory.
+pub(crate) fn makes_task(transaction: &Transaction) -> bool {
+    transaction.changes.iter().any(is_new_task)
+}
+
+fn is_new_task(change: &Change) -> bool {
+    matches!(change.key, RecordKey::Task(_)) && change.before.is_none()
+}
+
 /// The call that commits the `chosen` ones.
 pub(crate) fn call(
     keys: &Keys,
@@ -178,9 +187,7 @@ pub(crate) fn call(
 ) -> Call {
     let rows = rows(prepared, chosen);
     let mut args = Args::default();
-    let creates = rows.iter().any(|Row { change, .. }| {
-        matches!(change.key, RecordKey::Task(_)) && change.before.is_none()
-    });
+    let creates = rows.iter().any(|row| is_new_task(row.change));
     args.number(epoch.0).push(if creates { b"0" } else { b"1" });
     let expected: Vec<_> = rows.iter().map(Row::expected).collect();
     let expected = once(&expected);

@@ -79,6 +79,8 @@ pub(crate) enum Reason {
     Busy,
     /// It has no memory left; nothing ran.
     Full,
+    /// It throws data away when it has none; nothing was sent.
+    Evicts,
     /// This user may not do it.
     Forbidden,
     /// The password is wrong, or there is none.
@@ -179,6 +181,9 @@ impl CallError {
         match self.reason() {
             Some(Reason::Login) => format!("{self}; check the user and the password of the url"),
             Some(Reason::Forbidden) => format!("{self}; allow it to the user of the url"),
+            Some(Reason::Evicts) => format!(
+                "its maxmemory-policy is {self}, which throws away tasks when memory is full: set maxmemory-policy noeviction"
+            ),
             Some(Reason::Moved | Reason::Ask) => format!("{self}; its slot is being moved"),
             _ => self.to_string(),
         }

@@ -29,30 +29,33 @@ impl Core {
     ) -> Result<Vec<Outcome>, StoreError> {
         let prepared = batch::prepare(partition.id, batch)?;
         let mut outcomes = vec![Outcome::Committed; batch.len()];
-        let mut committed = false;
+        let (mut committed, mut full) = (false, None);
         for call in batch::calls(&prepared) {
             let mut open: Vec<usize> = call.collect();
             open.retain(|at| !batch[*at].changes.is_empty());
             while !open.is_empty() {
                 let answer = self.try_commit(partition, batch, &prepared, &open).await;
-                let rejected = answer.map_err(|error| match committed {
-                    // A part of the batch is done.
-                    true => StoreError::Indeterminate {
-                        why: error.to_string(),
-                    },
-                    false => error.of_commit(),
-                })?;
-                if rejected.is_empty() {
-                    committed = true;
-                    break;
-                }
+                let rejected = match answer {
+                    Ok(rejected) if rejected.is_empty() => {
+                        committed = true;
+                        break;
+                    }
+                    Ok(rejected) => rejected,
+                    Err(error) if error.reason() == Some(Reason::Full) => {
+                        full = Some(error);
+                        without_new_tasks(batch, &mut open);
+                        continue;
+                    }
+                    Err(error) => return Err(of_part(error, committed)),
+                };
                 for at in &rejected {
                     outcomes[*at] = Outcome::Conflict;
                 }
                 open.retain(|at| !rejected.contains(at));
             }
         }
-        Ok(outcomes)
+        let others = committed || outcomes.contains(&Outcome::Conflict);
+        full.map_or(Ok(outcomes), |error| Err(of_part(error, others)))
     }
 
     /// Commits the transactions, or returns those that conflict and commits none.
@@ -192,6 +195,25 @@ impl Core {
             }
         };
         read(answer)
+    }
+}
+
+/// Leaves what can be done also when memory is used up, if new tasks were in the way.
+fn without_new_tasks(batch: &[Transaction], open: &mut Vec<usize>) {
+    let before = open.len();
+    open.retain(|at| !batch::makes_task(&batch[*at]));
+    if open.len() == before {
+        open.clear();
+    }
+}
+
+/// What a batch that failed with this is answered with, when a part of it was `answered` before.
+fn of_part(error: CallError, answered: bool) -> StoreError {
+    match answered {
+        true => StoreError::Indeterminate {
+            why: error.to_string(),
+        },
+        false => error.of_commit(),
     }
 }
 

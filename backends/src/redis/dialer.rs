@@ -54,6 +54,12 @@ impl Dialer {
             let refusal = Refusal::new("READONLY the server is a replica");
             return Err(CallError::Refused(refusal));
         }
+        if let Some(policy) = info.evicts() {
+            return Err(CallError::Refused(Refusal {
+                reason: Reason::Evicts,
+                why: policy.to_owned(),
+            }));
+        }
         Ok((connection, running, info))
     }
 

@@ -22,6 +22,12 @@ impl Info {
         self.field("role") == Some("slave")
     }
 
+    /// Its policy, when that throws data away where memory is used up.
+    pub(crate) fn evicts(&self) -> Option<&str> {
+        let policy = self.field("maxmemory_policy");
+        policy.filter(|policy| *policy != "noeviction")
+    }
+
     /// What it is, with its version. Valkey says which Redis it is like, too.
     pub(crate) fn product(&self) -> String {
         match self.field("valkey_version") {

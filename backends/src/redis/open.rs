@@ -7,7 +7,7 @@ use redis::Value;
 use russet_core::limits::PARTITIONS_MAX;
 use russet_core::{PartitionId, codec};
 
-use super::call::{Args, CallError, Reason, array, integer, optional, strings};
+use super::call::{Args, CallError, Reason, Refusal, array, integer, optional, strings};
 use super::dialer::answered;
 use super::error::RedisOpenError;
 use super::info::Info;
@@ -94,11 +94,6 @@ impl Opening<'_> {
             let found = found.to_owned();
             return Err(RedisOpenError::Version { address, found });
         }
-        let policy = info.field("maxmemory_policy").unwrap_or("noeviction");
-        if policy != "noeviction" {
-            let policy = policy.to_owned();
-            return Err(RedisOpenError::Evicts { address, policy });
-        }
         let is_node = info.field("cluster_enabled") == Some("1");
         if is_node && !matches!(self.options.topology, Topology::Cluster { .. }) {
             return Err(RedisOpenError::Cluster { address });
@@ -139,7 +134,7 @@ impl Opening<'_> {
         let failed = tried.map_err(|error| self.failed("EVALSHA or EVAL", error))?;
         if let [command, why, ..] = failed.as_slice() {
             let [command, why] = [command, why].map(|text| String::from_utf8_lossy(text));
-            let refusal = super::call::Refusal::new(&why);
+            let refusal = Refusal::new(&why);
             return Err(self.failed(&command, CallError::Refused(refusal)));
         }
         Ok(())
@@ -240,6 +235,10 @@ impl Opening<'_> {
                 RedisOpenError::Unreachable { address, why }
             }
             (_, Some(Reason::Login)) => RedisOpenError::Login { address, why },
+            (_, Some(Reason::Evicts)) => RedisOpenError::Evicts {
+                address,
+                policy: why,
+            },
             (_, Some(Reason::NotPrimary)) => RedisOpenError::Replica { address },
             (_, Some(Reason::NoCluster)) => RedisOpenError::NoCluster { address },
             (_, Some(Reason::Forbidden)) => RedisOpenError::Forbidden {

@@ -119,35 +119,6 @@ async fn a_server_that_was_killed_is_found_again_after_its_restart() {
     }
 }
 
-/// New tasks are refused with a clear error, and what is there can be worked on.
-#[tokio::test]
-async fn a_server_without_memory_takes_no_new_tasks() {
-    for version in ALL {
-        let server = RedisServer::start(version);
-        let redis = open(RedisOptions::new(server.url())).await;
-        let id = submit(&redis, 1).await.expect("it is committed");
-        let full = server.ask("CONFIG SET maxmemory 1").expect("it answers");
-        assert!(full.starts_with("+OK"), "{full}");
-        let error = submit(&redis, 2).await.expect_err("there is no memory");
-        assert!(matches!(error, StoreError::Full { .. }), "{error}");
-        let key = RecordKey::Task(id);
-        let before = redis.get(FIRST, std::slice::from_ref(&key)).await;
-        let before = before.expect("it is loaded").remove(0);
-        let after = before.as_ref().map(|known| known.record.clone());
-        let transaction = russet_engine::Transaction {
-            epoch: russet_core::Epoch::default(),
-            version: russet_engine::Version(77),
-            changes: vec![russet_engine::Change { key, before, after }],
-        };
-        redis
-            .commit(FIRST, vec![transaction])
-            .await
-            .expect("it is changed");
-        server.ask("CONFIG SET maxmemory 0").expect("it answers");
-        submit(&redis, 2).await.expect("it is committed");
-    }
-}
-
 /// A commit that no replica has is not acknowledged.
 #[tokio::test]
 async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {

@@ -3,6 +3,7 @@
 mod cluster;
 mod failing;
 mod forgotten;
+mod full;
 mod nodes;
 mod opening;
 mod reaching;

@@ -19,5 +19,7 @@ if epoch > 0 then
   epoch = epoch + (ARGV[3] - epoch) % ARGV[4]
 end
 epoch = string.format('%.0f', epoch)
+-- A script that has written is not refused for want of memory any more.
+redis.call('HDEL', KEYS[1], '')
 redis.call('HSET', KEYS[1], 'run_id', ARGV[1], 'epoch', epoch)
 return { epoch, known[2] and 1 or 0 }

@@ -10,6 +10,8 @@ local function try(...)
   end
 end
 local hash, sorted, set = KEYS[1], KEYS[2], KEYS[3]
+-- A script that has written is not refused for want of memory any more.
+try('HDEL', hash, '')
 try('HSET', hash, 'a', '1')
 try('HSETNX', hash, 'b', '1')
 try('HGET', hash, 'a')

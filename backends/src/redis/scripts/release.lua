@@ -11,6 +11,7 @@ for i = 3 + lanes, #ARGV, 3 do
   local ready, hidden = KEYS[2 * lane - 1], KEYS[2 * lane]
   local known = not gone[hidden] and call('ZSCORE', hidden, place)
   if known and tonumber(known) == tonumber(hide) then
+    exceed(hidden)
     if later then
       call('ZADD', hidden, later, place)
       tell[lane] = true

@@ -19,6 +19,12 @@ local function exact(number)
   return string.format('%.0f', number)
 end
 
+-- A script that has written is not refused for want of memory any more: what is there can be worked
+-- on also when nothing new is taken.
+local function exceed(key)
+  call('ZREM', key, '')
+end
+
 -- A key that holds nothing any more is gone, and a node that is giving its slot away refuses all
 -- that a script says of it: in the middle, and what was written stays. So nothing is taken out
 -- before what goes in, and a key that was emptied is left alone.
@@ -40,6 +46,7 @@ local function restore(ready, hidden, now)
       places[2 * i - 1] = score(over[i])
       places[2 * i] = over[i]
     end
+    exceed(hidden)
     call('ZADD', ready, unpack(places))
   end
   return over
