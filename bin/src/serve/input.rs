@@ -1,14 +1,14 @@
 //! What requests carry, read once, with problems that name the field.
 
 use std::fmt::Display;
-use std::str::FromStr;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use russet::wire::{Problem, from_json};
+use russet::wire::{Problem, from_json, id, refused};
+use russet_core::{QueueName, Rejection, TaskId, WorkflowId};
 
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -132,7 +132,31 @@ impl KeyHeader {
     }
 }
 
-impl<S: Send + Sync, T: FromStr<Err: Display>> FromRequestParts<S> for Named<T> {
+/// What an address can name.
+pub(super) trait InPath: Sized {
+    /// Reads it from the parameter `name`.
+    fn read(name: &str, text: &str) -> Result<Self, Rejection>;
+}
+
+impl InPath for TaskId {
+    fn read(name: &str, text: &str) -> Result<Self, Rejection> {
+        id(name, text)
+    }
+}
+
+impl InPath for WorkflowId {
+    fn read(name: &str, text: &str) -> Result<Self, Rejection> {
+        id(name, text)
+    }
+}
+
+impl InPath for QueueName {
+    fn read(name: &str, text: &str) -> Result<Self, Rejection> {
+        QueueName::new(text).map_err(|error| refused(name, error))
+    }
+}
+
+impl<S: Send + Sync, T: InPath> FromRequestParts<S> for Named<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
@@ -145,12 +169,9 @@ impl<S: Send + Sync, T: FromStr<Err: Display>> FromRequestParts<S> for Named<T> 
         let Some((name, text)) = params.iter().next() else {
             return Err(unreadable(&"it has no parameter"));
         };
-        text.parse().map(Self).map_err(|error: T::Err| {
-            let shown: String = text.chars().take(60).collect();
-            let mut problem = Problem::new("invalid", 422, format!("{name}: {shown:?} is {error}"));
-            problem.field = Some(name.to_owned());
-            problem.into()
-        })
+        T::read(name, text)
+            .map(Self)
+            .map_err(|rejection| Problem::from(rejection).into())
     }
 }
 

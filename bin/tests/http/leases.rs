@@ -179,3 +179,27 @@ async fn a_worker_gets_only_what_it_can_hold() {
     assert_eq!(leased["tasks"].as_array().map(Vec::len), Some(1));
     assert_eq!(leased["tasks"][0]["type"], "small");
 }
+
+#[tokio::test]
+async fn dedup_a_follow_up_has_no_key_where_partitions_would_hide_another_task_of_it() {
+    for (site, several) in [(Site::start().await, false), (Site::parted().await, true)] {
+        site.submit(r#"{"type": "a"}"#).await;
+        let held = held(&site.lease().await);
+        let follow_up = r#"{"type": "b", "idempotency_key": "report"}"#;
+        let body = format!(r#"{{{held}, "follow_ups": [{{"type": "b"}}, {follow_up}]}}"#);
+        let answer = site.post("/v1/leases/complete", &body).await;
+        if several {
+            assert_eq!(answer.status, 422, "{}", answer.text());
+            let problem = answer.json();
+            assert_eq!(problem["field"], "follow_ups[1].idempotency_key");
+            let limit = problem["limit"].as_str().unwrap_or_default();
+            assert!(limit.contains("a submission by the handler"), "{problem}");
+            let body = format!(r#"{{{held}, "follow_ups": [{{"type": "b"}}]}}"#);
+            site.post("/v1/leases/complete", &body).await.good();
+        } else {
+            let named = answer.good()["follow_ups"][1].clone();
+            let again = site.post("/v1/tasks", follow_up).await.good();
+            assert_eq!((&again["task"], &again["existing"]), (&named, &json!(true)));
+        }
+    }
+}

@@ -46,6 +46,7 @@ pub(super) fn new_task(task: &NewTask, here: PartitionId) -> Checked {
     lease_duration("visibility_timeout_ms", task.lease_duration)?;
     optional_duration("timeout_ms", task.timeout, false)?;
     optional_duration("retention_ms", task.retention, true)?;
+    optional_duration("expected_ms", task.expected, true)?;
     if let Some(Window::For(window)) = task.idempotency.as_ref().map(|known| known.window) {
         optional_duration("idempotency_window_ms", Some(window), false)?;
     }

@@ -247,7 +247,7 @@ impl Scheduler {
         let key = idempotency_key
             .map(IdempotencyKey::as_str)
             .or(partition_key.map(PartitionKey::as_str));
-        let partitions = self.node.backend.store.partitions();
+        let partitions = self.partitions();
         let partition = match key {
             Some(key) => policy::partition_of_key(key, partitions),
             None => PartitionId((self.node.entropy.next_u64() % u64::from(partitions)) as u16),
@@ -271,6 +271,11 @@ impl Scheduler {
         partition_key: Option<&PartitionKey>,
     ) -> WorkflowId {
         self.new_task_id(idempotency_key, partition_key).into()
+    }
+
+    /// How many partitions the store has.
+    pub fn partitions(&self) -> u16 {
+        self.node.backend.store.partitions()
     }
 
     /// A new lease id.

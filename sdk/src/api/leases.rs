@@ -69,7 +69,8 @@ impl Api {
 
     /// Finishes many tasks; one result for each, in order.
     pub async fn complete_each(&self, completes: Vec<CompleteLease>) -> Vec<Reply<TaskNowView>> {
-        let checked = completes.into_iter().map(CompleteLease::into_complete);
+        let partitions = self.scheduler.partitions();
+        let checked = completes.into_iter().map(|c| c.into_complete(partitions));
         let (completes, places) = part(checked);
         places.fill(views(self.scheduler.complete_each(completes).await))
     }

@@ -31,6 +31,7 @@ pub struct CancelledWorkflowView {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub workflow: WorkflowId,
     /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Option<Label>,
     /// How many tasks this request cancelled.

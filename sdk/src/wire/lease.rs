@@ -217,7 +217,8 @@ impl CompleteLease {
     ///
     /// # Errors
     /// [`Rejection::Invalid`] with the field that cannot be.
-    pub fn into_complete(self) -> Result<Complete, Rejection> {
+    pub fn into_complete(self, partitions: u16) -> Result<Complete, Rejection> {
+        self.check_keys(partitions)?;
         let mut hash = Fingerprint::new();
         hash.add(&self.lease_id.as_u128().to_be_bytes());
         let low = hash.finish() as u64;
@@ -230,6 +231,22 @@ impl CompleteLease {
             follow_ups: resolve("follow_ups", self.follow_ups, id)?,
             progress: self.progress.map(Progress::from),
         })
+    }
+
+    /// A key is looked up in the partition that it chooses, and follow-up tasks are committed in
+    /// that of their task: with several partitions nobody would see that they share a key.
+    fn check_keys(&self, partitions: u16) -> Result<(), Rejection> {
+        let keyed = |task: &SubmitTask| task.idempotency_key.is_some();
+        match self.follow_ups.iter().position(keyed) {
+            Some(at) if partitions > 1 => Err(Rejection::invalid(
+                format!("follow_ups[{at}].idempotency_key"),
+                format!(
+                    "names nothing here: this store has {partitions} partitions, and follow-ups are kept beside their task"
+                ),
+                "no key, since a completion is committed once, or a submission by the handler",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub use lease::{
 };
 pub(crate) use list::request_number;
 pub use list::{ListTasks, Page, RedriveTask, RedriveTasks, RedrivenView, WaitTask, id};
-pub use new_task::DEFAULT_QUEUE;
+pub use new_task::{DEFAULT_QUEUE, refused};
 pub use new_workflow::NamedWorkflow;
 use object::objects;
 pub use problem::{Problem, ProblemDetails};

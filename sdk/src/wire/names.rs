@@ -1,6 +1,6 @@
 //! Tasks of one submission that name one another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use russet_core::{Dependency, NewTask, Rejection, TaskId};
 
@@ -50,6 +50,18 @@ fn named(
     names: &BTreeMap<String, usize>,
     id: impl Fn(usize) -> TaskId,
 ) -> Result<Vec<Dependency>, Rejection> {
+    let mut seen = BTreeSet::new();
+    let twice = task
+        .depends_on
+        .iter()
+        .position(|edge| !seen.insert(&edge.task));
+    if let Some(n) = twice {
+        return Err(Rejection::invalid(
+            format!("depends_on[{n}]"),
+            format!("{:?} is named twice", task.depends_on[n].task),
+            "each task at most once",
+        ));
+    }
     let resolve = |(n, edge): (usize, &super::DependsOn)| match names.get(&edge.task) {
         Some(at) => Ok(Dependency {
             task: id(*at),

@@ -102,7 +102,7 @@ fn task_type(text: &str) -> Result<TaskType, Rejection> {
 }
 
 /// A name that cannot be, as a refused field.
-pub(crate) fn refused(field: &str, error: NameError) -> Rejection {
+pub fn refused(field: &str, error: NameError) -> Rejection {
     let NameError { what, text, rule } = error;
     let article = if what.starts_with(['a', 'e', 'i', 'o', 'u']) {
         "an"

@@ -166,9 +166,20 @@ impl From<Rejection> for Problem {
                 problem.task_status = Some(status);
             }
             Rejection::Cycle { path } => problem.path = Some(path),
-            Rejection::DependencyNotFound { dependency, .. } => problem.task = Some(dependency),
-            Rejection::IdempotencyConflict { existing, .. }
-            | Rejection::KeyTaken { existing, .. } => problem.task = Some(existing),
+            Rejection::DependencyNotFound { dependency, .. } => {
+                problem.field = Some("dependencies".to_owned());
+                problem.task = Some(dependency);
+            }
+            Rejection::IdempotencyConflict { what, existing } => {
+                let field = if what == "id" {
+                    "id"
+                } else {
+                    "idempotency_key"
+                };
+                problem.field = Some(field.to_owned());
+                problem.task = Some(existing);
+            }
+            Rejection::KeyTaken { existing, .. } => problem.task = Some(existing),
             Rejection::LimitExceeded { limit, .. }
             | Rejection::TransactionTooLarge { limit, .. }
             | Rejection::TransactionTooHeavy { limit, .. }

@@ -25,6 +25,7 @@ pub struct RedrivenWorkflowView {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub workflow: WorkflowId,
     /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Option<Label>,
     /// How many tasks were redriven, also by an earlier try of the same request.

@@ -87,7 +87,8 @@ pub struct SubmitTask {
     /// How long the key names the submission; a day when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_window_ms: Option<WindowView>,
-    /// A text that chooses the partition: tasks with equal ones share it.
+    /// A text that chooses the partition: tasks with equal ones share it. Beside an
+    /// `idempotency_key` that chooses it, and this is kept for people to read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partition_key: Option<String>,
     /// What the submitter wants to keep beside it: a JSON object up to 16 KiB.

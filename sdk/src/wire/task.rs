@@ -134,10 +134,13 @@ pub struct LastError {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ProgressView {
     /// 0 to 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<u8>,
     /// For people to read.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Where a later attempt can go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub checkpoint: Option<Json>,
 }
 

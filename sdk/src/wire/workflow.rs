@@ -152,6 +152,7 @@ pub struct WorkflowView {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: WorkflowId,
     /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub name: Option<Label>,
     /// Where it is.
@@ -159,8 +160,10 @@ pub struct WorkflowView {
     /// When it was submitted.
     pub created_at: Time,
     /// When its last task ended; absent while one is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
     /// The key that names it, when its submitter gave one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub idempotency_key: Option<IdempotencyKey>,
     /// How many of its tasks are in which state.

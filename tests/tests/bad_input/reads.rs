@@ -45,7 +45,11 @@ fn a_query_that_cannot_be_is_refused_with_what_can() {
             ),
             unreadable("/v1/tasks/me", "id", &["26 characters"]),
             unreadable("/v1/workflows/me", "id", &["26 characters"]),
-            unreadable("/v1/queues/two%20words", "name", &["use 1 to 128"]),
+            unreadable(
+                "/v1/queues/two%20words",
+                "name",
+                &["name: \"two words\" is not a queue name (use 1 to 128"],
+            ),
             unreadable(
                 &format!("/v1/tasks/{nothing}/wait?timeout_ms=60001"),
                 "timeout_ms",

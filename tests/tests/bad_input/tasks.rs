@@ -145,6 +145,7 @@ fn a_task_that_waits_for_what_cannot_be_is_refused_by_name() {
                 task(json!({"dependencies": [unknown]})).to_string(),
                 (422, "dependency_not_found"),
             )
+            .field("dependencies")
             .says(&[&unknown, "does not exist"]),
             refused("POST", PATH, itself.to_string(), (422, "cycle")).says(&[&own, "cycle"]),
         ],
@@ -178,8 +179,10 @@ fn an_identity_that_cannot_be_or_is_taken_is_refused() {
             bad(json!({"id": "me"}), "id", &["26 characters"]),
             bad(json!({"id": elsewhere}), "id", &["partition 7"]),
             conflict(json!({"id": taken, "queue": "other"}))
+                .field("id")
                 .says(&["the id already names", &taken]),
             conflict(json!({"idempotency_key": "k", "priority": 9}))
+                .field("idempotency_key")
                 .says(&["the idempotency key k already names"]),
         ],
     );

@@ -131,6 +131,11 @@ fn a_duration_of_nothing_or_of_ages_is_refused_with_the_range() {
                 &["1 ms to 315360000000 ms"],
             ),
             bad(
+                json!({"expected_ms": ages}),
+                "expected_ms",
+                &["to 315360000000 ms"],
+            ),
+            bad(
                 json!({"retention_ms": ages}),
                 "retention_ms",
                 &["to 315360000000 ms"],

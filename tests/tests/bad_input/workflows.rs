@@ -54,6 +54,12 @@ fn a_workflow_that_cannot_be_is_refused_as_a_whole() {
             ),
             invalid(
                 PATH,
+                workflow(&[a(), task("b", &["a", "a"])]),
+                "tasks[1].depends_on[1]",
+                &["\"a\" is named twice"],
+            ),
+            invalid(
+                PATH,
                 workflow(&[a(), a()]),
                 "tasks[1].name",
                 &["\"a\"", "tasks[0]"],
