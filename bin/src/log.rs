@@ -3,12 +3,15 @@
 use std::io::{IsTerminal, stderr};
 
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::ParseError;
+use tracing_subscriber::filter::{LevelFilter, ParseError};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 /// The variable that says what is logged, such as `info` or `russet_engine=debug,warn`.
 pub const FILTER: &str = "RUSSET_LOG";
+
+/// The levels, as people are told of them.
+const LEVELS: &str = "error, warn, info, debug, trace or off";
 
 /// What is logged from `info` on even where everything else is logged.
 const QUIET: &str = "hyper=info,hyper_util=info";
@@ -36,6 +39,16 @@ pub enum LogError {
         /// What is wrong with it.
         why: String,
     },
+    /// [`FILTER`] has a word that is no level.
+    #[error(
+        "{FILTER}={value:?}: {word:?} is not a level: write {LEVELS}, or a level for a part, as in {FILTER}=russet_engine=debug,info"
+    )]
+    Level {
+        /// Its value.
+        value: String,
+        /// The word.
+        word: String,
+    },
 }
 
 /// What [`FILTER`] asks for. Below `info` the HTTP library tells of every byte: it does so only
@@ -47,6 +60,12 @@ fn filter(value: &str) -> Result<EnvFilter, LogError> {
     };
     // Checked as it was written, so that an error is about that.
     let asked: EnvFilter = value.parse().map_err(wrong)?;
+    if let Some(word) = no_level(value) {
+        return Err(LogError::Level {
+            value: value.to_owned(),
+            word: word.to_owned(),
+        });
+    }
     let secretive = match value.to_ascii_lowercase().contains("trace") {
         true => format!(",{}", russet_backends::aws::QUIET),
         false => String::new(),
@@ -58,6 +77,17 @@ fn filter(value: &str) -> Result<EnvFilter, LogError> {
         false if secretive.is_empty() => Ok(asked),
         false => format!("{value}{secretive}").parse().map_err(wrong),
     }
+}
+
+/// A word by itself that was meant as a level and is none. As a filter it would be a part of
+/// that name, and nothing else would be logged.
+fn no_level(value: &str) -> Option<&str> {
+    let mut words = value.split(',').map(str::trim);
+    words.find(|word| {
+        let is_bare = !word.is_empty() && !word.contains(['=', '[']);
+        let is_ours = *word == "russet" || word.starts_with("russet_") || word.contains("::");
+        is_bare && !is_ours && word.parse::<LevelFilter>().is_err()
+    })
 }
 
 /// Starts logging: what [`FILTER`] says, or `otherwise`, when it says nothing.
@@ -97,6 +127,33 @@ mod tests {
         }
         assert!(!filter("debug,hyper=trace").contains("hyper=info"));
         assert!(!filter("warn").contains("hyper"));
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_is_refused_and_a_part_of_russet_is_none() {
+        for (value, word) in [
+            ("verbose", "verbose"),
+            ("russet_engine=debug,warning", "warning"),
+            ("hyper , info", "hyper"),
+        ] {
+            let refused = filter(value).expect_err("no level").to_string();
+            assert!(
+                refused.contains(&format!("{word:?} is not a level")),
+                "{refused}"
+            );
+        }
+        for value in [
+            "info",
+            "OFF",
+            "russet_engine=debug,info",
+            "russet_engine, warn",
+            "russet::worker",
+            "debug,",
+            "[request]=debug,warn",
+            "russet[task{id}]=debug",
+        ] {
+            filter(value).expect(value);
+        }
     }
 
     #[test]

@@ -44,7 +44,8 @@ pub enum Rejection {
     },
     /// The lease is not the task's current one. The worker must stop its work.
     #[error(
-        "the lease of task {task} is stale ({status}, attempt {attempt}): stop working on it and discard the result"
+        "the lease of task {task}{} is stale ({status}, attempt {attempt}): stop working on it and discard the result",
+        expired(.expired_at)
     )]
     StaleLease {
         /// The task.
@@ -53,6 +54,9 @@ pub enum Rejection {
         status: Status,
         /// The newest attempt.
         attempt: u64,
+        /// When the lease ran out, if that ended it and no other came after it.
+        #[serde(default)]
+        expired_at: Option<Timestamp>,
     },
     /// The task cannot be leased now.
     #[error("task {task} cannot be leased now: it is {status}")]
@@ -236,4 +240,9 @@ impl Rejection {
             other => other,
         }
     }
+}
+
+/// That a lease ran out, and when.
+fn expired(at: &Option<Timestamp>) -> String {
+    at.map_or_else(String::new, |at| alloc::format!(" expired at {at} and"))
 }

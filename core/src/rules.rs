@@ -106,15 +106,18 @@ pub(crate) fn check_held(task: &Task, lease: LeaseId) -> Result<(), Rejection> {
     if task.status == Status::Running && task.lease.as_deref().is_some_and(held) {
         return Ok(());
     }
-    Err(stale(task))
+    Err(stale(task, lease))
 }
 
-/// The refusal of a lease that is not the current one.
-pub(crate) fn stale(task: &Task) -> Rejection {
+/// The refusal of a lease that is not the current one, or that has run out.
+pub(crate) fn stale(task: &Task, lease: LeaseId) -> Rejection {
+    let newest = task.lease.as_deref().filter(|l| l.id == lease);
+    let ran_out = newest.filter(|l| matches!(l.ended, None | Some(LeaseEnd::Expired)));
     Rejection::StaleLease {
         task: task.id,
         status: task.status,
         attempt: task.attempt,
+        expired_at: ran_out.map(|l| l.expires_at.min(l.deadline.unwrap_or(Timestamp::MAX))),
     }
 }
 

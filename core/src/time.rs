@@ -6,6 +6,8 @@ use core::ops::{Add, Sub};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::policy::date;
+
 /// Milliseconds since the Unix epoch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(Count);
@@ -143,14 +145,39 @@ impl From<Millis> for core::time::Duration {
     }
 }
 
+/// As RFC 3339 writes it.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ms after the epoch", self.as_millis())
+        let ms = self.as_millis();
+        let (seconds, ms) = (ms / 1_000, ms % 1_000);
+        let (year, month, day) = date(seconds / 86_400);
+        let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
+        write!(f, "{year:04}-{month:02}-{day:02}T")?;
+        write!(f, "{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
     }
 }
 
 impl fmt::Display for Millis {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ms", self.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    #[test]
+    fn a_time_is_shown_as_rfc_3339_writes_it() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_868_799_999, "2000-02-29T23:59:59.999Z"),
+            (1_796_111_645_007, "2026-12-01T07:54:05.007Z"),
+        ] {
+            assert_eq!(Timestamp::from_millis(ms).to_string(), text);
+        }
+        assert!(Timestamp::MAX.to_string().ends_with('Z'));
     }
 }

@@ -89,7 +89,7 @@ impl Config {
         stores.into_iter().chain(queues).chain(unused).collect()
     }
 
-    /// Tables that say something which is not used, with the reason.
+    /// Tables that say something which is not used, with what and why.
     pub fn unused(&self) -> Vec<(&'static str, String)> {
         let tables = [
             ("redis", self.redis != RedisTable::default()),
@@ -105,7 +105,18 @@ impl Config {
             "sqs" => "not used: [queue] backend is not \"sqs\"".to_owned(),
             store => format!("not used: [store] backend is not {store:?}"),
         };
-        unused.map(|(table, _)| (table, why(table))).collect()
+        let unused = unused.map(|(table, _)| (table, why(table)));
+        let of_embedded = [
+            ("data_dir", self.store.data_dir.is_some()),
+            ("cache_mb", self.store.cache_mb.is_some()),
+        ];
+        let is_other = self.store.backend != StoreBackend::Embedded;
+        let settings = of_embedded
+            .into_iter()
+            .filter(|(_, says)| *says && is_other);
+        let why = |(setting, _)| format!("{setting} is not used: backend is not \"embedded\"");
+        let settings = settings.map(|setting| ("store", why(setting)));
+        settings.chain(unused).collect()
     }
 
     /// Whether the store or the queue is described by this table.

@@ -25,11 +25,27 @@ fn expected(message: &str) -> String {
     if names_keys.iter().any(|start| message.starts_with(start)) {
         return message.to_owned();
     }
+    // What is said of a word that is one of several.
+    if message == "wanted string or table" {
+        return format!("expected {}", in_words("a string"));
+    }
     // What is expected comes last: a value may hold the same words.
     match message.rsplit_once(", expected ") {
-        Some((_, "a sequence")) => "expected a list, such as ['one', 'two']".to_owned(),
-        Some((_, expected)) => format!("expected {expected}"),
+        Some((_, expected)) => format!("expected {}", in_words(expected)),
         None => "this value cannot stand here".to_owned(),
+    }
+}
+
+/// What Rust calls a type, as people say it.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "a sequence" => "a list, such as ['one', 'two']",
+        "u16" => "a whole number from 0 to 65535",
+        "u64" | "usize" => "a whole number, 0 or more",
+        "a boolean" => "true or false",
+        "a string" | "path string" => "a text in quotes",
+        table if table.starts_with("struct ") => "a table of settings",
+        other => other,
     }
 }
 
@@ -75,11 +91,48 @@ mod tests {
             ),
             (
                 "[store]\npartitions = \"sesame, expected b\"",
-                "line 2, column 14: store.partitions: expected u16",
+                "line 2, column 14: store.partitions: expected a whole number from 0 to 65535",
             ),
             (
                 "[store]\npartitions = 70000",
-                "line 2, column 14: store.partitions: expected u16",
+                "line 2, column 14: store.partitions: expected a whole number from 0 to 65535",
+            ),
+            (
+                "[store]\ncache_mb = -1",
+                "line 2, column 12: store.cache_mb: expected a whole number, 0 or more",
+            ),
+            (
+                "[redis]\ntimeout_ms = 1.5",
+                "line 2, column 14: redis.timeout_ms: expected a whole number, 0 or more",
+            ),
+            (
+                "[redis]\ncluster = 'sesame'",
+                "line 2, column 11: redis.cluster: expected true or false",
+            ),
+            (
+                "[store]\ndata_dir = 7",
+                "line 2, column 12: store.data_dir: expected a text in quotes",
+            ),
+            (
+                "[store]\nbackend = 7",
+                "line 2, column 11: store.backend: expected a text in quotes",
+            ),
+            ("store = 7", "line 1, column 9: store: expected a table"),
+            (
+                "[sqs]\nprefix = true",
+                "line 2, column 10: sqs.prefix: expected a text in quotes",
+            ),
+            (
+                "[redis]\nurl = 7",
+                "line 2, column 7: redis.url: expected a text in quotes",
+            ),
+            (
+                "[redis]\nsentinels = [7]",
+                "line 2, column 14: redis.sentinels: expected a text in quotes",
+            ),
+            (
+                "[redis]\nsentinel_password = 7",
+                "line 2, column 21: redis.sentinel_password: expected a text in quotes",
             ),
             (
                 "[redis]\nacknowledge = \"sesame\"",

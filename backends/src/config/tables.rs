@@ -38,6 +38,16 @@ pub enum StoreBackend {
 }
 
 impl StoreBackend {
+    /// Its name in a configuration.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Memory => "memory",
+            Self::Redis => "redis",
+            Self::Dynamodb => "dynamodb",
+        }
+    }
+
     /// Whether several nodes can work on it at the same time.
     pub fn is_shared(self) -> bool {
         matches!(self, Self::Redis | Self::Dynamodb)

@@ -168,6 +168,13 @@ async fn tables_that_are_not_used_are_named() {
         .map(|(table, _)| table)
         .collect();
     assert_eq!(unused, ["redis", "dynamodb"]);
+    let memory = "[store]\nbackend = 'memory'\ndata_dir = 'jobs'\ncache_mb = 1\n";
+    let unused = Config::from_toml(memory).expect("it is read").unused();
+    let why = |setting| format!("{setting} is not used: backend is not \"embedded\"");
+    assert_eq!(
+        unused,
+        [("store", why("data_dir")), ("store", why("cache_mb"))]
+    );
 }
 
 #[test]

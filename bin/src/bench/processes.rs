@@ -14,7 +14,7 @@ use russet_engine::{Backend, Configuration, Queue, Scheduler, Store, SystemClock
 
 use super::wire::Connection;
 use super::{Measured, Options, Role, runtime, size};
-use crate::serve::{self, Metrics, Settings, Tokens};
+use crate::serve::{Metrics, Place, Server as Http, Tokens};
 
 /// A server process, stopped when this is dropped.
 pub(super) struct Server {
@@ -143,12 +143,8 @@ async fn serve(role: Role, options: &Options) -> Measured<()> {
     let entropy = Arc::new(SystemEntropy::new());
     let scheduler = Scheduler::start(backend, configuration, clock, entropy);
     let listen = ([127, 0, 0, 1], 0).into();
-    let settings = Settings {
-        listen,
-        tokens: Tokens::new(Vec::new()),
-        partitions: 1,
-    };
-    let server = serve::Server::bind(settings, scheduler, metrics).await?;
+    let place = Place::take(listen, Tokens::new(Vec::new()))?;
+    let server = Http::listen(place, 1, scheduler, metrics)?;
     print(server.address())?;
     server.run().await;
     Ok(())

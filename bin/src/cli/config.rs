@@ -1,9 +1,10 @@
 //! `russet config …`, and the options by which commands find their configuration.
 
 mod check;
+mod data_dir;
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::config::{Config, Setting, Template};
 use crate::text::aside;
 
 pub use check::Check;
+use data_dir::DataDir;
 
 /// Where the settings of the store begin.
 const STORE: &str = "[store]\n";
@@ -37,9 +39,9 @@ pub struct Source {
     /// environment, where it would be RUSSET_STORE_BACKEND.
     #[arg(long, value_name = "TABLE.KEY=VALUE")]
     pub set: Vec<String>,
-    /// Where the embedded store is kept; ./russet-data when absent.
-    #[arg(long, value_name = "DIR", env = "RUSSET_DATA_DIR")]
-    pub data_dir: Option<PathBuf>,
+    /// Where the embedded store is kept.
+    #[command(flatten)]
+    data_dir: DataDir,
 }
 
 impl Source {
@@ -49,7 +51,14 @@ impl Source {
         for text in &self.set {
             settings.push(Setting::from_flag(text)?);
         }
-        Ok(Config::load(self.config.as_deref(), &settings)?)
+        let config = Config::load(self.config.as_deref(), &settings)?;
+        self.data_dir.check(config.store.backend)?;
+        Ok(config)
+    }
+
+    /// The directory of the embedded store, if it is given beside the configuration.
+    pub(super) fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.path()
     }
 
     /// The settings in the environment.
@@ -153,7 +162,7 @@ impl Init {
 impl Create {
     async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let config = self.source.load()?;
-        let backend = config.backend(self.source.data_dir.as_deref());
+        let backend = config.backend(self.source.data_dir());
         let lanes = self.lanes()?;
         let created = backend.create(&lanes, Arc::new(SystemClock)).await?;
         let lines = |created: &Vec<String>| {
@@ -196,7 +205,7 @@ impl Show {
     fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let mut config = self.source.load()?;
         self.listening.lay_over(&mut config);
-        let config = config.settled(self.source.data_dir.as_deref())?;
+        let config = config.settled(self.source.data_dir())?;
         let wrong = |error: toml::ser::Error| {
             CliError::input("config", format!("cannot be written as TOML: {error}"))
         };

@@ -1,16 +1,18 @@
-use std::io;
+use std::io::{self, IsTerminal};
 use std::process::ExitCode;
 
+use clap::CommandFactory;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use russet::wire::Problem;
 use russet_backends::config::ConfigError as BackendError;
 
-use super::Global;
+use super::{Cli, Global};
 use crate::config::ConfigError;
 use crate::exec::ProgramError;
 use crate::log::LogError;
 use crate::run::RunError;
 use crate::serve::ServeError;
-use crate::text::aside;
+use crate::text::{aside, aside_text};
 
 /// Exit status of a command that failed.
 const FAILED: u8 = 1;
@@ -197,6 +199,11 @@ impl From<russet::Error> for CliError {
 /// Reports a command line that clap does not take, or the help that was asked for.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    if error.kind() == ErrorKind::MissingSubcommand
+        && let Some(ContextValue::String(group)) = error.get(ContextKind::InvalidSubcommand)
+    {
+        return unfinished(group, wants_json);
+    }
     if error.use_stderr() && wants_json {
         let text = error.to_string();
         // What follows the first paragraph is the usage.
@@ -209,4 +216,30 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(BAD_INPUT))
+}
+
+/// Shows what can follow a command line that ends with a group of commands, such as
+/// `russet tasks`.
+fn unfinished(group: &str, wants_json: bool) -> ExitCode {
+    let mut root = Cli::command();
+    root.build();
+    let words = group.split_whitespace().skip(1);
+    let command = words.fold(&root, |command, word| {
+        command.find_subcommand(word).unwrap_or(command)
+    });
+    if wants_json {
+        let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+        let names: Vec<_> = shown.map(clap::Command::get_name).collect();
+        let detail = format!("{group} needs one of its commands: {}", names.join(", "));
+        let problem = Problem::new("usage", 422, detail);
+        aside(serde_json::to_string(&problem).unwrap_or_default());
+    } else {
+        let help = command.clone().render_help();
+        let is_plain = !io::stderr().is_terminal() || std::env::var_os("NO_COLOR").is_some();
+        match is_plain {
+            true => aside_text(help),
+            false => aside_text(help.ansi()),
+        }
+    }
+    ExitCode::from(BAD_INPUT)
 }

@@ -17,7 +17,7 @@ use crate::text::counted;
 /// `russet migrate`
 #[derive(Debug, Args)]
 pub struct Migrate {
-    /// The embedded store that is left: where its configuration comes from.
+    /// The old store, an embedded one: where its configuration comes from.
     #[command(flatten)]
     pub source: Source,
     /// The configuration of the store that everything goes to: it names the store, and the
@@ -33,7 +33,7 @@ pub struct Migrate {
 impl Migrate {
     pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let from = self.source.load()?;
-        let from = from.backend(self.source.data_dir.as_deref());
+        let from = from.backend(self.source.data_dir());
         if from.store.backend != StoreBackend::Embedded {
             let why = "only an embedded store can be moved: let others drain, with their \
                        producers on the new one";
@@ -43,7 +43,7 @@ impl Migrate {
         let directory = from.store.data_dir.clone();
         let directory = directory.unwrap_or_else(|| DATA_DIR.into());
         if !directory.exists() {
-            let why = "there is no store: name the directory of the one that is left";
+            let why = "there is no store here: name the directory of the old one with --data-dir";
             return Err(CliError::input(directory.display().to_string(), why));
         }
         let old = from.store.open_embedded(clock.clone())?;

@@ -20,7 +20,7 @@ mod workflows;
 
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use error::CliError;
 
@@ -112,7 +112,7 @@ pub enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => return error::usage(&error),
     };
@@ -121,6 +121,18 @@ pub fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => error.report(&global),
     }
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    let matches = grouped(Cli::command()).try_get_matches()?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// The command, of which no group has an answer of its own to a command line that ends with it:
+/// clap's depends on options, and on the environment, being there. See [`error::usage`].
+fn grouped(command: clap::Command) -> clap::Command {
+    let command = command.arg_required_else_help(false);
+    command.mut_subcommands(grouped)
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode, CliError> {

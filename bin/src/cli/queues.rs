@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
 use russet::wire::{ConfigureQueue, QueueConfigView, QueueView, StatusCounts};
+use russet_core::QueueConfig;
 
 use super::{CliError, Global, input, report};
 use crate::text::{Align, Table, aside, lasting};
@@ -138,14 +139,28 @@ fn hints(global: &Global) -> bool {
     !global.json && !global.quiet
 }
 
+fn is_empty(queue: &QueueView) -> bool {
+    queue.counts == StatusCounts::default() && queue.lanes.is_empty()
+}
+
+/// Whether there is nothing that would tell the queue from one that nobody ever named.
+fn is_unknown(queue: &QueueView) -> bool {
+    is_empty(queue) && queue.config == QueueConfigView::from(&QueueConfig::default())
+}
+
 /// What is to be said of a queue without tasks: its name may be a typing error.
 fn hint_of_none(global: &Global, queue: &QueueView) {
-    let is_empty = queue.counts == StatusCounts::default() && queue.lanes.is_empty();
-    if is_empty && hints(global) {
-        let name = &queue.name;
-        aside(format_args!(
+    if !is_empty(queue) || !hints(global) {
+        return;
+    }
+    let name = &queue.name;
+    match is_unknown(queue) {
+        true => aside(format_args!(
+            "there is no queue {name} yet, it comes with its first task or setting: check the name"
+        )),
+        false => aside(format_args!(
             "queue {name} holds no task: check the name, or submit one"
-        ));
+        )),
     }
 }
 
@@ -213,7 +228,11 @@ fn inspect(queue: &QueueView) -> String {
         // Writing into a String does not fail.
         let _ = writeln!(out, "{name:<14}{value}");
     };
-    put("queue", queue.name.to_string());
+    let not_yet = match is_unknown(queue) {
+        true => " (not there yet: no task, no setting)",
+        false => "",
+    };
+    put("queue", format!("{}{not_yet}", queue.name));
     put("queued", counts.queued.to_string());
     put("running", counts.running.to_string());
     put("scheduled", counts.scheduled.to_string());

@@ -14,7 +14,7 @@ use super::{CliError, Global, report};
 use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
 use crate::run::is_of_a_run;
-use crate::serve::{Metrics, Server, Settings, Stop, Tokens};
+use crate::serve::{Metrics, Place, Server, Stop, Tokens};
 
 /// Where a server listens, and to whom.
 #[derive(Debug, Args)]
@@ -93,11 +93,12 @@ impl Serve {
         tokens: Tokens,
         global: &Global,
     ) -> Result<ExitCode, CliError> {
-        // A setting that cannot be used is told before a data directory is made.
-        crate::serve::check(listen, &tokens)?;
         let max_clock_skew = config.max_clock_skew()?;
+        let tokens_known = tokens.len();
+        // Before a store is made or touched: another server may have the address.
+        let place = Place::take(listen, tokens)?;
         let clock = Arc::new(SystemClock);
-        let settings = config.backend(self.source.data_dir.as_deref());
+        let settings = config.backend(self.source.data_dir());
         refuse_directory_of_a_run(&settings)?;
         for (table, why) in settings.unused() {
             tracing::warn!("[{table}] {why}");
@@ -116,7 +117,7 @@ impl Serve {
             version = env!("CARGO_PKG_VERSION"),
             config = ?self.source.config,
             %listen,
-            tokens = tokens.len(),
+            tokens = tokens_known,
             %max_clock_skew,
             store = ?settings.store.backend,
             queue = ?settings.queue.backend,
@@ -125,12 +126,7 @@ impl Serve {
         );
         let entropy = Arc::new(SystemEntropy::new());
         let scheduler = Scheduler::start(backend, configuration, clock, entropy);
-        let settings = Settings {
-            listen,
-            tokens,
-            partitions,
-        };
-        let server = match Server::bind(settings, scheduler.clone(), metrics).await {
+        let server = match Server::listen(place, partitions, scheduler.clone(), metrics) {
             Ok(server) => server,
             Err(error) => {
                 scheduler.stop().await;

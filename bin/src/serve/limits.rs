@@ -17,6 +17,8 @@ pub const BODY_STEP_BYTES: usize = 256 * 1024;
 pub const RETRY_AFTER_MS: u64 = 1_000;
 /// Most open connections; further ones wait in the system's backlog.
 pub const CONNECTIONS: usize = 10_000;
+/// Most connections that the system keeps until they are accepted.
+pub const BACKLOG: u32 = 1_024;
 /// How long a client may take to send the head of a request, or idle between two requests.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 /// How long a client may take to send a body.

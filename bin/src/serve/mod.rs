@@ -36,7 +36,7 @@ pub use explain::{Explanation, Reason};
 pub use metrics::Metrics;
 pub use openapi::document;
 pub use routes::router;
-pub use server::{Server, Settings, check};
+pub use server::{Place, Server, check};
 pub use stopping::{Stop, Stopping};
 
 /// What all requests share.

@@ -1,24 +1,22 @@
-//! The server as a whole: from its settings to its last connection.
+//! The server as a whole: from its address to its last connection.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use russet_engine::Scheduler;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use super::stopping::{Stop, channel};
-use super::{App, Metrics, ServeError, Stopping, Tokens, net, router};
+use super::{App, Metrics, ServeError, Stopping, Tokens, limits, net, router};
 
-/// How a server is reached.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where it listens; port 0 means any free one.
-    pub listen: SocketAddr,
-    /// Who may come in.
-    pub tokens: Tokens,
-    /// How many partitions the store has.
-    pub partitions: u16,
+/// An address that a server has taken. Whoever connects is refused until a server listens there.
+#[derive(Debug)]
+pub struct Place {
+    socket: TcpSocket,
+    asked: SocketAddr,
+    tokens: Tokens,
 }
 
 /// A server that listens and does not serve yet.
@@ -42,24 +40,53 @@ pub fn check(listen: SocketAddr, tokens: &Tokens) -> Result<(), ServeError> {
     Err(ServeError::Open { listen })
 }
 
-impl Server {
-    /// Listens. `metrics` must be among the scheduler's observers to count its events.
+impl Place {
+    /// Takes an address, of which port 0 means any free one, for a server that lets these in.
     ///
     /// # Errors
-    /// An address that is open to others without tokens, or that cannot be listened on.
-    pub async fn bind(
-        settings: Settings,
+    /// An address that is open to others without tokens, or that cannot be had.
+    pub fn take(listen: SocketAddr, tokens: Tokens) -> Result<Self, ServeError> {
+        check(listen, &tokens)?;
+        let socket = bound(listen).map_err(|why| ServeError::Listen { listen, why })?;
+        Ok(Self {
+            socket,
+            asked: listen,
+            tokens,
+        })
+    }
+}
+
+/// A socket that has the address, and does not listen yet.
+fn bound(listen: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = match listen {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Connections of the server before, which are just ending, keep nobody from its address.
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    Ok(socket)
+}
+
+impl Server {
+    /// Listens. `metrics` must be among the scheduler's observers to count its events, and the
+    /// store has so many partitions.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on.
+    pub fn listen(
+        place: Place,
+        partitions: u16,
         scheduler: Scheduler,
         metrics: Arc<Metrics>,
     ) -> Result<Self, ServeError> {
-        let Settings {
-            listen,
+        let Place {
+            socket,
+            asked: listen,
             tokens,
-            partitions,
-        } = settings;
-        check(listen, &tokens)?;
+        } = place;
         let refused = |why| ServeError::Listen { listen, why };
-        let listener = TcpListener::bind(listen).await.map_err(refused)?;
+        let listener = socket.listen(limits::BACKLOG).map_err(refused)?;
         let local = listener.local_addr().map_err(refused)?;
         let (stop, stopping) = channel();
         let app = App::new(

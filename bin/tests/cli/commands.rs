@@ -79,6 +79,34 @@ fn a_command_line_that_lacks_something_is_told_every_way_to_give_it() {
 }
 
 #[test]
+fn a_group_of_commands_shows_its_help_whatever_the_options_and_the_environment_say() {
+    let groups: [&[&str]; 5] = [&[], &["tasks"], &["queues"], &["workflows"], &["config"]];
+    for group in groups {
+        let help = run(&[group, &["--help"]].concat()).good().to_owned();
+        let usage = help.lines().find(|line| line.starts_with("Usage: "));
+        let alone = run(group);
+        let with_an_option = run(&[&["--quiet"], group].concat());
+        let mut command = russet();
+        command.env("RUSSET_URL", "http://127.0.0.1:1").args(group);
+        let with_a_variable = Ran::from(command.output().expect("runs"));
+        for ran in [alone, with_an_option, with_a_variable] {
+            let said = ran.error(2);
+            assert!(said.contains(usage.expect("a usage")), "{said}");
+            assert!(said.contains("\nCommands:\n"), "{said}");
+            assert!(
+                !said.starts_with("error") && !said.contains("__guard"),
+                "{said}"
+            );
+            assert_eq!(ran.stdout, "");
+        }
+        let problem = run(&[&["--json"], group].concat()).problem();
+        let detail = problem["detail"].as_str().expect("a text");
+        let start = [&["russet"], group].concat().join(" ") + " needs one of its commands: ";
+        assert!(detail.starts_with(&start), "{detail}");
+    }
+}
+
+#[test]
 fn an_unknown_command_is_bad_input() {
     assert!(run(&["taks"]).error(2).contains("tasks"));
     assert_eq!(run(&["--json", "taks"]).problem()["code"], "usage");

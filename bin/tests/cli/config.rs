@@ -214,6 +214,28 @@ fn a_token_in_the_environment_that_is_no_list_is_not_repeated() {
 }
 
 #[test]
+fn what_is_expected_is_said_without_the_words_of_a_programmer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (variable, value, expected) in [
+        (
+            "RUSSET_STORE_PARTITIONS",
+            "many",
+            "expected a whole number from 0 to 65535; ",
+        ),
+        (
+            "RUSSET_STORE_CACHE_MB",
+            "1.5",
+            "expected a whole number, 0 or more; ",
+        ),
+        ("RUSSET_REDIS_CLUSTER", "yes", "expected true or false; "),
+    ] {
+        let shown = config(folder.path(), &["show"], &[(variable, value)]);
+        let start = format!("error: {variable}: {expected}");
+        assert!(shown.error(2).starts_with(&start), "{shown:?}");
+    }
+}
+
+#[test]
 fn a_sentinel_in_the_environment_that_is_no_list_is_not_repeated() {
     let folder = tempfile::tempdir().expect("a folder");
     let sentinels = [("RUSSET_REDIS_SENTINELS", "me:sesame@host")];

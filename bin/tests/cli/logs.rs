@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
@@ -64,6 +65,27 @@ fn a_request_and_an_attempt_are_spans_that_name_them() {
     let worker = lines(of_worker.path());
     let attempt = json!({"name": "task", "id": task["id"], "kind": "mail", "attempt": 1});
     spans(&worker, "done: reporting it", &attempt);
+}
+
+#[test]
+fn a_task_that_is_given_back_for_no_time_has_no_delay_in_the_log() {
+    let of_worker = file();
+    let site = Site::start();
+    let mut command = site.command(&["worker", "--drain", "0s", "--exec", "sleep 60"]);
+    logging(&mut command, of_worker.as_file());
+    let mut worker = Process::spawn(&mut command);
+    let task = site.submit(&["--type", "mail"]);
+    while site.task(&task)["status"] != "running" {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    worker.signal("TERM");
+    assert_eq!(worker.wait(), 0);
+    let lines = lines(of_worker.path());
+    let fields = lines.iter().map(|line| &line["fields"]);
+    let given_back = fields.filter(|fields| fields["message"] == "given back");
+    let given_back: Vec<_> = given_back.collect();
+    assert_eq!(given_back.len(), 1, "{lines:#?}");
+    assert_eq!(given_back[0].get("delay"), None, "{given_back:?}");
 }
 
 fn file() -> NamedTempFile {

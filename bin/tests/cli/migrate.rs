@@ -129,7 +129,10 @@ fn a_move_from_nowhere_or_to_a_store_that_is_not_named_or_forgets_is_refused() {
         ran.error(status).to_owned()
     };
     let named = "[store]\nbackend = 'embedded'\ndata_dir = 'new'\n";
-    assert!(refused(2, "nothing", named).contains("there is no store"));
+    let nowhere = refused(2, "nothing", named);
+    let expected =
+        "error: nothing: there is no store here: name the directory of the old one with --data-dir";
+    assert_eq!(nowhere, expected);
     assert!(!site.folder.path().join("nothing").exists());
     let unnamed = refused(2, "data", "[redis]\nprefix = 'a'\n");
     assert!(unnamed.contains("[store] backend"), "{unnamed}");

@@ -254,8 +254,8 @@ fn serve(folder: &Path, more: impl FnOnce(&mut Command)) -> (String, Process) {
 fn serve_at(listen: &str, folder: &Path, more: impl FnOnce(&mut Command)) -> (String, Process) {
     let mut command = russet();
     command
-        .args(["serve", "--listen", listen, "--data-dir"])
-        .arg(folder.join("data"));
+        .args(["serve", "--listen", listen])
+        .env("RUSSET_DATA_DIR", folder.join("data"));
     command
         .current_dir(folder)
         .stdout(Stdio::piped())

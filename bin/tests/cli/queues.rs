@@ -138,9 +138,24 @@ fn a_queue_with_a_setting_and_no_task_is_listed_also_after_a_restart() {
 }
 
 #[test]
-fn a_queue_that_holds_nothing_is_inspected_with_a_hint() {
+fn a_queue_that_nobody_has_used_is_told_from_one_that_holds_nothing() {
     let site = Site::start();
-    let ran = site.run(&["queues", "inspect", "nosuch"]);
-    let hint = "queue nosuch holds no task: check the name, or submit one";
+    let inspect = |more: &[&str]| site.run(&[&["queues", "inspect"], more].concat());
+    let ran = inspect(&["nosuch"]);
+    let hint =
+        "there is no queue nosuch yet, it comes with its first task or setting: check the name";
     assert_eq!((ran.status, ran.stderr.trim_end()), (0, hint));
+    let row = "queue         nosuch (not there yet: no task, no setting)\n";
+    assert!(ran.stdout.starts_with(row), "{ran:?}");
+    let json = inspect(&["--json", "nosuch"]);
+    assert_eq!(
+        (&json.json()["name"], &*json.stderr),
+        (&json!("nosuch"), "")
+    );
+    site.run(&["queues", "configure", "set", "--aging", "5s"])
+        .good();
+    let ran = inspect(&["set"]);
+    let hint = "queue set holds no task: check the name, or submit one";
+    assert_eq!((ran.status, ran.stderr.trim_end()), (0, hint));
+    assert!(ran.stdout.starts_with("queue         set\n"), "{ran:?}");
 }

@@ -150,7 +150,8 @@ fn a_configuration_is_read_and_flags_go_before_it() {
         error.starts_with("error: max_clock_skew_ms: 90000"),
         "{error}"
     );
-    std::fs::write(file, "[store]\npartitions = 0\n").expect("is written");
+    let text = "[server]\nlisten = '127.0.0.1:0'\n[store]\npartitions = 0\n";
+    std::fs::write(file, text).expect("is written");
     let none = refused(&["--config", file], |_| {});
     assert_eq!(
         none.error(2),
@@ -227,6 +228,52 @@ fn a_data_directory_in_use_or_damaged_is_refused_with_what_to_do() {
 }
 
 #[test]
+fn a_server_whose_address_is_taken_makes_and_touches_no_store() {
+    let site = Site::start();
+    let address = site.url.strip_prefix("http://").expect("an address");
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = site.folder.path().join("data");
+    for data in [folder.path().join("data"), own] {
+        let data = data.to_str().expect("text");
+        let second = refused(&["--listen", address, "--data-dir", data], |_| {});
+        let error = second.error(1);
+        let start = format!("error: cannot listen on {address}: Address already in use");
+        let remedy = "choose another address with --listen or [server] listen";
+        assert!(error.contains(&start) && error.contains(remedy), "{error}");
+    }
+    assert!(!folder.path().join("data").exists());
+    assert_eq!(site.run(&["tasks", "list"]).good(), "no tasks");
+}
+
+#[test]
+fn a_data_directory_that_the_store_has_no_use_for_is_refused_as_a_flag_and_else_warned_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for command in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["config", "show"],
+    ] {
+        let mut russet = russet();
+        russet
+            .args(command)
+            .args(["--data-dir", "jobs", "--set", "store.backend=memory"])
+            .current_dir(folder.path());
+        let ran = Ran::from(russet.output().expect("runs"));
+        let error = ran.error(2).lines().last().unwrap_or_default();
+        let expected = "error: --data-dir: nothing is kept in jobs, since [store] backend is \"memory\": leave --data-dir out, or set the backend to \"embedded\"";
+        assert_eq!(error, expected);
+    }
+    let log = folder.path().join("log");
+    let to = std::fs::File::create(&log).expect("is made");
+    let mut site = Site::with(|command| {
+        command.args(["--set", "store.backend=memory"]).stderr(to);
+    });
+    site.stop();
+    let said = std::fs::read_to_string(log).expect("text");
+    let warning = "[store] data_dir is not used: backend is not \"embedded\"";
+    assert!(said.contains(warning), "{said}");
+}
+
+#[test]
 fn the_data_directory_of_a_run_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("w.yaml");
@@ -253,6 +300,15 @@ fn a_log_filter_that_cannot_be_is_refused() {
     });
     let expected = "error: RUSSET_LOG=\"a=b=c\" is not a filter";
     assert!(bad.error(2).starts_with(expected), "{bad:?}");
+    let no_level = refused(&[], |command| {
+        command.env("RUSSET_LOG", "verbose");
+    });
+    let expected = "error: RUSSET_LOG=\"verbose\": \"verbose\" is not a level: write error, warn, info, debug, trace or off, or a level for a part, ";
+    assert!(no_level.error(2).starts_with(expected), "{no_level:?}");
+    let mut site = Site::with(|command| {
+        command.env("RUSSET_LOG", "russet_engine=debug,info");
+    });
+    site.stop();
 }
 
 /// A port that nothing listens on.

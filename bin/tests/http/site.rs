@@ -10,7 +10,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use russet_backends::memory::Memory;
-use russet_cli::serve::{Metrics, Server, Settings, Stop, Tokens};
+use russet_cli::serve::{Metrics, Place, Server, Stop, Tokens};
 use russet_engine::{Backend, Configuration, Scheduler, SystemClock, SystemEntropy};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -84,12 +84,9 @@ impl Site {
         let entropy = Arc::new(SystemEntropy::new());
         let scheduler = Scheduler::start(backend, configuration, clock, entropy);
         let tokens: Vec<_> = tokens.iter().map(|token| (*token).to_owned()).collect();
-        let settings = Settings {
-            listen: ([127, 0, 0, 1], 0).into(),
-            tokens: Tokens::new(tokens.clone()),
-            partitions,
-        };
-        let server = Server::bind(settings, scheduler, metrics).await;
+        let listen = ([127, 0, 0, 1], 0).into();
+        let place = Place::take(listen, Tokens::new(tokens.clone())).expect("a free port");
+        let server = Server::listen(place, partitions, scheduler, metrics);
         let server = server.expect("listens");
         Self {
             address: server.address(),

@@ -30,11 +30,11 @@ impl Extend {
         let now = draft.now_for(&task);
         let usual = task.lease_duration;
         let Some(lease) = task.lease.as_mut() else {
-            return Err(stale(&task).into());
+            return Err(stale(&task, self.lease).into());
         };
         let deadline = lease.deadline.unwrap_or(Timestamp::MAX);
         if now >= lease.expires_at.min(deadline) && !crate::planted!(ExpiredLeaseExtended) {
-            return Err(stale(&task).into());
+            return Err(stale(&task, self.lease).into());
         }
         let wanted = match self.duration {
             Some(duration) => now + duration,

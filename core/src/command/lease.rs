@@ -40,7 +40,7 @@ impl LeaseTask {
         if repeated {
             return match known.status {
                 Status::Running => Ok(Reply::Leased(known)),
-                _ => Err(stale(&known).into()),
+                _ => Err(stale(&known, self.lease).into()),
             };
         }
         let now = draft.now_for(&known);

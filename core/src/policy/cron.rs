@@ -7,7 +7,8 @@ mod calendar;
 #[cfg(test)]
 mod tests;
 
-use calendar::{date, days_in};
+pub use calendar::date;
+use calendar::days_in;
 
 use crate::Timestamp;
 

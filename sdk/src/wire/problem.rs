@@ -261,6 +261,7 @@ mod tests {
             task,
             status: Status::Queued,
             attempt: 2,
+            expired_at: None,
         };
         assert_eq!(Problem::from(stale).status, 409);
         assert_eq!(Problem::from(Rejection::NotFound { task }).status, 404);

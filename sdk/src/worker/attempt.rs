@@ -86,7 +86,8 @@ fn tell(settlement: Option<&Settlement>, took: Duration) {
         }
         Some(Settlement::Release(release)) => {
             let delay = release.delay_ms.map(Duration::from_millis);
-            tracing::info!(?took, ?delay, "given back");
+            let delay = delay.map(tracing::field::debug);
+            tracing::info!(?took, delay, "given back");
         }
         None => tracing::warn!(?took, "stopped: its lease is lost"),
     }

@@ -35,7 +35,7 @@ impl Check {
     pub(super) async fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let config = self.source.load()?;
         config.check()?;
-        let backend = config.backend(self.source.data_dir.as_deref());
+        let backend = config.backend(self.source.data_dir());
         let (listen, tokens) = self.listening.settle(&config)?;
         let (address, is_served) = address(listen, &tokens, global).await;
         let mut findings = vec![address];
