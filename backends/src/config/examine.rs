@@ -146,13 +146,7 @@ impl Config {
         let detail = format!("{place}, {partitions}");
         Ok(match found.is_durable {
             true => Finding::new("store", Ok(detail)),
-            false => Finding::warning(
-                "store",
-                format!(
-                    "{detail}; appendonly is off: when the server stops, what it has not saved is \
-                     lost, acknowledged tasks too"
-                ),
-            ),
+            false => Finding::warning("store", format!("{detail}; {}", redis::NOT_DURABLE)),
         })
     }
 

@@ -25,6 +25,9 @@ const LAYOUT: u64 = 2;
 /// What is written down of a store: its layout, the newest format of its records, and how many
 /// partitions it has.
 pub(super) const FIELDS: [&str; 3] = ["layout", "format", "partitions"];
+/// What is said of a server that does not write down each change.
+pub(crate) const NOT_DURABLE: &str = "Redis has appendonly off: when the server stops, what it \
+    has not saved is lost, acknowledged tasks too; set appendonly yes";
 /// The oldest version that can be used.
 const OLDEST: [u64; 2] = [6, 2];
 
@@ -34,7 +37,10 @@ pub(crate) async fn check_servers(
     names: &Names,
     links: &Links,
 ) -> Result<u16, RedisOpenError> {
-    check_each(options, names, links).await?;
+    let infos = check_each(options, names, links).await?;
+    if !infos.iter().all(|info| info.is_durable()) {
+        tracing::warn!("{NOT_DURABLE}");
+    }
     let route = links.route(slot(&names.store()), 0);
     let opening = Opening {
         options,

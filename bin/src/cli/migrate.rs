@@ -12,7 +12,7 @@ use russet_engine::{Store, SystemClock, SystemEntropy};
 use super::config::Source;
 use super::{CliError, Global, report};
 use crate::config::Config;
-use crate::text::counted;
+use crate::text::{aside, counted};
 
 /// `russet migrate`
 #[derive(Debug, Args)]
@@ -48,6 +48,10 @@ impl Migrate {
         }
         let old = from.store.open_embedded(clock.clone())?;
         let to = self.target(old.partitions())?;
+        let findings = to.examine(clock.clone()).await;
+        for doubt in findings.iter().filter(|finding| finding.warning) {
+            aside(format!("warning: {}", doubt.detail));
+        }
         let new = to.open(clock.clone()).await?;
         let total = old.records().map_err(migrate::MigrateError::Old)?;
         let bar = report::progress(global, total, "records");

@@ -267,7 +267,9 @@ fn no_loss_a_killed_move_of_many_tasks_to_redis_goes_on_and_they_are_what_they_w
     };
     let copied: u64 = records();
     room.store(i64::MAX, Ordering::SeqCst);
-    let moved = migrate_to(&site, &to, &[]).json();
+    let moved = migrate_to(&site, &to, &[]);
+    assert!(moved.stderr.contains("set appendonly yes"), "{moved:?}");
+    let moved = moved.json();
     assert_eq!(moved["already_there"], copied);
     assert_eq!(moved["records"], records());
     assert!(0 < copied && copied < records(), "{copied} were copied");
