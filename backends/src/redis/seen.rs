@@ -57,21 +57,27 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use russet_core::{Leader, NodeId, Timestamp};
+    use russet_core::{Leader, NodeId, Task, Timestamp};
     use russet_engine::Version;
 
     use super::super::keys::Names;
     use super::*;
+    use crate::conformance::fixtures::queued;
 
     const OWN: PartitionId = PartitionId(7);
+    const NOW: Timestamp = Timestamp::from_millis(9);
 
-    #[test]
-    fn a_record_is_read_from_its_field() {
-        let record = Record::Leader(Leader {
+    fn leader() -> Record {
+        Record::Leader(Leader {
             holder: NodeId::from_u128(7),
             epoch: 3,
             expires_at: Timestamp::from_millis(1_000),
-        });
+        })
+    }
+
+    #[test]
+    fn a_record_is_read_from_its_field() {
+        let record = leader();
         let version = Version(5);
         let place = key::place(OWN, &RecordKey::Leader);
         let bytes = value::append(0, version, &record, place.clone());
@@ -87,6 +93,39 @@ mod tests {
             Some(Seen::Record(OWN, RecordKey::Leader, None))
         );
         assert_eq!(Seen::read("other", &at, &field, None), None);
+        assert_eq!(Seen::read("app", &at, &field, Some(b"altered")), None);
+    }
+
+    #[test]
+    fn what_a_record_is_later_is_read_from_its_field_and_is_whole_with_what_it_was_first() {
+        let task = |payload: &'static [u8], attempt| Task {
+            payload: payload.into(),
+            attempt,
+            ..queued(TaskId::new(Timestamp::from_millis(5), OWN, 1), NOW)
+        };
+        let [first, later, whole] = [task(b"large", 0), task(b"", 1), task(b"large", 1)]
+            .map(|task| Record::Task(task.into()));
+        let key = RecordKey::Task(task(b"", 0).id);
+        let (at, place) = (
+            Names::new("app").partition(OWN).records(),
+            key::place(OWN, &key),
+        );
+        let field = [&member::field(OWN, &key), member::LATER].concat();
+        let bytes = value::append(0, Version(6), &later, place.clone());
+        let seen = Seen::read("app", &at, &field, Some(&bytes[place.len()..]));
+        let known = Versioned {
+            version: Version(6),
+            record: later.clone(),
+        };
+        assert_eq!(seen, Some(Seen::Later(OWN, key, known)));
+        assert_eq!(Seen::whole(&first, later.clone()), Some(whole));
+        let other = leader();
+        assert_eq!(Seen::whole(&other, later), None);
+        assert_eq!(
+            Seen::read("app", &at, &field, None),
+            None,
+            "the first field says that it is gone"
+        );
         assert_eq!(Seen::read("app", &at, &field, Some(b"altered")), None);
     }
 }

@@ -1,5 +1,6 @@
 //! The Redis backend on real servers: the conformance suite, and what a server can do wrong.
 
+mod apart;
 mod cluster;
 mod failing;
 mod forgotten;

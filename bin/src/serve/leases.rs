@@ -10,7 +10,7 @@ use russet::wire::{
 };
 use russet_core::{Millis, Release, Task};
 use russet_engine::EngineError;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::input::Input;
 use super::refusal::Refusal;
@@ -37,7 +37,8 @@ pub(super) async fn lease(
 ) -> Result<Large<LeaseReply>, Refusal> {
     let request = request.into_request()?;
     let (give, got) = oneshot::channel();
-    tokio::spawn(seek(app.clone(), request, give));
+    let seeking = app.seeks.subscribe();
+    tokio::spawn(seek(app.clone(), seeking, request, give));
     // It ends soon after the server is told to stop.
     let leased = got.await.unwrap_or(Err(EngineError::Stopping))?;
     let mut tasks = Vec::with_capacity(leased.len());
@@ -55,8 +56,14 @@ pub(super) async fn lease(
 }
 
 /// Looks for tasks in a task of its own, because a worker may go away at any moment: what is
-/// leased for a worker that is gone is given back at once, and not when its lease runs out.
-async fn seek(app: App, request: russet_engine::LeaseRequest, give: oneshot::Sender<Leased>) {
+/// leased for a worker that is gone is given back at once, and not when its lease runs out. The
+/// server does not stop before that is done.
+async fn seek(
+    app: App,
+    _seeking: watch::Receiver<()>,
+    request: russet_engine::LeaseRequest,
+    give: oneshot::Sender<Leased>,
+) {
     let until = app.now() + Millis::new(request.wait.as_millis() as u64);
     loop {
         let left = Duration::from(until.since(app.now()));

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use russet::Api;
 use russet_core::Timestamp;
 use russet_engine::{Clock, Scheduler};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 pub use auth::Tokens;
 pub use error::ServeError;
@@ -61,6 +61,8 @@ pub struct Shared {
     pub streams: Arc<Semaphore>,
     /// Room for bodies, in KiB.
     pub bodies: Semaphore,
+    /// Every look for tasks holds a receiver: it may outlast the request that it is for.
+    pub seeks: watch::Sender<()>,
 }
 
 impl App {
@@ -81,6 +83,7 @@ impl App {
             stopping,
             streams: Arc::new(Semaphore::new(limits::EVENT_STREAMS)),
             bodies: Semaphore::new(limits::BODIES_BYTES / 1024),
+            seeks: watch::Sender::new(()),
         }))
     }
 

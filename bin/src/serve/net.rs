@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -10,13 +9,14 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
-use super::limits;
 use super::stopping::Stopping;
+use super::{App, limits, router};
 
-/// Serves until `stopping`; then lets requests that have begun finish, at most
-/// [`limits::DRAIN`]. Returns how many connections were cut off.
-pub(super) async fn serve(listener: TcpListener, router: Router, stopping: Stopping) -> usize {
-    let http = http();
+/// Serves until the application stops; then lets requests that have begun finish, and what was
+/// granted to workers that are gone be given back, at most [`limits::DRAIN`]. Returns how many
+/// connections were cut off.
+pub(super) async fn serve(listener: TcpListener, app: &App) -> usize {
+    let (http, router, stopping) = (http(), router(app.clone()), app.stopping.clone());
     let room = Arc::new(Semaphore::new(limits::CONNECTIONS));
     // Every connection holds a receiver; the sender is closed when the last one ended.
     let (open, _) = watch::channel(());
@@ -41,7 +41,11 @@ pub(super) async fn serve(listener: TcpListener, router: Router, stopping: Stopp
         });
     }
     drop(listener);
-    let left = timeout(limits::DRAIN, open.closed()).await;
+    let ended = async {
+        open.closed().await;
+        app.seeks.closed().await;
+    };
+    let left = timeout(limits::DRAIN, ended).await;
     left.map_or(open.receiver_count(), |()| 0)
 }
 

@@ -4,12 +4,11 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use russet_engine::Scheduler;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::stopping::{Stop, channel};
-use super::{App, Metrics, ServeError, Stopping, Tokens, limits, net, router};
+use super::{App, Metrics, ServeError, Tokens, limits, net};
 
 /// An address that a server has taken. Whoever connects is refused until a server listens there.
 #[derive(Debug)]
@@ -23,10 +22,8 @@ pub struct Place {
 pub struct Server {
     listener: TcpListener,
     local: SocketAddr,
-    router: Router,
-    scheduler: Scheduler,
+    app: App,
     stop: Arc<Stop>,
-    stopping: Stopping,
 }
 
 /// Whether a server may listen there.
@@ -89,20 +86,11 @@ impl Server {
         let listener = socket.listen(limits::BACKLOG).map_err(refused)?;
         let local = listener.local_addr().map_err(refused)?;
         let (stop, stopping) = channel();
-        let app = App::new(
-            scheduler.clone(),
-            partitions,
-            metrics,
-            tokens,
-            stopping.clone(),
-        );
         Ok(Self {
             listener,
             local,
-            router: router(app),
-            scheduler,
+            app: App::new(scheduler, partitions, metrics, tokens, stopping),
             stop: Arc::new(stop),
-            stopping,
         })
     }
 
@@ -119,13 +107,13 @@ impl Server {
     /// Serves until it is stopped: takes no more connections, answers waiting polls at once,
     /// lets other requests finish within a bound, and stops the scheduler.
     pub async fn run(self) {
-        let cut = net::serve(self.listener, self.router, self.stopping).await;
+        let cut = net::serve(self.listener, &self.app).await;
         if cut > 0 {
             tracing::warn!(
                 connections = cut,
                 "requests took too long to finish and were cut off"
             );
         }
-        self.scheduler.stop().await;
+        self.app.scheduler().stop().await;
     }
 }

@@ -15,5 +15,6 @@ mod queues;
 mod serve;
 mod submit;
 mod tasks;
+mod unsure;
 mod worker;
 mod workflows;

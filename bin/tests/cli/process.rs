@@ -164,10 +164,15 @@ impl Site {
 
     /// Ends the server with a signal and starts another on the same data at the same address.
     pub fn restart_in_place(&mut self, signal: &str) {
+        self.restart_in_place_with(signal, |_| {});
+    }
+
+    /// As [`Self::restart_in_place`], with a command that is changed by `more`.
+    pub fn restart_in_place_with(&mut self, signal: &str, more: impl FnOnce(&mut Command)) {
         self.process.signal(signal);
         self.process.wait();
         let listen = self.url.strip_prefix("http://").expect("an address");
-        let (url, process) = serve_at(listen, self.folder.path(), |_| {});
+        let (url, process) = serve_at(listen, self.folder.path(), more);
         (self.url, self.process) = (url, process);
     }
 

@@ -6,6 +6,7 @@ mod contract;
 mod events;
 mod explain;
 mod health;
+mod held;
 mod keys;
 mod leases;
 mod objects;

@@ -17,10 +17,12 @@ use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
 use crate::contract;
+use crate::held::Held;
 
 /// A running server.
 pub struct Site {
     pub address: SocketAddr,
+    pub store: Arc<Held>,
     stop: Arc<Stop>,
     running: JoinHandle<()>,
     tokens: Vec<String>,
@@ -77,8 +79,9 @@ impl Site {
             observers: vec![metrics.clone()],
             ..Configuration::default()
         };
+        let store = Held::new(memory.clone());
         let backend = Backend {
-            store: memory.clone(),
+            store: store.clone(),
             queue: memory,
         };
         let entropy = Arc::new(SystemEntropy::new());
@@ -90,6 +93,7 @@ impl Site {
         let server = server.expect("listens");
         Self {
             address: server.address(),
+            store,
             stop: server.stop(),
             running: tokio::spawn(server.run()),
             tokens,

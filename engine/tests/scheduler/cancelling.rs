@@ -1,5 +1,10 @@
-use russet_engine::CancelledWorkflow;
+use std::cell::Cell;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
 use russet_engine::core::*;
+use russet_engine::{CancelledWorkflow, EngineError, Scheduler, TaskNow, limits};
 
 use crate::faulty::Faults;
 use crate::redriving::large;
@@ -82,4 +87,93 @@ async fn what_waits_for_a_failure_does_not_start_because_of_a_cancel() {
     assert_eq!(done, Ok(all(2)));
     let queued = world.account.of(handler).contains(&EventKind::Queued);
     assert!(!queued, "{:?}", world.account.of(handler));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_of_more_tasks_than_are_on_a_page_is_cancelled_whole() {
+    let world = World::new(Plan::default());
+    let tasks = limits::PAGE_TASKS + limits::REDRIVE_TASKS + 50;
+    let large = large(&world, tasks - 1, 0);
+    large.submit(&world).await;
+    let done = world.node(0).cancel_workflow(large.workflow, None).await;
+    assert_eq!(done, Ok(all(tasks as u64)));
+    let record = world.node(0).workflow(large.workflow).await;
+    let record = record.expect("answers").expect("exists");
+    assert_eq!((record.cancelled as usize, record.live()), (tasks, 0));
+}
+
+/// Ends a task, and adds others to its workflow.
+async fn grow(node: &Scheduler, task: &Task, more: Vec<NewTask>) -> Result<TaskNow, EngineError> {
+    let complete = Complete {
+        task: task.id,
+        lease: task.lease.as_ref().expect("a lease").id,
+        result: None,
+        follow_ups: more,
+        progress: None,
+    };
+    node.complete(complete).await
+}
+
+/// A workflow whose root runs, in a store that takes its time for each commit: a round of its
+/// cancel takes three of them.
+async fn running() -> (World, WorkflowId, Arc<Task>) {
+    let world = World::new(Plan {
+        faults: Faults {
+            delay: COMMIT,
+            ..Faults::default()
+        },
+        ..Plan::default()
+    });
+    let large = large(&world, 250, 0);
+    large.submit(&world).await;
+    let root = world.lease_some(0).await.remove(0);
+    assert_eq!(root.id, large.root);
+    (world, large.workflow, root)
+}
+
+const COMMIT: Duration = Duration::from_millis(20);
+
+/// Children come first: the root is asked in the last step of a round.
+#[tokio::test(start_paused = true)]
+async fn what_a_running_task_adds_while_its_workflow_is_cancelled_is_cancelled_too() {
+    let (world, workflow, root) = running().await;
+    let node = world.node(0);
+    let new_id = || node.new_task_id_in(workflow.partition());
+    let more: Vec<_> = (0..50).map(|_| world.task_with(new_id())).collect();
+    let grow = async {
+        tokio::time::sleep(COMMIT / 2).await;
+        grow(node, &root, more.clone()).await
+    };
+    let (done, grown) = tokio::join!(node.cancel_workflow(workflow, None), grow);
+    assert_eq!(grown.expect("is not stopped yet").status, Status::Succeeded);
+    assert_eq!(done, Ok(all(250 + 50)));
+    for task in more {
+        assert_eq!(world.get(task.id).await.status, Status::Cancelled);
+    }
+}
+
+/// Who adds tasks all the time are not run after for as long as they do.
+#[tokio::test(start_paused = true)]
+async fn bounded_a_cancel_of_a_workflow_that_goes_on_growing_ends() {
+    let (world, workflow, root) = running().await;
+    let node = world.node(0);
+    grow(node, &root, Vec::new()).await.expect("completes");
+    // All of its children are told of that.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let held = node.lease(lease("w", 250, Duration::from_secs(1))).await;
+    let held = held.expect("leases");
+    assert_eq!(held.len(), 250);
+    let grown = Cell::new(0);
+    let growing = join_all(held.iter().zip(0u32..).map(async |(task, at)| {
+        tokio::time::sleep(COMMIT / 4 * at).await;
+        let more = world.task_with(node.new_task_id_in(workflow.partition()));
+        grow(node, task, vec![more]).await.expect("completes");
+        grown.set(grown.get() + 1);
+    }));
+    let done = tokio::select! {
+        _ = growing => panic!("it grew for as long as it could"),
+        done = node.cancel_workflow(workflow, None) => done.expect("ends"),
+    };
+    let grown = grown.get();
+    assert!(grown > 0 && done.cancelled > 0, "{grown} more: {done:?}");
 }

@@ -18,6 +18,7 @@ mod redriving;
 mod small_transactions;
 mod spans;
 mod split;
+mod stopping;
 mod timers;
 mod world;
 

@@ -8,6 +8,9 @@ mod failures;
 mod heartbeats;
 #[cfg(feature = "http")]
 mod http;
+mod redrives;
+#[cfg(feature = "http")]
+mod reports;
 #[cfg(feature = "http")]
 mod server;
 mod steps;

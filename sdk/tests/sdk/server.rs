@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -58,6 +58,7 @@ impl Site {
 }
 
 impl Server {
+    /// A server of a scheduler with an empty memory.
     pub fn new() -> Self {
         let clock = Arc::new(SystemClock);
         let memory = Memory::new(PARTITIONS, clock.clone());
@@ -66,7 +67,12 @@ impl Server {
             queue: memory,
         };
         let entropy = Arc::new(SystemEntropy::new());
-        let scheduler = Scheduler::start(backend, Configuration::default(), clock, entropy);
+        let configuration = Configuration::default();
+        Self::on(Scheduler::start(backend, configuration, clock, entropy))
+    }
+
+    /// A server of this scheduler.
+    pub fn on(scheduler: Scheduler) -> Self {
         Self {
             api: Api::new(scheduler),
             requests: Counter::default(),
@@ -130,7 +136,8 @@ fn reply<T: serde::Serialize>(result: Result<T, Problem>) -> Response {
 type Body<T> = Json<T>;
 type One<T> = Body<OneOrMany<T>>;
 
-fn router(server: Server) -> Router {
+/// What the server answers.
+pub fn router(server: Server) -> Router {
     Router::new()
         .merge(tasks())
         .merge(leases())
@@ -140,6 +147,7 @@ fn router(server: Server) -> Router {
             get(async |State(s): State<Server>| Json(s.api.info(PARTITIONS))),
         )
         .layer(from_fn_with_state(server.clone(), faults))
+        .layer(DefaultBodyLimit::disable())
         .with_state(server)
 }
 

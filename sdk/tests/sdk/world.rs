@@ -20,6 +20,12 @@ pub const MINUTE: Duration = Duration::from_secs(60);
 /// A clock that shows tokio's time.
 pub struct TestClock(Instant);
 
+impl TestClock {
+    pub fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
 #[async_trait::async_trait]
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
@@ -34,7 +40,7 @@ impl Clock for TestClock {
 
 /// A scheduler with an empty memory.
 pub fn scheduler() -> Scheduler {
-    let clock: Arc<dyn Clock> = Arc::new(TestClock(Instant::now()));
+    let clock: Arc<dyn Clock> = Arc::new(TestClock::new());
     let memory = Memory::new(4, clock.clone());
     let backend = Backend {
         store: memory.clone(),
