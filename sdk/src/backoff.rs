@@ -1,10 +1,11 @@
 use std::time::Duration;
 
+use russet_core::limits::DURATION_MAX;
 use russet_engine::Entropy;
 use tokio::time::Instant;
 
 /// As good as for ever, and not beyond what a clock can show.
-const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+const FOR_EVER: Duration = Duration::from_millis(DURATION_MAX.as_millis());
 
 /// When a wait is over that began at `start`, however long it is.
 pub(crate) fn later(start: Instant, wait: Duration) -> Instant {

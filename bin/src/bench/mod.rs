@@ -7,6 +7,7 @@ mod embedded;
 mod figure;
 mod http;
 mod latency;
+pub mod limits;
 mod lives;
 mod memory;
 mod processes;
@@ -135,7 +136,7 @@ pub fn run(options: &Options, mut each: impl FnMut(Suite, &[Figure])) -> Result<
     };
     for suite in suites {
         let mut runs = Vec::new();
-        for _ in 0..options.repeats.max(1) {
+        for _ in 0..options.repeats {
             let figures = measure(*suite, options);
             let why = |error: Box<dyn std::error::Error + Send + Sync>| error.to_string();
             runs.push(figures.map_err(|e| BenchError {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{CliError, Global, report};
-use crate::bench::{self, BenchError, Figure, Options, Role, Suite, Target};
+use super::{CliError, Global, input, report};
+use crate::bench::{self, BenchError, Figure, Options, Role, Suite, Target, limits};
 
 /// `russet bench`
 #[derive(Debug, Args)]
@@ -13,14 +13,17 @@ pub struct Bench {
     /// What to measure; everything when absent, `redis` only with --redis.
     #[arg(value_enum)]
     pub suites: Vec<Suite>,
-    /// How long each timed part runs.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    /// How long each timed part runs, 0.1 to 3,600.
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, allow_negative_numbers = true,
+        value_parser = input::number(limits::SECONDS))]
     pub seconds: f64,
     /// How often each suite runs; medians are shown.
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, value_name = "N", default_value_t = 1, allow_negative_numbers = true,
+        value_parser = input::whole::<u32>(limits::REPEATS))]
     pub repeats: u32,
     /// Tasks in the suite `size`.
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, allow_negative_numbers = true,
+        value_parser = input::whole::<u64>(limits::TASKS))]
     pub tasks: u64,
     /// Where temporary data goes: this decides which disk is measured.
     #[arg(long, value_name = "DIR", default_value = ".")]
@@ -40,9 +43,9 @@ impl Bench {
     pub(super) fn run(&self, global: &Global) -> Result<ExitCode, CliError> {
         let options = Options {
             suites: self.suites.clone(),
-            time: Duration::from_secs_f64(self.seconds.clamp(0.1, 3_600.0)),
+            time: Duration::from_secs_f64(self.seconds),
             repeats: self.repeats,
-            tasks: self.tasks.max(1),
+            tasks: self.tasks,
             folder: self.folder.clone(),
             redis: self.redis.clone(),
             prefix: self.prefix.clone(),

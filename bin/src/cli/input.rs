@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use russet::wire::{Json, Time, TimeError, from_json};
 use russet_core::limits::{PAYLOAD_BYTES, TASK_RESOURCES};
 
 use super::CliError;
-use crate::workflow::parse_duration;
+use crate::workflow::limits::DURATION_DAYS;
+use crate::workflow::{DurationError, parse_duration};
 
 /// How much of standard input is read where a file could stand.
 const FILE_BYTES: u64 = 256 * 1024 * 1024;
@@ -20,9 +22,40 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// A duration that is longer than zero.
 pub(super) fn some_duration(text: &str) -> Result<Duration, String> {
-    match duration(text)? {
-        Duration::ZERO => Err("it must be longer than zero, and at most 365 days".to_owned()),
-        some => Ok(some),
+    let bounds = format!("it must be longer than zero, and at most {DURATION_DAYS} days");
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err(bounds),
+        Err(DurationError::Negative) => Err(format!("a duration cannot be negative: {bounds}")),
+        other => other.map_err(|error| error.to_string()),
+    }
+}
+
+/// A whole number within bounds.
+pub(super) fn whole<T: TryFrom<u64> + 'static>(
+    range: RangeInclusive<u64>,
+) -> impl Fn(&str) -> Result<T, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text
+            .parse::<u64>()
+            .ok()
+            .filter(|number| range.contains(number));
+        let number = number.and_then(|number| T::try_from(number).ok());
+        let (least, most) = (range.start(), range.end());
+        number.ok_or_else(|| format!("it is not a whole number from {least} to {most}"))
+    }
+}
+
+/// A number within bounds, with a fraction or without.
+pub(super) fn number(
+    range: RangeInclusive<f64>,
+) -> impl Fn(&str) -> Result<f64, String> + Clone + Send + Sync + 'static {
+    move |text| {
+        let number = text
+            .parse::<f64>()
+            .ok()
+            .filter(|number| range.contains(number));
+        let (least, most) = (range.start(), range.end());
+        number.ok_or_else(|| format!("it is not a number from {least} to {most}"))
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand};
 use russet::wire::{ConfigureQueue, QueueConfigView, QueueView, StatusCounts};
 use russet_core::QueueConfig;
+use russet_core::limits::CONCURRENCY_MAX;
 
 use super::{CliError, Global, input, report};
 use crate::text::{Align, Table, aside, lasting};
@@ -58,13 +59,16 @@ pub struct Configure {
     )]
     pub concurrency: Option<Limit>,
     /// How long a task waits to catch up with one that is one priority more urgent.
-    #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION")]
+    #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION",
+        allow_hyphen_values = true)]
     pub aging: Option<Duration>,
     /// How long succeeded tasks are kept, and those that somebody cancelled.
-    #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION")]
+    #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION",
+        allow_hyphen_values = true)]
     pub keep_finished: Option<Duration>,
     /// How long dead tasks are kept, and those that a dependency ended.
-    #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION")]
+    #[arg(long, group = "change", value_parser = input::duration, value_name = "DURATION",
+        allow_hyphen_values = true)]
     pub keep_dead: Option<Duration>,
 }
 
@@ -75,9 +79,9 @@ pub struct Limit(Option<u32>);
 fn limit(text: &str) -> Result<Limit, String> {
     match text {
         "none" => Ok(Limit(None)),
-        number => match number.parse() {
+        number => match input::whole(1..=u64::from(CONCURRENCY_MAX))(number) {
             Ok(limit) => Ok(Limit(Some(limit))),
-            Err(_) => Err("write a number of tasks, or none".to_owned()),
+            Err(why) => Err(format!("{why}, or none")),
         },
     }
 }

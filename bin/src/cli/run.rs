@@ -27,6 +27,7 @@ pub struct Run {
         long,
         value_name = "X",
         default_value_t = 1.0,
+        value_parser = speedup,
         allow_negative_numbers = true
     )]
     pub speedup: f64,
@@ -51,6 +52,13 @@ pub struct Run {
 fn concurrency(text: &str) -> Result<usize, String> {
     let number = text.parse();
     number.map_err(|_| format!("it is not a number from 1 to {}", limits::CONCURRENCY))
+}
+
+/// A number that [`run`] checks, or why it is none.
+fn speedup(text: &str) -> Result<f64, String> {
+    let (least, most) = (limits::SPEEDUP.start(), limits::SPEEDUP.end());
+    let number = text.parse();
+    number.map_err(|_| format!("it is not a number from {least} to {most}"))
 }
 
 const AFTER_HELP: &str = "\

@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args};
 use russet::Client;
 use russet::wire::{DependsOn, RetryView, SubmitTask, Time, WindowView};
-use russet_core::limits::RETRIES_MAX;
+use russet_core::limits::{PRIORITY_MAX, RETRIES_MAX};
 use russet_core::{IfUnsatisfied, Status, TaskId};
 
 use super::tasks::{FOR_EVER, outcome};
@@ -31,57 +31,57 @@ pub struct Submit {
     pub payload: Option<String>,
     /// 0 to 9, 9 most urgent; 4 when absent.
     #[arg(long, value_name = "N", allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u8).range(0..=9))]
+        value_parser = input::whole::<u8>(0..=u64::from(PRIORITY_MAX)))]
     pub priority: Option<u8>,
     /// How long to wait before it may start, such as 30s or 5m.
     #[arg(long, value_parser = input::duration, value_name = "DURATION",
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub delay: Option<Duration>,
     /// When it may start, such as 2026-01-31T08:00:00Z; instead of --delay.
     #[arg(long, value_parser = input::time, value_name = "TIME", conflicts_with = "delay")]
     pub scheduled_at: Option<Time>,
     /// It is dead-lettered when nobody started it within this time.
     #[arg(long, value_parser = input::some_duration, value_name = "DURATION",
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub expires_in: Option<Duration>,
     /// It is dead-lettered when nobody started it by then; instead of --expires-in.
     #[arg(long, value_parser = input::time, value_name = "TIME", conflicts_with = "expires_in")]
     pub expires_at: Option<Time>,
     /// Most further tries after a first failure, 0 to 10,000; 10 when absent.
     #[arg(long, value_name = "N", allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u32).range(0..=RETRIES_MAX as i64))]
+        value_parser = input::whole::<u32>(0..=u64::from(RETRIES_MAX)))]
     pub max_retries: Option<u32>,
     /// How long the first backoff is, 1s when absent; each later one is twice as long.
     #[arg(long, value_parser = input::duration, value_name = "DURATION",
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub retry_delay: Option<Duration>,
     /// The longest backoff, 1h when absent.
     #[arg(long, value_parser = input::duration, value_name = "DURATION",
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub max_retry_delay: Option<Duration>,
     /// How much is added to a backoff at most, at random, in percent of it: 0 to 100, 10 when
     /// absent.
     #[arg(long, value_name = "PERCENT", allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u8).range(0..=100))]
+        value_parser = input::whole::<u8>(0..=100))]
     pub retry_jitter: Option<u8>,
     /// How long one attempt may take.
     #[arg(long, value_parser = input::some_duration, value_name = "DURATION",
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub timeout: Option<Duration>,
     /// How long a lease lasts without a heartbeat, 30s when absent.
     #[arg(long, value_parser = input::some_duration, value_name = "DURATION",
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub visibility_timeout: Option<Duration>,
     /// How long it is kept after its end; as its queue says when absent.
     #[arg(long, value_parser = input::duration, value_name = "DURATION",
-        allow_negative_numbers = true)]
+        allow_hyphen_values = true)]
     pub retention: Option<Duration>,
     /// An idempotency key: the same submission under it again names the same task.
     #[arg(long)]
     pub key: Option<String>,
     /// How long the key names the task: a duration, or while_live; a day when absent.
     #[arg(long, value_name = "DURATION|while_live", value_parser = options::window,
-        requires = "key")]
+        requires = "key", allow_hyphen_values = true)]
     pub key_window: Option<WindowView>,
     /// Tasks that it waits for: ID for their success, ID:completion or ID:failure for another
     /// end.

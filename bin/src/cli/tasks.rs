@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{ArgGroup, Args, Subcommand};
 use russet::Client;
 use russet::wire::{TaskNowView, TaskView};
+use russet_core::limits::DURATION_MAX;
 use russet_core::{Rejection, Status, TaskId};
 
 use super::{CliError, Global, input, patience, report};
@@ -17,7 +18,7 @@ use crate::serve::Explanation;
 use crate::text::indented;
 
 /// How long is waited when no time is given: for ever, as good as.
-pub(super) const FOR_EVER: Duration = Duration::from_secs(365 * 86_400);
+pub(super) const FOR_EVER: Duration = Duration::from_millis(DURATION_MAX.as_millis());
 
 /// `russet tasks …`
 #[derive(Debug, Subcommand)]
@@ -63,7 +64,8 @@ pub struct Wait {
     #[arg(required = true)]
     pub ids: Vec<TaskId>,
     /// How long to wait at most, such as 30s or 5m; for ever when absent.
-    #[arg(long, value_parser = input::duration)]
+    #[arg(long, value_parser = input::duration, value_name = "DURATION",
+        allow_hyphen_values = true)]
     pub timeout: Option<Duration>,
 }
 

@@ -56,7 +56,7 @@ pub struct Work {
     #[arg(
         long,
         value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..=CONCURRENCY as i64),
+        value_parser = input::whole::<u32>(1..=CONCURRENCY as u64),
         allow_negative_numbers = true
     )]
     pub concurrency: Option<u32>,
@@ -68,13 +68,16 @@ pub struct Work {
     #[arg(long)]
     pub name: Option<String>,
     /// How long running tasks may go on when the worker is stopped.
-    #[arg(long, value_name = "DURATION", value_parser = input::duration, default_value = "25s")]
+    #[arg(long, value_name = "DURATION", value_parser = input::duration, default_value = "25s",
+        allow_hyphen_values = true)]
     pub drain: Duration,
     /// How long a command may go on after SIGTERM before it gets SIGKILL.
-    #[arg(long, value_name = "DURATION", value_parser = input::duration, default_value = "10s")]
+    #[arg(long, value_name = "DURATION", value_parser = input::duration, default_value = "10s",
+        allow_hyphen_values = true)]
     pub grace: Duration,
     /// How long a task waits whose command said that it is too early.
-    #[arg(long, value_name = "DURATION", value_parser = input::duration, default_value = "30s")]
+    #[arg(long, value_name = "DURATION", value_parser = input::duration, default_value = "30s",
+        allow_hyphen_values = true)]
     pub snooze: Duration,
     /// How log lines look; RUSSET_LOG says what is logged, such as RUSSET_LOG=debug.
     #[arg(long, value_enum, default_value_t, env = "RUSSET_LOG_FORMAT")]

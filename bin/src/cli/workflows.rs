@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use russet::Client;
+use russet::limits::PAGE_TASKS_MAX;
 use russet::wire::{ListTasks, Problem, TaskView, WorkflowStatus, WorkflowView};
 use russet_core::{Rejection, Status, WorkflowId};
 
 use super::patience::Patience;
-use super::{CliError, Global, report};
+use super::{CliError, Global, input, report};
 use crate::text::{Align, Table, attempt, counted, gist, relative};
 
 /// How often a workflow that is waited for is looked at.
@@ -54,7 +55,7 @@ pub struct Get {
     pub id: WorkflowId,
     /// Most tasks to show, 1 to 1,000.
     #[arg(long, default_value_t = 100, allow_negative_numbers = true,
-        value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        value_parser = input::whole::<u16>(1..=PAGE_TASKS_MAX as u64))]
     pub limit: u16,
 }
 

@@ -149,21 +149,26 @@ pub(super) fn unknown(name: &str, positions: &BTreeMap<&str, usize>) -> String {
     }
 }
 
-/// Reports every circle of dependencies, with its whole path.
-pub(super) fn refuse_cycles(tasks: &[TaskSpec], problems: &mut Problems) {
+/// Reports every circle of dependencies, with its whole path. `place` says which field of which
+/// task lets a task wait for another, both by their positions.
+pub(super) fn refuse_cycles<'a>(
+    tasks: &'a [TaskSpec],
+    problems: &mut Problems,
+    place: impl Fn(usize, usize) -> (&'a str, &'static str),
+) {
     for cycle in graph::cycles(tasks) {
         let round = cycle.iter().chain(cycle.first());
         let path: Vec<String> = round.map(|&index| shown(&tasks[index].name)).collect();
-        let first = cycle.first().map(|&index| tasks[index].name.as_str());
-        let place = Place {
-            task: first,
-            prefix: "",
+        let Some(&first) = cycle.first() else {
+            continue;
         };
+        let next = cycle.get(1).copied().unwrap_or(first);
+        let (task, field) = place(first, next);
         let message = format!(
             "goes round in a circle, each waiting for the next: {}",
             path.join(" -> ")
         );
-        problems.add(place, "depends_on", message);
+        problems.add(Place::task(task), field, message);
     }
 }
 

@@ -9,10 +9,13 @@ pub enum DurationError {
     #[error("write a duration as 500ms, 2s, 1.5s, 5m, 1h30m, 2d, or a number of seconds")]
     Form,
     /// It is less than zero.
-    #[error("a duration is not less than zero")]
+    #[error(
+        "a duration cannot be negative; it is at most {} days",
+        limits::DURATION_DAYS
+    )]
     Negative,
     /// It is beyond [`limits::DURATION`].
-    #[error("a duration is at most 365 days")]
+    #[error("a duration is at most {} days", limits::DURATION_DAYS)]
     TooLong,
 }
 
@@ -162,11 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn a_duration_is_at_most_365_days() {
-        assert_eq!(parse_duration("365d"), Ok(limits::DURATION));
-        for text in ["365d1ms", "31536000.001", "99999999999999999999d"] {
+    fn a_duration_is_at_most_what_the_scheduler_takes() {
+        let longest = Duration::from(russet_core::limits::DURATION_MAX);
+        assert_eq!(parse_duration("3650d"), Ok(longest));
+        for text in ["3650d1ms", "315360000.001", "99999999999999999999d"] {
             assert_eq!(parse_duration(text), Err(DurationError::TooLong), "{text}");
         }
+        let told = DurationError::TooLong.to_string();
+        assert_eq!(told, "a duration is at most 3650 days");
     }
 
     #[test]
@@ -188,7 +194,7 @@ mod tests {
         }
 
         #[test]
-        fn milliseconds_read_the_same_in_every_unit(value in 0u64..31_536_000_000) {
+        fn milliseconds_read_the_same_in_every_unit(value in 0u64..315_360_000_000) {
             let expected = Ok(Duration::from_millis(value));
             prop_assert_eq!(parse_duration(&format!("{value}ms")), expected);
             let seconds = format!("{}.{:03}", value / 1_000, value % 1_000);

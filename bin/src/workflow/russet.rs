@@ -92,7 +92,9 @@ fn check_tasks(
         wanted.push(depends_on);
     }
     dependency::resolve(&wanted, &mut tasks, &positions, problems);
-    dependency::refuse_cycles(&tasks, problems);
+    dependency::refuse_cycles(&tasks, problems, |task, _| {
+        (tasks[task].name.as_str(), "depends_on")
+    });
     tasks
 }
 

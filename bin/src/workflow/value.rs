@@ -160,8 +160,14 @@ mod tests {
             Err("\"5 minutes\" will not do: write a duration as 500ms, 2s, 1.5s, 5m, 1h30m, 2d, or a number of seconds".to_owned())
         );
         assert_eq!(
-            duration(&Node::Int(99_999_999)),
-            Err("99999999 will not do: a duration is at most 365 days".to_owned())
+            duration(&Node::Int(999_999_999)),
+            Err("999999999 will not do: a duration is at most 3650 days".to_owned())
+        );
+        assert_eq!(
+            duration(&Node::Int(-5)),
+            Err(
+                "-5 will not do: a duration cannot be negative; it is at most 3650 days".to_owned()
+            )
         );
         assert_eq!(
             choice(&node("sucess"), &[("success", 1), ("failure", 2)]),

@@ -77,8 +77,21 @@ fn check_tasks(root: &Node, list: &[Node], problems: &mut Problems) -> Vec<TaskS
             problems.add(Place::task(&task.name), "parents", message);
         }
     }
-    dependency::refuse_cycles(&tasks, problems);
+    dependency::refuse_cycles(&tasks, problems, |task, on| {
+        let (id, node) = specified[task];
+        let parent = specified[on].0;
+        match names(node, "parents", parent) {
+            true => (id, "parents"),
+            false => (parent, "children"),
+        }
+    });
     tasks
+}
+
+/// Whether a task is among those that `field` names.
+fn names(node: &Node, field: &str, id: &str) -> bool {
+    let is_it = |entry: &Node| matches!(entry, Node::Text(text) if text == id);
+    matches!(node.get(field), Some(Node::List(list)) if list.iter().any(is_it))
 }
 
 type Specified<'a> = (Vec<(&'a str, &'a Node)>, BTreeMap<&'a str, usize>);
@@ -191,7 +204,10 @@ fn read_run_time(node: Option<&Node>) -> Read<Duration> {
     };
     parsed.or_else(|_| {
         wanted(
-            "a number of seconds from 0 to 365 days",
+            format_args!(
+                "a number of seconds from 0 to {} days",
+                limits::DURATION_DAYS
+            ),
             node.unwrap_or(&Node::Null),
         )
     })

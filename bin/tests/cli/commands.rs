@@ -116,16 +116,19 @@ fn an_unknown_command_is_bad_input() {
 fn a_negative_number_is_told_what_it_may_be() {
     let cases: [(&[&str], &str); 6] = [
         (&["run", "w.yaml", "--concurrency", "-1"], "1 to 10000"),
-        (&["submit", "-t", "x", "--max-retries", "-1"], "0..=10000"),
-        (&["submit", "-t", "x", "--priority", "-1"], "0..=9"),
-        (&["worker", "--exec", "x", "--concurrency", "-1"], "1..="),
+        (&["submit", "-t", "x", "--max-retries", "-1"], "0 to 10000"),
+        (&["submit", "-t", "x", "--priority", "-1"], "0 to 9"),
+        (
+            &["worker", "--exec", "x", "--concurrency", "-1"],
+            "1 to 10000",
+        ),
         (
             &["tasks", "list", "--limit", "-1"],
             "a number of tasks from 1 on",
         ),
         (
             &["queues", "configure", "q", "--concurrency", "-1"],
-            "a number of tasks",
+            "1 to 1000000, or none",
         ),
     ];
     for (arguments, range) in cases {

@@ -2,6 +2,7 @@
 
 mod address;
 mod aws;
+mod bench;
 mod commands;
 mod config;
 mod ended;
@@ -10,8 +11,10 @@ mod front;
 mod logs;
 mod migrate;
 mod nodes;
+mod options;
 mod process;
 mod queues;
+mod redrives;
 mod serve;
 mod submit;
 mod tasks;

@@ -1,4 +1,4 @@
-//! A store in which leases can be held up while they are committed.
+//! A store in which leases, or all that changes, can be held up while it is committed.
 
 use std::sync::Arc;
 
@@ -10,10 +10,28 @@ use russet_engine::{
 };
 use tokio::sync::watch;
 
+/// What is held up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Nothing,
+    Leases,
+    Everything,
+}
+
+impl What {
+    fn holds(self, batch: &[Transaction]) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::Leases => batch.iter().any(is_lease),
+            Self::Everything => true,
+        }
+    }
+}
+
 /// The store; what is held up goes on when it is told to let go.
 pub struct Held {
     inner: Arc<Memory>,
-    holds: watch::Sender<bool>,
+    holds: watch::Sender<What>,
     waiting: watch::Sender<usize>,
 }
 
@@ -21,22 +39,22 @@ impl Held {
     pub fn new(inner: Arc<Memory>) -> Arc<Self> {
         Arc::new(Self {
             inner,
-            holds: watch::Sender::new(false),
+            holds: watch::Sender::new(What::Nothing),
             waiting: watch::Sender::new(0),
         })
     }
 
-    /// Holds up the leases that are committed from now on.
-    pub fn hold(&self) {
-        self.holds.send_replace(true);
+    /// Holds up what is committed from now on.
+    pub fn hold(&self, what: What) {
+        self.holds.send_replace(what);
     }
 
     /// Lets all of them go on.
     pub fn let_go(&self) {
-        self.holds.send_replace(false);
+        self.hold(What::Nothing);
     }
 
-    /// Waits until a lease is held up.
+    /// Waits until something is held up.
     pub async fn holds_one(&self) {
         let mut waiting = self.waiting.subscribe();
         let held = waiting.wait_for(|waiting| *waiting > 0).await;
@@ -76,10 +94,10 @@ impl Store for Held {
         partition: PartitionId,
         batch: Vec<Transaction>,
     ) -> Result<Vec<Outcome>, StoreError> {
-        if batch.iter().any(is_lease) {
+        let mut holds = self.holds.subscribe();
+        if holds.borrow().holds(&batch) {
             self.waiting.send_modify(|waiting| *waiting += 1);
-            let mut holds = self.holds.subscribe();
-            let free = holds.wait_for(|holds| !holds).await.map(|_| ());
+            let free = holds.wait_for(|what| !what.holds(&batch)).await.map(|_| ());
             free.expect("the store is there");
             self.waiting.send_modify(|waiting| *waiting -= 1);
         }

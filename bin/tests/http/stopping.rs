@@ -5,6 +5,7 @@ use russet_engine::Store;
 use russet_engine::limits::RESIGN_PATIENCE;
 use serde_json::json;
 
+use crate::held::What;
 use crate::site::Site;
 
 /// A request for a task whose lease lasts for an hour.
@@ -60,7 +61,7 @@ async fn a_task_that_is_being_granted_when_the_server_stops_reaches_its_worker()
     let site = Site::start().await;
     let id = site.submit(r#"{"type": "a"}"#).await;
     let store = site.store.clone();
-    store.hold();
+    store.hold(What::Leases);
     let (leased, ()) = tokio::join!(site.post("/v1/leases", LEASE), async {
         store.holds_one().await;
         site.begin_to_stop();
@@ -81,7 +82,7 @@ async fn a_task_that_is_being_granted_when_its_worker_goes_and_the_server_stops_
     let site = Site::start().await;
     let id = site.submit(r#"{"type": "a"}"#).await;
     let store = site.store.clone();
-    store.hold();
+    store.hold(What::Leases);
     tokio::select! {
         answer = site.post("/v1/leases", LEASE) => panic!("it is held up: {answer:?}"),
         () = store.holds_one() => {}

@@ -157,7 +157,7 @@ async fn the_holder_of_a_cancelled_task_learns_of_it_with_its_heartbeat() {
     assert_eq!(extended["cancel_requested"], true);
 }
 
-async fn dead_task(site: &Site) -> String {
+pub async fn dead_task(site: &Site) -> String {
     let id = site.submit(r#"{"type": "a", "max_retries": 0}"#).await;
     kill(site).await;
     id

@@ -91,6 +91,22 @@ pub fn wide() -> String {
 }
 
 #[test]
+fn a_file_may_say_as_much_as_the_scheduler_takes() {
+    let world = World::with(
+        "tasks:
+  a: {run: 'true', timeout: 3650d, expected: 3650d, resources: {cpu: 9007199254740992}}
+  b: {run: 'false', retry_delay: 3650d, max_retries: 0}
+  c: {run: 'true', delay: 3650d, depends_on: [b]}",
+    );
+    let totals = world.run(&["w.yaml", "--json"]).ended(1).totals();
+    assert_eq!((totals.succeeded, totals.dead, totals.cancelled), (1, 1, 1));
+    world.write("more.yaml", "tasks: {a: {run: 'true', timeout: 3650d1ms}}");
+    let said = "task \"a\": timeout: \"3650d1ms\" will not do: a duration is at most 3650 days";
+    let ran = world.run(&["more.yaml"]).ended(2);
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+}
+
+#[test]
 fn a_finished_run_is_not_run_again() {
     let world =
         World::with("tasks: {a: {run: 'echo a >> ran'}, b: {run: 'exit 3', max_retries: 0}}");

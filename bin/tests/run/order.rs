@@ -9,7 +9,7 @@ use std::time::Duration;
 use russet_cli::workflow::{self, Workflow};
 
 use crate::files::wide;
-use crate::support::data;
+use crate::support::{World, data};
 
 /// The makespan when of all ready tasks those with the greatest `rank` go first.
 fn makespan(workflow: &Workflow, rank: &[Duration], at_once: usize) -> Duration {
@@ -81,4 +81,38 @@ fn the_longest_remaining_path_first_is_not_slower_than_the_order_of_a_recorded_f
             assert!(of_file < 1.01, "{name}, {at_once} at once: {of_file}");
         }
     }
+}
+
+/// How many times the makespan of this order a run may take: less than that of the order of the
+/// file, and far more than what a run costs beside its tasks.
+const SLACK: f64 = 1.5;
+/// How often it is run until it takes no longer: what else the machine does may slow down some.
+const RUNS: usize = 3;
+
+#[test]
+fn a_run_takes_little_longer_than_with_the_longest_remaining_path_first() {
+    let short = (0..28).map(|n| format!("  short-{n}: {{sleep: 1s}}\n"));
+    let chain =
+        (1..4).map(|n| format!("  link-{n}: {{sleep: 1s, depends_on: [link-{}]}}\n", n - 1));
+    let text: String = ["tasks:\n".to_owned()]
+        .into_iter()
+        .chain(short)
+        .chain(["  link-0: {sleep: 1s}\n".to_owned()])
+        .chain(chain)
+        .collect();
+    let workflow = workflow::parse(Path::new("w.yaml"), text.as_bytes());
+    let workflow = workflow.expect("is a workflow");
+    let (ours, of_file) = ratios(&workflow, 8);
+    assert!(ours < 1.01 && of_file < 1.0 / SLACK, "{ours}, {of_file}");
+    let ideal = makespan(&workflow, &workflow.longest_remaining_path(), 8);
+
+    let world = World::with(&text);
+    let run = |_| {
+        let ran = world.run(&["w.yaml", "--fresh", "--concurrency", "8", "--json"]);
+        let taken = Duration::from_millis(ran.ended(0).totals().makespan_ms);
+        println!("{taken:?}; by itself the order takes {ideal:?}");
+        taken
+    };
+    let mut runs = (0..RUNS).map(run);
+    assert!(runs.any(|taken| taken < ideal.mul_f64(SLACK)));
 }

@@ -241,6 +241,8 @@ impl From<EngineError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use russet_core::Millis;
+
     use super::*;
 
     #[test]
@@ -270,5 +272,57 @@ mod tests {
         let stopping = Problem::from(EngineError::Stopping);
         assert_eq!(stopping.status, 503);
         assert!(stopping.is_temporary());
+    }
+
+    #[test]
+    fn what_may_succeed_later_says_when_and_whether_it_may_have_been_done() {
+        let soon = limits::RETRY_AFTER.as_millis();
+        let retry_after = Millis::new(7);
+        let overloaded = EngineError::Overloaded {
+            waiting: 12,
+            retry_after,
+        };
+        let why = || "it restarts".to_owned();
+        let unavailable = StoreError::Unavailable { why: why() };
+        let without_queue = QueueError::Unavailable { why: why() };
+        let indeterminate = StoreError::Indeterminate { why: why() };
+        for (error, code, status, after, temporary) in [
+            (overloaded, "overloaded", 429, 7, true),
+            (
+                EngineError::Contended { retry_after },
+                "contended",
+                503,
+                7,
+                true,
+            ),
+            (unavailable.into(), "unavailable", 503, soon, true),
+            (without_queue.into(), "unavailable", 503, soon, true),
+            (indeterminate.into(), "indeterminate", 503, soon, false),
+            (EngineError::Stopping, "stopping", 503, soon, true),
+        ] {
+            let detail = error.to_string();
+            let problem = Problem::from(error);
+            assert_eq!((problem.code.as_str(), problem.status), (code, status));
+            assert_eq!(problem.retry_after_ms, Some(after), "{code}");
+            assert_eq!(problem.is_temporary(), temporary, "{code}");
+            assert_eq!(problem.is_indeterminate(), !temporary, "{code}");
+            assert_eq!(problem.detail, detail, "{code}");
+            assert_eq!(problem.kind, format!("urn:russet:problem:{code}"));
+        }
+    }
+
+    #[test]
+    fn what_stays_as_it_is_does_not_ask_to_be_sent_again() {
+        let why = || "it is".to_owned();
+        for (error, code, status) in [
+            (StoreError::Full { why: why() }, "store_full", 507),
+            (StoreError::TooLarge { why: why() }, "too_large", 413),
+            (StoreError::Damaged { why: why() }, "store_damaged", 500),
+            (StoreError::Unreadable { why: why() }, "store_damaged", 500),
+        ] {
+            let problem = Problem::from(EngineError::Store(error));
+            assert_eq!((problem.code.as_str(), problem.status), (code, status));
+            assert_eq!(problem.retry_after_ms, None, "{code}");
+        }
     }
 }

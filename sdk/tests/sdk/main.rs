@@ -8,6 +8,8 @@ mod failures;
 mod heartbeats;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "http")]
+mod pages;
 mod redrives;
 #[cfg(feature = "http")]
 mod reports;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use russet::Client;
+use russet::limits::LEASE_TASKS;
 use russet::wire::{
     CompleteLease, ExtendLease, FailLease, LeaseRequest, ProgressReport, ReleaseLease, TaskView,
     Time,
@@ -25,13 +26,16 @@ pub struct Lease {
     #[arg(long, default_value = "russet-cli")]
     pub worker: String,
     /// Most tasks to take, 1 to 1,000.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1_000))]
+    #[arg(long, default_value_t = 1, value_name = "N", allow_negative_numbers = true,
+        value_parser = input::whole::<u16>(1..=LEASE_TASKS as u64))]
     pub max: u16,
     /// How long to wait for the first one, at most 60s.
-    #[arg(long, value_name = "DURATION", value_parser = input::duration, default_value = "0")]
+    #[arg(long, value_name = "DURATION", value_parser = input::duration, default_value = "0",
+        allow_hyphen_values = true)]
     pub wait: Duration,
     /// How long the leases last without a heartbeat; as each task says when absent.
-    #[arg(long = "for", value_name = "DURATION", value_parser = input::some_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = input::some_duration,
+        allow_hyphen_values = true)]
     pub lasts: Option<Duration>,
     /// The resources that are free, such as cpu=4,gpu=1; when absent every task fits.
     #[arg(long, value_name = "NAME=AMOUNT,…", value_parser = input::amounts)]
@@ -51,7 +55,7 @@ pub struct Held {
 #[derive(Debug, Args)]
 pub struct Progress {
     /// How far the work is, 0 to 100.
-    #[arg(long, value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, value_parser = input::whole::<u8>(0..=100), allow_negative_numbers = true)]
     pub percent: Option<u8>,
     /// What it does, for people to read.
     #[arg(long, value_name = "TEXT")]
@@ -67,7 +71,8 @@ pub struct Extend {
     #[command(flatten)]
     pub held: Held,
     /// How long the lease lasts from now on; as the task says when absent.
-    #[arg(long = "for", value_name = "DURATION", value_parser = input::some_duration)]
+    #[arg(long = "for", value_name = "DURATION", value_parser = input::some_duration,
+        allow_hyphen_values = true)]
     pub lasts: Option<Duration>,
     #[command(flatten)]
     pub progress: Progress,
@@ -95,7 +100,8 @@ pub struct Fail {
     #[arg(long = "final", conflicts_with = "retry_after")]
     pub is_final: bool,
     /// How long to wait before the next try, instead of the backoff.
-    #[arg(long, value_name = "DURATION", value_parser = input::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = input::duration,
+        allow_hyphen_values = true)]
     pub retry_after: Option<Duration>,
 }
 
@@ -105,7 +111,8 @@ pub struct Release {
     #[command(flatten)]
     pub held: Held,
     /// How long to wait before it is ready again; at once when absent.
-    #[arg(long, value_name = "DURATION", value_parser = input::duration)]
+    #[arg(long, value_name = "DURATION", value_parser = input::duration,
+        allow_hyphen_values = true)]
     pub delay: Option<Duration>,
     #[command(flatten)]
     pub progress: Progress,

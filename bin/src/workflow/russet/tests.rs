@@ -149,7 +149,7 @@ tasks:
   c: {run: x, sleep: 1}
   d: {sleep: 5 minutes, max_retries: -1, if_unsatisfied: stop, retry_delay: }
   e: [run]
-  f: {run: [x], resources: {cpu: 0}, env: {1A: x, PORT: 80}, expected: 366d}
+  f: {run: [x], resources: {cpu: 0}, env: {1A: x, PORT: 80}, expected: 3651d}
   g: {sleep: 1}
   g: {sleep: 2}
   h h: {sleep: 1, priority: 5, priority: 6}
@@ -173,8 +173,8 @@ tasks:
         "task \"d\": retry_delay: has no value: give one or leave the field out".to_owned(),
         format!("task \"e\": must be a mapping with fields of a task (run, sleep, depends_on, {fields}), not a list"),
         "task \"f\": run: must be a shell command, not a list".to_owned(),
-        "task \"f\": resources.cpu: must be a whole number from 1 to 1000000000000, not 0".to_owned(),
-        "task \"f\": expected: \"366d\" will not do: a duration is at most 365 days".to_owned(),
+        "task \"f\": resources.cpu: must be a whole number from 1 to 9007199254740992, not 0".to_owned(),
+        "task \"f\": expected: \"3651d\" will not do: a duration is at most 3650 days".to_owned(),
         "task \"f\": env.1A: is no name of an environment variable: use A-Z a-z 0-9 _, not starting with a digit".to_owned(),
         "task \"f\": env.PORT: must be a text: put quotes around 80".to_owned(),
         "tasks.g: is given twice".to_owned(),

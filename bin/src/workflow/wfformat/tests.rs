@@ -77,14 +77,17 @@ fn unknown_relatives_and_circles_are_refused_by_name() {
             {"id": "b", "parents": "a"},
             {"id": "c", "parents": [3]},
             {"id": "d", "parents": ["a"]},
+            {"id": "e", "children": ["f"]},
+            {"id": "f", "children": ["e"]},
         ]),
-        runs(&["a", "b", "c", "d"]),
+        runs(&["a", "b", "c", "d", "e", "f"]),
     );
     let expected = [
         "task \"a\": children: there is no task \"nobody\"",
         "task \"b\": parents: must be a list of task ids, not \"a\"",
         "task \"c\": parents: must be a list of task ids, not one that holds 3",
-        "task \"a\": depends_on: goes round in a circle, each waiting for the next: a -> d -> a",
+        "task \"a\": parents: goes round in a circle, each waiting for the next: a -> d -> a",
+        "task \"f\": children: goes round in a circle, each waiting for the next: e -> f -> e",
     ];
     assert_eq!(problems(result), expected);
 }
@@ -120,9 +123,9 @@ fn a_task_without_a_usable_record_is_refused() {
     let expected = [
         "task \"a\": has no entry in workflow.execution.tasks, so its run time is unknown",
         "task \"b\": runtimeInSeconds: is missing",
-        "task \"c\": runtimeInSeconds: must be a number of seconds from 0 to 365 days, not -0.5",
+        "task \"c\": runtimeInSeconds: must be a number of seconds from 0 to 3650 days, not -0.5",
         "task \"c\": coreCount: must be a number from 0, and not beyond all bounds, not -1",
-        "task \"d\": runtimeInSeconds: must be a number of seconds from 0 to 365 days, not 1000000000.0",
+        "task \"d\": runtimeInSeconds: must be a number of seconds from 0 to 3650 days, not 1000000000.0",
         "task \"d\": memoryInBytes: must be a number, not \"much\"",
     ];
     assert_eq!(problems(result), expected);
