@@ -76,7 +76,7 @@ impl Scheduler {
             ..Listing::default()
         };
         loop {
-            let page = self.list(listing.clone()).await?;
+            let page = self.list_whole(listing.clone()).await?;
             for task in &page.items {
                 let parents = match minds(task) {
                     true => self.dependencies(task).await?,

@@ -6,6 +6,7 @@ mod family;
 mod ids;
 mod intake;
 mod lease;
+mod list;
 mod read;
 mod recent;
 mod redrive;

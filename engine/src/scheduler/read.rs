@@ -9,9 +9,8 @@ use russet_core::{
     Timestamp, Workflow, WorkflowId, policy,
 };
 
-use super::weight::weight;
 use super::{Node, Scheduler};
-use crate::{EngineError, Listing, Page, QueueStats, Stats, limits};
+use crate::{EngineError, QueueStats, Stats, limits};
 
 /// How often a node looks at a task that others may be changing, and how soon at first where
 /// others are likely to.
@@ -83,29 +82,6 @@ impl Scheduler {
             _ => None,
         });
         Ok(edges.flatten().collect())
-    }
-
-    /// One page of tasks. It ends before [`limits::PAGE_BYTES`], however many tasks were asked
-    /// for. A task that was purged meanwhile is left out.
-    ///
-    /// # Errors
-    /// A store that is unavailable.
-    pub async fn list(&self, mut listing: Listing) -> Result<Page<Arc<Task>>, EngineError> {
-        listing.limit = listing.limit.clamp(1, limits::PAGE_TASKS);
-        let page = self.node.backend.store.list(&listing).await?;
-        let (mut items, mut bytes, mut last) = (Vec::with_capacity(page.items.len()), 0, None);
-        for ids in page.items.chunks(limits::PAGE_STEP) {
-            for (id, task) in ids.iter().zip(self.get_each(ids).await?) {
-                bytes += task.as_ref().map_or(0, |task| weight(task));
-                if last.is_some() && bytes > limits::PAGE_BYTES {
-                    return Ok(Page { items, next: last });
-                }
-                last = Some(*id);
-                items.extend(task);
-            }
-        }
-        let next = page.next;
-        Ok(Page { items, next })
     }
 
     /// A workflow; `None` when there is none of that id, or not all of it is there yet.

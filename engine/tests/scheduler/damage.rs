@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use russet_engine::core::*;
-use russet_engine::{EngineError, StoreError, TaskNow, limits};
+use russet_engine::{EngineError, Listing, Order, StoreError, TaskNow, limits};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::faulty::Faults;
@@ -256,6 +256,36 @@ async fn a_timer_that_cannot_be_fired_is_told_once_with_the_record_and_what_to_d
         told.contains(&bad.to_string()) && told.contains("restore it"),
         "{told}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_record_is_left_out_of_a_list_and_all_others_are_in_it() {
+    let world = World::new(Plan::default());
+    let tasks = world.held(300).await;
+    for at in [0, 150, 299] {
+        world.damage(tasks[at].id);
+    }
+    let (mut listing, mut listed) = (
+        Listing {
+            queue: None,
+            status: None,
+            workflow: None,
+            after: None,
+            limit: 300,
+            order: Order::Oldest,
+        },
+        Vec::new(),
+    );
+    loop {
+        let page = world.node(1).list(listing.clone()).await.expect("lists");
+        listed.extend(page.items.iter().map(|task| task.id));
+        let Some(next) = page.next else { break };
+        listing.after = Some(next);
+    }
+    let mut others: Vec<_> = tasks.iter().map(|task| task.id).collect();
+    others.retain(|id| ![0, 150, 299].map(|at| tasks[at].id).contains(id));
+    others.sort();
+    assert_eq!(listed, others);
 }
 
 #[tokio::test(start_paused = true)]
