@@ -83,6 +83,7 @@ fn a_file_of_somebody_without_a_token_ends_at_its_first_line() {
         "{plain:?}"
     );
     assert_eq!(plain.stdout, "", "no line is told as refused");
+    assert!(!plain.stderr.contains("submitted before"), "{plain:?}");
     let ran = site.run(&["--json", "submit", "--file", "tasks.jsonl"]);
     assert_eq!((ran.status, ran.stdout.as_str()), (1, ""));
     assert_eq!(ran.problem()["status"], 401);

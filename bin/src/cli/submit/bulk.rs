@@ -104,10 +104,7 @@ async fn send(
                     tell(&Line::Refused { line, error }, refused, global)?;
                 }
                 Err(error) => {
-                    let sent = counted(submitted + existed, "task");
-                    aside(format_args!(
-                        "{sent} submitted before line {line}; submitting the file again does them twice unless they have an idempotency_key"
-                    ));
+                    tell_of_end(submitted + existed, line);
                     return Err(error.into());
                 }
             }
@@ -124,6 +121,16 @@ async fn send(
         0 => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     })
+}
+
+/// Says what was submitted before the file could not be gone on with.
+fn tell_of_end(sent: u64, line: u64) {
+    if sent > 0 {
+        let sent = counted(sent, "task");
+        aside(format_args!(
+            "{sent} submitted before line {line}; submitting the file again does them twice unless they have an idempotency_key"
+        ));
+    }
 }
 
 /// Whether a refusal is one of this line, and not of all that are sent now or by this user.
