@@ -5,12 +5,14 @@
 //! A server that is missing is a panic that names the remedy, never a test that is skipped.
 
 mod aws;
+mod certificate;
 mod cluster;
 mod moving;
 mod process;
 mod redis;
 
 pub use aws::{ACCESS_KEY, Fauxqs, Ministack};
+pub use certificate::Certificate;
 pub use cluster::RedisCluster;
 pub use moving::MovingSlot;
 pub use process::{Process, free_port, installed};

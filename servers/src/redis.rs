@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::{Process, free_port, installed};
+use crate::{Certificate, Process, free_port, installed};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,6 +37,7 @@ pub struct RedisServer {
     process: Process,
     version: RedisVersion,
     arguments: Vec<String>,
+    tls_port: Option<u16>,
 }
 
 impl RedisServer {
@@ -57,6 +58,25 @@ impl RedisServer {
         started.unwrap_or_else(|why| panic!("{why}"))
     }
 
+    /// Starts a server that also listens with TLS, on a port beside the one on which it is asked.
+    ///
+    /// # Panics
+    /// When it does not listen within a minute.
+    pub fn start_with_tls(
+        version: RedisVersion,
+        certificate: &Certificate,
+        arguments: &[&str],
+    ) -> Self {
+        let port = free_port();
+        let mut all = certificate.arguments();
+        all.extend(["--tls-port".to_owned(), port.to_string()]);
+        let of_tls = all.iter().map(String::as_str);
+        let all: Vec<&str> = of_tls.chain(arguments.iter().copied()).collect();
+        let mut server = Self::start_with(version, &all);
+        server.tls_port = Some(port);
+        server
+    }
+
     pub(crate) fn start_on(
         port: u16,
         version: RedisVersion,
@@ -70,6 +90,7 @@ impl RedisServer {
             process,
             version,
             arguments,
+            tls_port: None,
         };
         server.wait_until_it_has_loaded();
         Ok(server)
@@ -84,6 +105,7 @@ impl RedisServer {
             process,
             version,
             arguments,
+            tls_port: _,
         } = self;
         process.restart(|folder, port| command(*version, arguments, folder, port));
         self.wait_until_it_has_loaded();
@@ -103,6 +125,22 @@ impl RedisServer {
     /// Its URL, without a password.
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.process.port())
+    }
+
+    /// The port on which it listens with TLS.
+    ///
+    /// # Panics
+    /// When it was started without.
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port.expect("it listens with TLS")
+    }
+
+    /// Its URL for connections with TLS, without a password.
+    ///
+    /// # Panics
+    /// When it was started without.
+    pub fn tls_url(&self) -> String {
+        format!("rediss://127.0.0.1:{}", self.tls_port())
     }
 
     /// Asks it without a client library, and without a password: sends a line and returns the

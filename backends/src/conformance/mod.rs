@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Each part is a module of `async fn test(factory)` that panics when the backend does not
-//! do what the test's name says. The simulator calls the same functions.
+//! do what the test's name says. They run on the real thing: files and servers. The simulator uses
+//! the [`fixtures`] alone, and checks what is promised of the whole.
 
 pub mod durable;
 pub mod fixtures;

@@ -33,6 +33,9 @@ impl Args {
     }
 }
 
+/// Behind this an error of the server repeats arguments of the command.
+const REPEATED: &str = ", with args beginning with";
+
 /// Why a call has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum CallError {
@@ -114,6 +117,8 @@ impl Refusal {
             ("NOAUTH", Reason::Login),
             ("invalid password", Reason::Login),
         ];
+        // A server repeats what it was told with a command that it does not know: also a password.
+        let said = said.split(REPEATED).next().unwrap_or_default();
         let redirects = [("MOVED ", Reason::Moved), ("ASK ", Reason::Ask)];
         let redirect = redirects.iter().find(|(code, _)| said.starts_with(code));
         let known = redirect.or_else(|| CODES.iter().find(|(code, _)| said.contains(code)));
@@ -276,6 +281,22 @@ mod tests {
             ("ERR something else", Reason::Other),
         ] {
             assert_eq!(Refusal::new(said).reason, reason, "{said}");
+        }
+    }
+
+    #[test]
+    fn arguments_that_a_server_repeats_are_not_shown() {
+        for (said, shown) in [
+            (
+                "ERR unknown command 'HELLO', with args beginning with: '3' 'AUTH' 'me' 'sesame' ",
+                "ERR unknown command 'HELLO'",
+            ),
+            (
+                "ERR unknown command `AUTH`, with args beginning with: `sesame`, ",
+                "ERR unknown command `AUTH`",
+            ),
+        ] {
+            assert_eq!(Refusal::new(said).why, shown);
         }
     }
 

@@ -188,7 +188,7 @@ async fn a_primary_that_becomes_a_replica_is_left() {
     submit_soon(&redis, 9).await;
 }
 
-/// Passwords are in no error of a server that went away, and not in the log.
+/// Passwords are in no error of a server that went away.
 #[tokio::test]
 async fn errors_show_no_credentials() {
     let arguments = ["--requirepass", "sesame"];

@@ -5,10 +5,12 @@ mod cluster;
 mod failing;
 mod forgotten;
 mod full;
+mod log;
 mod nodes;
 mod opening;
 mod reaching;
 mod replicas;
+mod secrets;
 mod sentinel;
 mod sentinels;
 

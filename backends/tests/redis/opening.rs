@@ -248,27 +248,3 @@ async fn settings_out_of_their_range_are_refused() {
         says(&refused(options).await, &[named, "set it to"]);
     }
 }
-
-/// A folder with a `certificate` of this machine and its `key`.
-pub fn certificate() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let made = std::process::Command::new("openssl")
-        .args([
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-        ])
-        .args(["-keyout", &path("key"), "-out", &path("certificate")])
-        .args([
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-        ])
-        .args(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-        .output();
-    assert!(
-        made.is_ok_and(|made| made.status.success()),
-        "openssl makes a certificate"
-    );
-    folder
-}

@@ -5,10 +5,10 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use russet_backends::redis::{RedisOpenError, RedisOptions};
-use russet_servers::{RedisServer, RedisVersion, free_port};
+use russet_servers::{Certificate, RedisServer, RedisVersion, free_port};
 
 use super::open;
-use super::opening::{ALL, certificate, refused, says, with_login};
+use super::opening::{ALL, refused, says, with_login};
 
 #[tokio::test]
 async fn an_unreachable_server_is_named() {
@@ -69,31 +69,17 @@ async fn a_server_that_is_no_redis_is_named() {
 
 #[tokio::test]
 async fn connections_can_be_encrypted() {
-    let folder = certificate();
-    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let port = free_port().to_string();
-    let arguments = [
-        "--tls-port",
-        &port,
-        "--tls-cert-file",
-        &path("certificate"),
-        "--tls-key-file",
-        &path("key"),
-        "--tls-ca-cert-file",
-        &path("certificate"),
-        "--tls-auth-clients",
-        "no",
-    ];
-    let _server = RedisServer::start_with(RedisVersion::Redis7, &arguments);
-    let mut options = RedisOptions::new(format!("rediss://127.0.0.1:{port}"));
+    let certificate = Certificate::make();
+    let server = RedisServer::start_with_tls(RedisVersion::Redis7, &certificate, &[]);
+    let mut options = RedisOptions::new(server.tls_url());
     options.timeout = Duration::from_secs(2);
     let error = refused(options.clone()).await;
     says(&error, &["certificate"]);
-    options.ca_file = Some(folder.path().join("certificate"));
+    options.ca_file = Some(certificate.file());
     open(options.clone()).await;
-    options.ca_file = Some(folder.path().join("missing"));
+    options.ca_file = Some(certificate.file().with_file_name("missing"));
     says(&refused(options.clone()).await, &["missing", "ca_file"]);
-    options.ca_file = Some(folder.path().join("key"));
+    options.ca_file = Some(certificate.key());
     says(&refused(options).await, &["ca_file"]);
 }
 

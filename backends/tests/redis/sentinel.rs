@@ -21,7 +21,11 @@ fn sentinel(primary: &RedisServer) -> Process {
 
 /// The same with more settings.
 pub fn sentinel_with(primary: &RedisServer, more: &str) -> Process {
-    let watched = primary.process().port();
+    sentinel_of(primary.process().port(), more)
+}
+
+/// One that knows the primary by this port.
+pub fn sentinel_of(watched: u16, more: &str) -> Process {
     Process::start(|folder, port| {
         let settings = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n\

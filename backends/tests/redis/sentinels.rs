@@ -6,11 +6,11 @@ use std::time::Duration;
 use russet_backends::redis::{Redis, RedisOptions, Topology};
 use russet_backends::secret::Secret;
 use russet_engine::SystemClock;
-use russet_servers::{Process, RedisServer, RedisVersion, free_port};
+use russet_servers::{Certificate, Process, RedisServer, RedisVersion, free_port};
 
 use super::nodes::{receive, submit};
 use super::open;
-use super::sentinel::sentinel_with;
+use super::sentinel::{sentinel_of, sentinel_with};
 
 const OF_PRIMARY: &str = "sesame";
 const OF_SENTINELS: &str = "poppy";
@@ -77,5 +77,40 @@ async fn a_wrong_password_of_a_sentinel_or_its_primary_is_named_and_not_shown() 
         for password in [OF_PRIMARY, OF_SENTINELS, "thistle"] {
             assert!(!error.contains(password), "{error}");
         }
+    }
+}
+
+/// A sentinel with and without TLS, which reaches the primary at this port with TLS.
+fn encrypted(watched: u16, certificate: &Certificate) -> (Process, u16) {
+    let port = free_port();
+    let of_tls = certificate.arguments();
+    let pairs = of_tls.chunks(2).map(|pair| pair.join(" "));
+    let settings = pairs.map(|setting| setting.replacen("--", "", 1) + "\n");
+    let more = format!("tls-port {port}\ntls-replication yes\n");
+    let more = settings.fold(more, |more, setting| more + &setting);
+    (sentinel_of(watched, &more), port)
+}
+
+#[tokio::test]
+async fn sentinels_and_their_primary_are_both_reached_by_tls_or_neither_is() {
+    let certificate = Certificate::make();
+    let arguments = ["--requirepass", OF_PRIMARY];
+    let primary = RedisServer::start_with_tls(RedisVersion::Redis7, &certificate, &arguments);
+    let (with, with_tls) = encrypted(primary.tls_port(), &certificate);
+    let (_without, without_tls) = encrypted(primary.process().port(), &certificate);
+    let by_tls = |sentinel: u16| {
+        let mut options = options(sentinel, &[], None);
+        options.url = options.url.replace("redis://", "rediss://");
+        options.ca_file = Some(certificate.file());
+        options
+    };
+    let redis = open(by_tls(with_tls)).await;
+    let task = submit(&redis, 1).await.expect("it is committed");
+    assert_eq!(receive(&redis, Duration::from_secs(20)).await, [task]);
+    for options in [by_tls(without_tls), options(with.port(), &[], None)] {
+        let refused = Redis::open(options, Arc::new(SystemClock)).await;
+        let error = refused.err().expect("it is refused").to_string();
+        assert!(error.contains("rediss:// where the server"), "{error}");
+        assert!(!error.contains(OF_PRIMARY), "{error}");
     }
 }

@@ -20,6 +20,9 @@ pub struct Found {
     pub script: Script,
     /// The attempt that its result names.
     pub result: Option<u64>,
+    /// When it was submitted, and when it ended, in milliseconds.
+    pub submitted: u64,
+    pub ended: Option<u64>,
 }
 
 /// Everything that is known of a scenario.
@@ -47,7 +50,7 @@ pub const ALWAYS: [Check; 7] = [
 ];
 
 /// What holds as long as the store forgets nothing that it acknowledged.
-pub const KEPT: [Check; 4] = [no_loss, dedup, one_holder, newest_token];
+pub const KEPT: [Check; 5] = [no_loss, dedup, one_holder, newest_token, order];
 
 impl History {
     /// # Panics
@@ -233,6 +236,24 @@ pub fn newest_token(history: &History) -> Result<(), String> {
         "begun after its end",
         wrong.map(|begun| format!("{begun:?}")),
     )
+}
+
+/// No attempt was granted before the delay of its task was over, nor before what the task waits
+/// for had ended.
+pub fn order(history: &History) -> Result<(), String> {
+    let there: BTreeMap<TaskId, &Found> = history.found.iter().map(|f| (f.id, f)).collect();
+    let early = |begun: &&Begun| {
+        let Some(task) = there.get(&begun.task) else {
+            return false;
+        };
+        let parent = task.script.after.map(|parent| there.get(&parent));
+        // A parent that is gone, or has not ended, is no reason to begin.
+        let ended = parent.map(|parent| parent.and_then(|p| p.ended).unwrap_or(u64::MAX));
+        let due = task.submitted + task.script.delay_ms;
+        begun.granted < due.max(ended.unwrap_or(0))
+    };
+    let early = history.begun.iter().filter(early);
+    none("begun too early", early.map(|begun| format!("{begun:?}")))
 }
 
 /// The counters say what the records say.

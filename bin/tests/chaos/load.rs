@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use russet::core::{PartitionId, TaskId};
-use russet::wire::{RetryView, SubmitTask};
+use russet::wire::{DependsOn, RetryView, SubmitTask};
 use russet::{Client, Error};
 use russet_engine::{Clock, SystemClock, SystemEntropy, TaskIds};
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,19 @@ pub struct Script {
     pub failures: u32,
     /// It fails for good in the end.
     pub dies: bool,
+    /// How long after its submission it may begin.
+    pub delay_ms: u64,
+    /// The task whose end it waits for.
+    pub after: Option<TaskId>,
+}
+
+/// Whether tasks wait for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tasks {
+    /// Each stands alone.
+    Apart,
+    /// Some wait for the end of one that the same client has submitted before.
+    Linked,
 }
 
 /// A task that a client wanted.
@@ -48,13 +61,20 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn start(runtime: &Runtime, clients: usize, nodes: &[String], random: &mut Random) -> Self {
+    pub fn start(
+        runtime: &Runtime,
+        clients: usize,
+        nodes: &[String],
+        tasks: Tasks,
+        random: &mut Random,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let start = |at: usize| {
             let submitter = Submitter {
                 at,
                 client: any_node::client(nodes, at, None),
                 random: random.split(),
+                tasks,
                 ids: TaskIds::default(),
             };
             runtime.spawn(submitter.run(stop.clone()))
@@ -78,14 +98,17 @@ struct Submitter {
     at: usize,
     client: Client,
     random: Random,
+    tasks: Tasks,
     ids: TaskIds,
 }
 
 impl Submitter {
     async fn run(mut self, stop: Arc<AtomicBool>) -> Vec<Submission> {
-        let mut submissions = Vec::new();
+        let mut submissions: Vec<Submission> = Vec::new();
         while !stop.load(Ordering::Relaxed) {
-            let script = self.script(submissions.len());
+            let before = submissions.last().and_then(|one| one.acknowledged.first());
+            let before = before.map(|(id, _)| *id);
+            let script = self.script(submissions.len(), before);
             let task = self.task(&script);
             let mut submission = Submission {
                 script,
@@ -106,7 +129,8 @@ impl Submitter {
         submissions
     }
 
-    fn script(&mut self, n: usize) -> Script {
+    fn script(&mut self, n: usize, before: Option<TaskId>) -> Script {
+        let linked = self.tasks == Tasks::Linked && self.random.percent(25);
         Script {
             name: format!("{}-{n}", self.at),
             work_ms: match self.random.percent(10) {
@@ -118,6 +142,11 @@ impl Submitter {
                 false => 0,
             },
             dies: self.random.percent(8),
+            delay_ms: match self.random.percent(15) {
+                true => 100 + self.random.below(1_900),
+                false => 0,
+            },
+            after: before.filter(|_| linked),
         }
     }
 
@@ -134,9 +163,14 @@ impl Submitter {
             backoff_cap_ms: Some(500),
             jitter_percent: None,
         });
-        if self.random.percent(15) {
-            task = task.delayed(self.random.millis(100, 2_000));
+        if script.delay_ms > 0 {
+            task = task.delayed(Duration::from_millis(script.delay_ms));
         }
+        task.dependencies = script
+            .after
+            .map(DependsOn::completion)
+            .into_iter()
+            .collect();
         if self.random.percent(60) {
             return task.with_idempotency_key(format!("key-{}", script.name));
         }

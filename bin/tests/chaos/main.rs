@@ -16,6 +16,7 @@ mod leader;
 mod load;
 mod random;
 mod sentinel;
+mod slots;
 mod stage;
 mod wait;
 mod worker;

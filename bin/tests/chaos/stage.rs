@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use crate::any_node;
 use crate::cluster::Nodes;
 use crate::history::{Found, History};
-use crate::load::{Load, QUEUE};
+use crate::load::{Load, QUEUE, Tasks};
 use crate::random::Random;
 use crate::wait::{self, PATIENCE};
 use crate::{journal, worker::Workers};
@@ -32,13 +32,24 @@ pub struct Stage {
 impl Stage {
     /// Starts workers and clients for these nodes.
     pub fn start(what: &'static str, seed: u64, nodes: Nodes, workers: usize) -> Self {
+        Self::start_with(what, seed, nodes, workers, Tasks::Apart)
+    }
+
+    /// The same with tasks of this kind.
+    pub fn start_with(
+        what: &'static str,
+        seed: u64,
+        nodes: Nodes,
+        workers: usize,
+        tasks: Tasks,
+    ) -> Self {
         let mut random = Random::seeded(what, seed);
         let folder = tempfile::tempdir().expect("a folder");
         let urls = nodes.urls();
         let runtime = Runtime::new().expect("a runtime");
         Self {
             workers: Workers::start(workers, &urls, &path(&folder)),
-            load: Load::start(&runtime, 3, &urls, &mut random),
+            load: Load::start(&runtime, 3, &urls, tasks, &mut random),
             started: Instant::now(),
             what,
             nodes,
@@ -127,6 +138,8 @@ fn found_task(view: TaskView) -> Found {
         attempt: view.attempt,
         script: view.payload.expect("a payload").parse().expect("a script"),
         result: view.result.as_ref().map(read),
+        submitted: view.created_at.timestamp().as_millis(),
+        ended: view.completed_at.map(|at| at.timestamp().as_millis()),
     }
 }
 

@@ -66,7 +66,7 @@ fn a_table_and_queues_that_were_created_serve_tasks_on_two_nodes() {
 }
 
 /// Asks SQS for something, past the adapter; the answer as it is.
-fn sqs(server: &Ministack, action: &str, body: &str) -> String {
+pub fn sqs(server: &Ministack, action: &str, body: &str) -> String {
     let url = server.url();
     let address = url.strip_prefix("http://").expect("an address");
     let mut stream = TcpStream::connect(address).expect("connects");

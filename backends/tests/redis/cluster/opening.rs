@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use russet_backends::redis::{self, Redis, RedisOpenError, RedisOptions, Topology};
 use russet_engine::{Store, SystemClock};
-use russet_servers::{RedisCluster, RedisServer, RedisVersion, free_port};
+use russet_servers::{Certificate, RedisCluster, RedisServer, RedisVersion, free_port};
 
 use super::super::open;
-use super::super::opening::certificate;
 use super::options;
 
 const ALL: [RedisVersion; 3] = [
@@ -149,16 +148,14 @@ async fn the_advised_rules_are_enough_in_a_cluster() {
 /// Also those to nodes that only other nodes have named.
 #[tokio::test]
 async fn connections_to_all_nodes_can_be_encrypted() {
-    let folder = certificate();
-    let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-    let [certificate, key] = [path("certificate"), path("key")];
-    let mut arguments = vec!["--tls-cluster", "yes", "--tls-auth-clients", "no"];
-    arguments.extend(["--tls-cert-file", &certificate, "--tls-key-file", &key]);
-    arguments.extend(["--tls-ca-cert-file", &certificate]);
+    let certificate = Certificate::make();
+    let of_tls = certificate.arguments();
+    let mut arguments = vec!["--tls-cluster", "yes"];
+    arguments.extend(of_tls.iter().map(String::as_str));
     let cluster = RedisCluster::start(RedisVersion::Redis7, &arguments);
     let mut options = options(&cluster);
     options.url = format!("rediss://127.0.0.1:{}", cluster.port(0));
     says(&refused(options.clone()).await, &["certificate"]);
-    options.ca_file = Some(folder.path().join("certificate"));
+    options.ca_file = Some(certificate.file());
     super::moving::ask(&cluster, options).await;
 }

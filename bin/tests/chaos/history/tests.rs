@@ -13,6 +13,8 @@ fn script(n: u64) -> Script {
         work_ms: 1,
         failures: 0,
         dies: false,
+        delay_ms: 0,
+        after: None,
     }
 }
 
@@ -43,6 +45,8 @@ fn good() -> History {
         attempt,
         script: script(n),
         result: Some(attempt),
+        submitted: 5,
+        ended: Some(20),
     };
     History {
         submissions: vec![submission(1), submission(2)],
@@ -137,6 +141,20 @@ fn a_completion_may_be_accepted_again_in_another_epoch_of_a_store_that_forgets()
 #[test]
 fn an_attempt_that_begins_after_the_end_is_told() {
     bites(newest_token, |h| h.begun.push(begun(1, 2, 30)));
+}
+
+#[test]
+fn what_begins_before_its_delay_or_its_parent_is_over_is_told() {
+    let mut history = good();
+    history.found[1].script.delay_ms = 5;
+    assert_eq!(order(&history), Ok(()));
+    bites(order, |h| h.found[1].script.delay_ms = 6);
+    bites(order, |h| h.found[1].script.after = Some(id(1)));
+    history.found[0].ended = Some(10);
+    history.found[1].script.after = Some(id(1));
+    assert_eq!(order(&history), Ok(()));
+    history.found[0].ended = None;
+    assert!(order(&history).is_err());
 }
 
 #[test]
