@@ -120,7 +120,9 @@ impl Error {
     pub fn is_unchanged(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Refused(problem) => problem.status < 500 || problem.is_temporary(),
+            Self::Refused(problem) => {
+                problem.status < 500 || problem.is_temporary() || problem.code == "store_full"
+            }
             _ => false,
         }
     }
@@ -148,5 +150,19 @@ impl Error {
 impl From<Problem> for Error {
     fn from(problem: Problem) -> Self {
         Self::Refused(Box::new(problem))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_full_store_refuses_is_surely_not_done() {
+        let refused = |code, status| Error::Refused(Problem::new(code, status, "no").into());
+        assert!(refused("store_full", 507).is_unchanged());
+        assert!(refused("invalid", 422).is_unchanged());
+        assert!(!refused("internal", 500).is_unchanged());
+        assert!(!refused("indeterminate", 503).is_unchanged());
     }
 }

@@ -117,6 +117,10 @@ fn a_full_disk_refuses_submissions_and_everything_else_goes_on_until_there_is_ro
     assert!(!server.process.has_ended());
     let said = server.process.said();
     assert!(!said.contains("panicked"), "{said}");
+    assert!(
+        said.contains("a request failed: the store is full"),
+        "{said}"
+    );
     stopped(server.process);
 }
 

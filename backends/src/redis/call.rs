@@ -176,7 +176,7 @@ impl CallError {
         }
         match self.reason() {
             Some(Reason::Full) => StoreError::Full {
-                why: "Redis has reached its maxmemory; what runs can still finish".to_owned(),
+                why: "Redis has reached its maxmemory; what runs can still finish, without follow-up tasks".to_owned(),
             },
             _ => self.of_read(),
         }

@@ -165,6 +165,15 @@ pub enum RedisOpenError {
         /// The newest format that this version reads.
         known: u64,
     },
+    /// A new store needs memory, and the server has none.
+    #[error(
+        "Redis at {address} has reached its maxmemory, and a new store needs some: raise \
+         maxmemory, or remove what is not needed"
+    )]
+    Full {
+        /// Where.
+        address: String,
+    },
     /// The server answers with an error.
     #[error("Redis at {address} cannot be used: {why}")]
     Refused {

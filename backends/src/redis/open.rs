@@ -246,6 +246,7 @@ impl Opening<'_> {
                 policy: why,
             },
             (_, Some(Reason::NotPrimary)) => RedisOpenError::Replica { address },
+            (_, Some(Reason::Full)) => RedisOpenError::Full { address },
             (_, Some(Reason::NoCluster)) => RedisOpenError::NoCluster { address },
             (_, Some(Reason::Forbidden)) => RedisOpenError::Forbidden {
                 address,

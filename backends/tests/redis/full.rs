@@ -203,3 +203,14 @@ async fn a_server_that_begins_to_evict_is_not_used_when_it_is_met_again() {
         submit_soon(&redis, 3).await;
     }
 }
+
+#[tokio::test]
+async fn a_new_store_is_refused_by_a_server_without_memory() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        set_full(&server, true);
+        let error = Redis::open(RedisOptions::new(server.url()), Arc::new(SystemClock)).await;
+        let error = error.err().expect("there is no memory").to_string();
+        assert!(error.contains("raise maxmemory"), "{error}");
+    }
+}

@@ -103,17 +103,14 @@ impl Queues {
                         format!("{queue} is paused: its running tasks go on, no other starts\n")
                     };
                     report::either(global, &config, said)?;
-                    if hints(global)
-                        && let Ok(queue) = client.queue(queue).await
-                    {
-                        hint_of_none(global, &queue);
-                    }
+                    look_for(&client, queue, global).await;
                 }
             }
             Self::Resume(some) => {
                 for queue in &some.queues {
                     let config = client.resume(queue).await?;
                     report::either(global, &config, |_| format!("{queue} starts tasks again\n"))?;
+                    look_for(&client, queue, global).await;
                 }
             }
             Self::Configure(change) => {
@@ -150,6 +147,15 @@ fn is_empty(queue: &QueueView) -> bool {
 /// Whether there is nothing that would tell the queue from one that nobody ever named.
 fn is_unknown(queue: &QueueView) -> bool {
     is_empty(queue) && queue.config == QueueConfigView::from(&QueueConfig::default())
+}
+
+/// Says of a queue that was named whether it is there.
+async fn look_for(client: &russet::Client, queue: &str, global: &Global) {
+    if hints(global)
+        && let Ok(queue) = client.queue(queue).await
+    {
+        hint_of_none(global, &queue);
+    }
 }
 
 /// What is to be said of a queue without tasks: its name may be a typing error.

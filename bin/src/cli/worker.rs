@@ -17,7 +17,8 @@ use execute::Execute;
 const CONCURRENCY: usize = 10_000;
 
 const AFTER_HELP: &str = "\
-The command gets the task's payload (JSON) on its standard input. Its exit status decides:
+The command gets the task's payload (JSON) on its standard input, and nothing where the task has
+none. Its exit status decides:
   0       the task succeeded; standard output is its result: as it is when it is JSON, as a
           text otherwise. A result of more than 1 MiB fails for good: write it to a file or a
           store, and print its name

@@ -14,7 +14,7 @@ use russet::wire::Problem;
 use tracing::Instrument;
 
 use super::App;
-use super::refusal::Refusal;
+use super::refusal::{Failure, Refusal};
 
 /// What a browser says about who made it send the request.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -38,7 +38,9 @@ pub(super) async fn pass(State(app): State<App>, request: Request, next: Next) -
     };
     let (status, took) = (response.status().as_u16(), start.elapsed());
     if status >= 500 {
-        span.in_scope(|| tracing::warn!(status, route = &*route, "a request failed"));
+        let why = response.extensions().get::<Failure>();
+        let why = why.map_or("", |Failure(why)| why);
+        span.in_scope(|| tracing::warn!(status, route = &*route, "a request failed: {why}"));
     } else {
         span.in_scope(|| tracing::debug!(status, took = ?took, "answered"));
     }

@@ -13,6 +13,10 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as Documented, Respon
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(Problem);
 
+/// Why the server could not do it, beside its answer, for its log.
+#[derive(Clone, Debug)]
+pub(super) struct Failure(pub String);
+
 impl<E: Into<Problem>> From<E> for Refusal {
     fn from(error: E) -> Self {
         Self(error.into())
@@ -36,6 +40,11 @@ impl IntoResponse for Refusal {
         }
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if status.is_server_error() {
+            response
+                .extensions_mut()
+                .insert(Failure(problem.detail.clone()));
         }
         response
     }

@@ -74,3 +74,15 @@ fn a_task_and_a_queue_are_not_redriven_at_once() {
     assert!(ran.error(2).contains("--queue"), "{ran:?}");
     assert_eq!(site.task(&id)["status"], "dead");
 }
+
+#[test]
+fn a_list_names_the_tasks_of_a_workflow_also_when_they_were_cancelled() {
+    let site = Site::start();
+    let file = r#"{"name": "w", "tasks": [{"name": "extract", "type": "a"}]}"#;
+    site.file("w.json", file);
+    let id = site.run(&["-q", "workflows", "submit", "w.json"]);
+    let cancel = ["workflows", "cancel", id.good(), "--reason", "not now"];
+    site.run(&cancel).good();
+    let listed = site.run(&["tasks", "list"]);
+    assert!(listed.good().contains("extract: not now"), "{listed:?}");
+}

@@ -147,6 +147,11 @@ fn a_queue_that_nobody_has_used_is_told_from_one_that_holds_nothing() {
     assert_eq!((ran.status, ran.stderr.trim_end()), (0, hint));
     let row = "queue         nosuch (not there yet: no task, no setting)\n";
     assert!(ran.stdout.starts_with(row), "{ran:?}");
+    let resumed = site.run(&["queues", "resume", "typo"]);
+    assert_eq!(
+        (resumed.status, resumed.stderr.contains("check the name")),
+        (0, true)
+    );
     let json = inspect(&["--json", "nosuch"]);
     assert_eq!(
         (&json.json()["name"], &*json.stderr),

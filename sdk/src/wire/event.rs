@@ -21,11 +21,13 @@ pub struct EventView {
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub queue: QueueName,
     /// Its workflow.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub workflow_id: Option<WorkflowId>,
     /// Its newest attempt.
     pub attempt: u64,
     /// Why, where there is a reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub reason: Option<ErrorKind>,
 }

@@ -15,6 +15,7 @@ pub struct Page<T> {
     /// What is on the page.
     pub items: Vec<T>,
     /// Where the next page starts: to be sent as `after`; absent on the last page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub next: Option<TaskId>,
 }
@@ -206,6 +207,7 @@ pub struct RedrivenView {
     /// because their idempotency key names another task.
     pub refused: u64,
     /// Where to go on: to be sent as `after`; absent when all were looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub next: Option<TaskId>,
 }

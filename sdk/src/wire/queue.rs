@@ -19,6 +19,7 @@ pub struct QueueView {
     /// How many of its tasks are in which state.
     pub counts: StatusCounts,
     /// How long the task that is ready longest has been ready; absent when none is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_ready_age_ms: Option<u64>,
     /// How it treats its tasks.
     pub config: QueueConfigView,
@@ -34,6 +35,7 @@ pub struct QueueView {
     /// that a live worker of the queue sent in a lease request, a worker being live for 10
     /// minutes after its last request to this server; a worker that serves several queues
     /// counts in each with all that it runs. Absent while no worker of the queue is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired_workers: Option<u32>,
 }
 

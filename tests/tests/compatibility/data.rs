@@ -55,6 +55,19 @@ fn tasks(client: &mut Http) -> BTreeMap<String, Value> {
     items.iter().map(|task| (id(task), task.clone())).collect()
 }
 
+/// What there is of a value: the text of an earlier version says `null` of what there is not.
+fn there(value: &Value) -> Value {
+    match value.as_object() {
+        Some(fields) => {
+            let there = fields.iter().filter(|(_, value)| !value.is_null());
+            there
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect()
+        }
+        None => value.clone(),
+    }
+}
+
 /// What cannot change while nobody works on the tasks.
 fn lasting(task: &Value) -> Value {
     let mut kept = json!({});
@@ -72,11 +85,11 @@ fn lasting(task: &Value) -> Value {
         "dependencies",
         "resource_requirements",
     ] {
-        kept[field] = task[field].clone();
+        kept[field] = there(&task[field]);
     }
     if ENDED.iter().any(|ended| task["status"] == **ended) {
         for field in ["status", "result", "last_error", "completed_at", "progress"] {
-            kept[field] = task[field].clone();
+            kept[field] = there(&task[field]);
         }
     }
     kept

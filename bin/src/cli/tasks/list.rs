@@ -162,7 +162,10 @@ fn note(task: &TaskView, now: u64) -> String {
             "depends on {}",
             counted(task.dependencies.len() as u64, "task")
         ),
-        Status::Dead | Status::Cancelled => error.unwrap_or_default(),
+        Status::Dead | Status::Cancelled => {
+            let parts = [task.name(), error].into_iter().flatten();
+            parts.collect::<Vec<_>>().join(": ")
+        }
         Status::Running if task.cancel_requested => "its worker is asked to stop".to_owned(),
         _ => task.name().unwrap_or_default(),
     }
