@@ -115,11 +115,11 @@ impl Serve {
         let partitions = backend.store.partitions();
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
-            config = ?self.source.config,
+            config = self.source.config.as_deref().map(|file| tracing::field::display(file.display())),
             %listen,
             tokens = tokens_known,
             %max_clock_skew,
-            store = ?settings.store.backend,
+            store = settings.store.backend.as_str(),
             queue = ?settings.queue.backend,
             partitions,
             "configured"

@@ -171,9 +171,7 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
     reasons.extend(full(app, task).await?);
     reasons.extend(nobody(app, task));
     if reasons.is_empty() {
-        let since = task
-            .ready_at
-            .map_or_else(|| "now".to_owned(), |at| seen(at, now));
+        let since = past(task.ready_at, now);
         let others = view.stats.count(Status::Queued).saturating_sub(1);
         let asked = app.scheduler().workers().last_asked(queue);
         let asked = asked.map(|at| relative(at.as_millis(), now.as_millis()));
@@ -183,7 +181,7 @@ async fn queued(app: &App, task: &Task) -> Result<Vec<Reason>, EngineError> {
             _ => format!("{others} other tasks of queue {queue} are"),
         };
         let detail = format!(
-            "it is ready since {since} and waits for a worker to be free; {others} \
+            "it became ready {since} and waits for a worker to be free; {others} \
              ready too, and a worker last asked for one {}",
             asked.unwrap_or_else(|| "never".to_owned())
         );

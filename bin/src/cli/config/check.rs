@@ -75,7 +75,9 @@ async fn address(listen: SocketAddr, tokens: &Tokens, global: &Global) -> (Findi
         return (finding(true, false, detail), false);
     };
     if why.kind() == ErrorKind::AddrInUse && is_served(listen, global).await {
-        let detail = format!("russet serves on {listen} already");
+        let detail = format!(
+            "russet serves on {listen} already; unless it is this one, choose another listen"
+        );
         return (finding(true, false, detail), true);
     }
     let unusable = ServeError::Listen { listen, why };
