@@ -15,6 +15,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// Where it listens; any free port of this machine unless changed.
     pub listen: String,
+    /// In how many partitions it keeps them.
+    pub partitions: u16,
     /// The tokens that it wants.
     pub tokens: Option<String>,
     /// Largest file that it may write, in 512-byte blocks: how full its disk is.
@@ -37,6 +39,7 @@ impl Settings {
             russet: russet.into(),
             data_dir: data_dir.into(),
             listen: "127.0.0.1:0".to_owned(),
+            partitions: 1,
             tokens: None,
             file_blocks: None,
         }
@@ -65,7 +68,8 @@ impl Settings {
         };
         command
             .args(["serve", "--listen", &self.listen, "--data-dir"])
-            .arg(&self.data_dir);
+            .arg(&self.data_dir)
+            .args(["--set", &format!("store.partitions={}", self.partitions)]);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("RUSSET_")) {
             command.env_remove(name);
         }

@@ -33,12 +33,24 @@ const LIMIT: usize = 2;
 #[test]
 fn no_loss_and_no_ghost_and_one_holder_and_stale_refused_and_bounded_retry_and_dead_once_and_dedup_and_order_and_limits_held_while_serve_is_killed()
  {
+    all_is_kept(1, KILLS);
+}
+
+#[test]
+fn no_loss_and_dedup_and_order_and_limits_held_over_several_partitions_while_serve_is_killed() {
+    all_is_kept(3, KILLS / 2);
+}
+
+fn all_is_kept(partitions: u16, least: u64) {
     let seed = Chance::seed_from("RUSSET_CRASH_SEED");
     let start = Instant::now();
     let folder = tempfile::tempdir().expect("makes a folder");
-    let settings = Settings::new(env!("CARGO_BIN_EXE_russet-under-test"), folder.path());
+    let settings = Settings {
+        partitions,
+        ..Settings::new(env!("CARGO_BIN_EXE_russet-under-test"), folder.path())
+    };
     let server = settings.start();
-    let world = World::new(server.address.clone());
+    let world = World::new(server.address.clone(), partitions);
     let limit = json!({"concurrency": LIMIT});
     let path = format!("/v1/queues/{}", producers::QUEUES[2]);
     world.caller().surely("PATCH", &path, &limit).reply.good();
@@ -53,14 +65,16 @@ fn no_loss_and_no_ghost_and_one_holder_and_stale_refused_and_bounded_retry_and_d
             let chance = Chance::part(seed, 100 + name as u64);
             scope.spawn(move || guarded(world, || workers::work(world, name, chance)));
         }
-        let killed = guarded(world, || kill_over_and_over(world, &settings, server, seed));
+        let killed = guarded(world, || {
+            kill_over_and_over(world, &settings, server, (seed, least))
+        });
         world.draining.store(true, Ordering::SeqCst);
         guarded(world, || drain(&mut world.caller()));
         world.over.store(true, Ordering::SeqCst);
         killed
     });
     let killed_after = start.elapsed();
-    assert!(kills >= KILLS, "only {kills} kills");
+    assert!(kills >= least, "only {kills} kills");
 
     let tasks = everything(&mut world.caller());
     {
@@ -108,10 +122,15 @@ fn guarded<T>(world: &Arc<World>, part: impl FnOnce() -> T) -> T {
 }
 
 /// Kills and restarts; returns the last server and how many servers were killed.
-fn kill_over_and_over(world: &World, settings: &Settings, first: Serve, seed: u64) -> (Serve, u64) {
+fn kill_over_and_over(
+    world: &World,
+    settings: &Settings,
+    first: Serve,
+    (seed, lives): (u64, u64),
+) -> (Serve, u64) {
     let mut chance = Chance::part(seed, 1_000);
     let (mut server, mut kills) = (first, 0);
-    for life in 0..KILLS {
+    for life in 0..lives {
         world.allowed.fetch_add(TASKS_PER_LIFE, Ordering::SeqCst);
         thread::sleep(Duration::from_millis(LIFE_MS.0 + chance.below(LIFE_MS.1)));
         assert!(

@@ -36,12 +36,13 @@ pub fn produce(world: &Arc<World>, name: usize, chance: Chance) {
             continue;
         }
         match producer.chance.below(100) {
-            0..30 => producer.keyed(),
-            30..45 => producer.with_an_id(),
-            45..55 => producer.once_and_never_again(),
-            55..68 => producer.batch(),
-            68..78 => producer.workflow(),
-            78..90 => producer.again(),
+            0..28 => producer.keyed(),
+            28..42 => producer.with_an_id(),
+            42..52 => producer.once_and_never_again(),
+            52..64 => producer.batch(),
+            64..74 => producer.workflow(),
+            74..80 => producer.behind_another(),
+            80..91 => producer.again(),
             _ => producer.cancel(),
         }
     }
@@ -115,7 +116,9 @@ impl Producer {
         let label = self.label();
         let mut body = self.task(&label);
         let made = Timestamp::from_millis(1_769_846_400_000 + self.count);
-        let id = TaskId::new(made, PartitionId(0), self.chance.next());
+        let partitions = u64::from(self.caller.world.partitions);
+        let partition = PartitionId(self.chance.below(partitions) as u16);
+        let id = TaskId::new(made, partition, self.chance.next());
         body["id"] = json!(id.to_string());
         self.intend(&label, &body, Vec::new());
         self.submit(&label, &body);
@@ -188,6 +191,19 @@ impl Producer {
             assert_eq!(again["existing"], json!(true), "{again}");
             assert_eq!(again["tasks"], reply["tasks"]);
         }
+    }
+
+    /// Waits for one of any partition, which may have ended.
+    fn behind_another(&mut self) {
+        let Some((parent, id)) = self.known() else {
+            return;
+        };
+        let label = self.label();
+        let mut body = self.task(&label);
+        body["idempotency_key"] = json!(label);
+        body["dependencies"] = json!([id]);
+        self.intend(&label, &body, vec![parent]);
+        self.submit(&label, &body);
     }
 
     /// One that was acknowledged before, chosen at random.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use russet_core::{PartitionId, TaskId};
+
 use crate::account::Account;
 use crate::history::Kind;
 use crate::producers::QUEUES;
@@ -290,9 +292,9 @@ impl Account<'_> {
         }
     }
 
-    /// Never do more tasks of a limited queue run at once than the limit says.
+    /// Never do more tasks of a limited queue run at once in a partition than the limit says.
     pub fn limits_held(&self, limit: usize) {
-        let mut changes = Vec::new();
+        let mut changes: BTreeMap<PartitionId, Vec<(u64, i64)>> = BTreeMap::new();
         let held = self
             .history
             .leases
@@ -305,18 +307,21 @@ impl Account<'_> {
                 same && report.accepted
             });
             if let Some(until) = ends.map(|report| report.span.begin).max() {
-                changes.push((lease.span.end, 1));
-                changes.push((until, -1));
+                let task: TaskId = lease.task.parse().expect("is an id");
+                let changes = changes.entry(task.partition()).or_default();
+                changes.extend([(lease.span.end, 1), (until, -1)]);
             }
         }
-        changes.sort_unstable();
-        let mut running = 0_i64;
-        for (_, change) in changes {
-            running += change;
-            assert!(
-                running <= limit as i64,
-                "{running} tasks of a queue limited to {limit} ran"
-            );
+        for mut changes in changes.into_values() {
+            changes.sort_unstable();
+            let mut running = 0;
+            for (_, change) in changes {
+                running += change;
+                assert!(
+                    running <= limit as i64,
+                    "{running} tasks of a queue limited to {limit} ran"
+                );
+            }
         }
     }
 }

@@ -32,6 +32,8 @@ impl Span {
 
 pub struct World {
     pub address: Address,
+    /// How many partitions the store has.
+    pub partitions: u16,
     /// How many tasks producers may have submitted by now.
     pub allowed: AtomicU64,
     /// There will be no more kills and no more tasks: all that is there is to be finished.
@@ -43,9 +45,10 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(address: Address) -> Arc<Self> {
+    pub fn new(address: Address, partitions: u16) -> Arc<Self> {
         Arc::new(Self {
             address,
+            partitions,
             allowed: AtomicU64::new(0),
             draining: AtomicBool::new(false),
             over: AtomicBool::new(false),
