@@ -3,6 +3,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use russet_engine::core::*;
+use russet_engine::{EngineError, limits};
 
 use crate::faulty::Faults;
 use crate::world::*;
@@ -125,4 +126,28 @@ async fn a_reply_that_was_lost_after_its_commit_is_found_by_its_version() {
         !submitted.existing,
         "the first submission says that it is the first"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn bounded_a_command_whose_records_others_change_again_and_again_is_refused_with_when_to_try_again()
+ {
+    let faults = Faults {
+        conflict: 1_000,
+        ..Faults::default()
+    };
+    let world = World::new(Plan {
+        faults,
+        ..Plan::default()
+    });
+    let task = world.task();
+    let refused = world.node(0).submit(one(task.clone())).await;
+    let Err(EngineError::Contended { retry_after }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(retry_after, limits::RETRY_AFTER);
+    let commits = world.store.commits.load(Ordering::Relaxed);
+    let tries = u64::from(limits::CONFLICT_TRIES);
+    // Whoever wants to lead tries as well.
+    assert!((tries..=3 * tries).contains(&commits), "{commits}");
+    assert_eq!(world.node(0).get(task.id).await, Ok(None));
 }

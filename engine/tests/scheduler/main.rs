@@ -10,6 +10,7 @@ mod faulty;
 mod full_queues;
 mod gates;
 mod group_commit;
+mod jitter;
 mod leases;
 mod pages;
 mod promises;
