@@ -10,7 +10,7 @@ use super::{
     AwsTable, Config, ConfigError, DATA_DIR, DynamoTable, QueueBackend, RedisTable, SqsTable,
     StoreBackend,
 };
-use crate::redis;
+use crate::redis::{self, RedisFound};
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -146,7 +146,7 @@ impl Config {
         let detail = format!("{place}, {partitions}");
         Ok(match found.is_durable {
             true => Finding::new("store", Ok(detail)),
-            false => Finding::warning("store", format!("{detail}; {}", redis::NOT_DURABLE)),
+            false => Finding::warning("store", format!("{detail}; {}", RedisFound::NOT_DURABLE)),
         })
     }
 

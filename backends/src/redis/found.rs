@@ -21,6 +21,12 @@ pub struct RedisFound {
     pub partitions: Option<u16>,
 }
 
+impl RedisFound {
+    /// What is said of a server that does not write down each change.
+    pub(crate) const NOT_DURABLE: &str = "Redis has appendonly off: when the server stops, what \
+        it has not saved is lost, acknowledged tasks too; set appendonly yes";
+}
+
 /// Tries what opening the store needs, and says what there is.
 pub(crate) async fn examine(
     options: &RedisOptions,

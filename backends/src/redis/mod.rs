@@ -71,7 +71,6 @@ use self::groups::Groups;
 use self::keys::Names;
 use self::lanes::KnownLanes;
 use self::links::Links;
-pub(crate) use self::open::NOT_DURABLE;
 use self::options::Target;
 pub use self::options::{Acknowledge, Address, RedisOptions, Topology};
 use self::running::Running;

@@ -10,6 +10,7 @@ use russet_core::{PartitionId, codec};
 use super::call::{Args, CallError, Reason, Refusal, array, integer, optional, strings};
 use super::dialer::answered;
 use super::error::RedisOpenError;
+use super::found::RedisFound;
 use super::info::Info;
 use super::keys::{Keys, Names};
 use super::link::{Link, Live};
@@ -25,9 +26,6 @@ const LAYOUT: u64 = 2;
 /// What is written down of a store: its layout, the newest format of its records, and how many
 /// partitions it has.
 pub(super) const FIELDS: [&str; 3] = ["layout", "format", "partitions"];
-/// What is said of a server that does not write down each change.
-pub(crate) const NOT_DURABLE: &str = "Redis has appendonly off: when the server stops, what it \
-    has not saved is lost, acknowledged tasks too; set appendonly yes";
 /// The oldest version that can be used.
 const OLDEST: [u64; 2] = [6, 2];
 
@@ -39,7 +37,7 @@ pub(crate) async fn check_servers(
 ) -> Result<u16, RedisOpenError> {
     let infos = check_each(options, names, links).await?;
     if !infos.iter().all(|info| info.is_durable()) {
-        tracing::warn!("{NOT_DURABLE}");
+        tracing::warn!("{}", RedisFound::NOT_DURABLE);
     }
     let route = links.route(slot(&names.store()), 0);
     let opening = Opening {
