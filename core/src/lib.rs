@@ -10,6 +10,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod calendar;
 pub mod codec;
 pub mod command;
 mod decision;

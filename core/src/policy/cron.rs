@@ -3,14 +3,11 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;
 
-mod calendar;
 #[cfg(test)]
 mod tests;
 
-pub use calendar::date;
-use calendar::days_in;
-
 use crate::Timestamp;
+use crate::calendar::{date, days_in};
 
 const MS_PER_MINUTE: u64 = 60_000;
 const MS_PER_DAY: u64 = 86_400_000;

@@ -12,7 +12,6 @@ mod watchdog;
 
 pub use autoscale::{Load, desired_workers};
 pub use backoff::backoff;
-pub(crate) use cron::date;
 pub use cron::{CronError, CronField, Schedule, next_fire};
 pub use cut::cut_error;
 pub use fingerprint::{Fingerprint, partition_of_key};

@@ -1,7 +1,7 @@
 //! Days since the epoch as dates.
 
 /// How many days a month has.
-pub fn days_in(year: u64, month: u32) -> u32 {
+pub(crate) fn days_in(year: u64, month: u32) -> u32 {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     match month {
         2 if leap => 29,
@@ -14,7 +14,7 @@ pub fn days_in(year: u64, month: u32) -> u32 {
 /// Year, month and day of month of a day since the epoch, in the Gregorian calendar: years are
 /// counted from March on, so that a leap day ends its year.
 /// See <https://howardhinnant.github.io/date_algorithms.html#civil_from_days>.
-pub fn date(day: u64) -> (u64, u32, u32) {
+pub(crate) fn date(day: u64) -> (u64, u32, u32) {
     let shifted = day + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era =
