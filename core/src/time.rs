@@ -2,7 +2,7 @@
 
 use core::fmt;
 use core::num::NonZeroU64;
-use core::ops::{Add, Sub};
+use core::ops::{Add, Range, Sub};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -145,15 +145,39 @@ impl From<Millis> for core::time::Duration {
     }
 }
 
+impl Timestamp {
+    /// The form of [`Self::rfc3339`]; zeros stand for digits.
+    pub const RFC3339: [u8; 24] = *b"0000-00-00T00:00:00.000Z";
+
+    /// As RFC 3339 writes it, in UTC with milliseconds; what lies behind the year 9999 as the end
+    /// of that.
+    pub fn rfc3339(self) -> [u8; Self::RFC3339.len()] {
+        const LAST_MS: u64 = 253_402_300_799_999;
+        let ms = self.as_millis().min(LAST_MS);
+        let seconds = ms / 1_000;
+        let (year, month, day) = date(seconds / 86_400);
+        let mut text = Self::RFC3339;
+        let mut digits = |place: Range<usize>, mut rest: u64| {
+            for digit in text[place].iter_mut().rev() {
+                *digit += (rest % 10) as u8;
+                rest /= 10;
+            }
+        };
+        digits(0..4, year);
+        digits(5..7, month.into());
+        digits(8..10, day.into());
+        digits(11..13, seconds / 3_600 % 24);
+        digits(14..16, seconds / 60 % 60);
+        digits(17..19, seconds % 60);
+        digits(20..23, ms % 1_000);
+        text
+    }
+}
+
 /// As RFC 3339 writes it.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = self.as_millis();
-        let (seconds, ms) = (ms / 1_000, ms % 1_000);
-        let (year, month, day) = date(seconds / 86_400);
-        let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T")?;
-        write!(f, "{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+        f.pad(core::str::from_utf8(&self.rfc3339()).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -178,6 +202,6 @@ mod tests {
         ] {
             assert_eq!(Timestamp::from_millis(ms).to_string(), text);
         }
-        assert!(Timestamp::MAX.to_string().ends_with('Z'));
+        assert_eq!(Timestamp::MAX.to_string(), "9999-12-31T23:59:59.999Z");
     }
 }

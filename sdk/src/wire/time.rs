@@ -17,46 +17,26 @@ pub struct Time(Timestamp);
 #[error("{0:?} is not a time: use RFC 3339 from 1970 on, such as 2026-01-31T08:00:00Z")]
 pub struct TimeError(String);
 
-/// The form in which times are written; zeros are digits.
-const FORM: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
-
 impl Time {
     /// The time as `core` counts it.
     pub const fn timestamp(self) -> Timestamp {
         self.0
     }
 
-    /// As [`FORM`] has it. Every request and reply has times: the general printer takes six times
-    /// as long.
-    fn written(self) -> [u8; FORM.len()] {
-        let at = Offset::UTC.to_datetime(self.into());
-        let millis = at.subsec_nanosecond() / 1_000_000;
-        let mut text = *FORM;
-        let mut digits = |place: std::ops::Range<usize>, number: i32| {
-            let mut rest = number.unsigned_abs();
-            for digit in text[place].iter_mut().rev() {
-                *digit += (rest % 10) as u8;
-                rest /= 10;
-            }
-        };
-        digits(0..4, at.year().into());
-        digits(5..7, at.month().into());
-        digits(8..10, at.day().into());
-        digits(11..13, at.hour().into());
-        digits(14..16, at.minute().into());
-        digits(17..19, at.second().into());
-        digits(20..23, millis);
-        text
+    /// As RFC 3339 has it, of times that a calendar can hold and [`Self::read`] therefore reads.
+    fn written(self) -> [u8; Timestamp::RFC3339.len()] {
+        Self::from(jiff::Timestamp::from(self)).0.rfc3339()
     }
 
     /// Reads what [`Self::written`] wrote; other ways to write a time are not known here.
     fn read(text: &str) -> Option<jiff::Timestamp> {
-        let text: &[u8; FORM.len()] = text.as_bytes().try_into().ok()?;
+        let form = Timestamp::RFC3339;
+        let text: &[u8; Timestamp::RFC3339.len()] = text.as_bytes().try_into().ok()?;
         let fits = |(byte, form): (&u8, &u8)| match form {
             b'0' => byte.is_ascii_digit(),
             _ => byte == form,
         };
-        if !text.iter().zip(FORM).all(fits) {
+        if !text.iter().zip(&form).all(fits) {
             return None;
         }
         let number = |place: std::ops::Range<usize>| {
