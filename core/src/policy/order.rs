@@ -4,6 +4,35 @@ use alloc::vec::Vec;
 /// Puts tasks behind their parents; `parents[i]` are positions of the parents of task `i`.
 /// A cycle is returned as its positions in order of dependence, the first repeated at the end.
 pub fn order(parents: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
+    let (ordered, waiting) = behind_parents(parents);
+    if ordered.len() == parents.len() {
+        Ok(ordered)
+    } else {
+        Err(cycle(parents, &waiting))
+    }
+}
+
+/// Tasks that cannot be put behind their parents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// A cycle among them, as [`order`] returns it.
+    pub cycle: Vec<usize>,
+    /// All that are on a cycle, or behind one.
+    pub tasks: Vec<usize>,
+}
+
+/// What [`order`] cannot put into an order; `None` when it can.
+pub fn stuck(parents: &[Vec<usize>]) -> Option<Stuck> {
+    let (ordered, waiting) = behind_parents(parents);
+    (ordered.len() < parents.len()).then(|| Stuck {
+        cycle: cycle(parents, &waiting),
+        tasks: (0..parents.len()).filter(|at| waiting[*at] > 0).collect(),
+    })
+}
+
+/// The tasks that can be put behind their parents, in that order, and how many parents of each
+/// task cannot.
+fn behind_parents(parents: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {
     let children = children(parents);
     let mut waiting: Vec<usize> = parents.iter().map(Vec::len).collect();
     let mut ordered: Vec<usize> = (0..parents.len()).filter(|i| waiting[*i] == 0).collect();
@@ -17,11 +46,7 @@ pub fn order(parents: &[Vec<usize>]) -> Result<Vec<usize>, Vec<usize>> {
             }
         }
     }
-    if ordered.len() == parents.len() {
-        Ok(ordered)
-    } else {
-        Err(cycle(parents, &waiting))
-    }
+    (ordered, waiting)
 }
 
 /// Every task that still waits has a parent that still waits: going from one to the next
@@ -91,6 +116,7 @@ mod tests {
             }
             match order(&parents) {
                 Ok(ordered) => {
+                    prop_assert_eq!(stuck(&parents), None);
                     let place = |task: usize| ordered.iter().position(|t| *t == task);
                     for (child, its_parents) in parents.iter().enumerate() {
                         for parent in its_parents {
@@ -101,6 +127,12 @@ mod tests {
                 Err(path) => {
                     prop_assert!(path.len() > 1);
                     prop_assert_eq!(path.first(), path.last());
+                    let stuck = stuck(&parents).expect("a cycle");
+                    let is_stuck = |task: &usize| stuck.tasks.contains(task);
+                    prop_assert!(path.iter().all(is_stuck));
+                    for (child, its_parents) in parents.iter().enumerate() {
+                        prop_assert_eq!(is_stuck(&child), its_parents.iter().any(is_stuck));
+                    }
                     for step in path.windows(2) {
                         prop_assert!(parents[step[0]].contains(&step[1]));
                     }

@@ -1,6 +1,6 @@
 //! How tasks and workflows come in.
 
-use russet_core::{Command, NewTask, PartitionId, Reply, Submit, TaskId, WorkflowId};
+use russet_core::{Command, NewTask, PartitionId, Reply, Submit, TaskId, WorkflowId, cycles_among};
 
 use super::Scheduler;
 use super::intake::Answer;
@@ -59,11 +59,18 @@ impl Scheduler {
             workflow: None,
             tasks: vec![task],
         };
-        let commands = tasks
-            .into_iter()
-            .map(|task| (task.id.partition(), Command::Submit(submit(task))));
+        let mut refused = cycles_among(&tasks);
+        let count = tasks.len();
+        let others = tasks.into_iter().enumerate();
+        let others = others.filter(|(at, _)| !refused.contains_key(at));
+        let commands = others.map(|(_, task)| (task.id.partition(), Command::Submit(submit(task))));
         let answers = self.node.call_each(commands.collect()).await;
-        answers.into_iter().map(submitted).collect()
+        let mut answers = answers.into_iter();
+        let answer = |at| match refused.remove(&at) {
+            Some(cycle) => Err(cycle.into()),
+            None => submitted(answers.next().unwrap_or(Err(EngineError::Stopping))),
+        };
+        (0..count).map(answer).collect()
     }
 }
 

@@ -169,3 +169,36 @@ async fn a_failure_spreads_through_a_chain_by_timers() {
         .await;
     assert_eq!(last.expect("wait").expect("task").status, Status::Cancelled);
 }
+
+#[tokio::test(start_paused = true)]
+async fn order_a_cycle_through_several_partitions_is_refused_with_its_path() {
+    let world = World::new(Plan {
+        partitions: 3,
+        ..Plan::default()
+    });
+    let ids: Vec<_> = (0..5)
+        .map(|at| world.node(0).new_task_id_in(PartitionId(at % 3)))
+        .collect();
+    // 0 -> 1 -> 2 -> 0, 3 behind it, and 4 by itself.
+    let parents = [Some(1), Some(2), Some(0), Some(0), None];
+    let tasks = ids
+        .iter()
+        .zip(parents)
+        .map(|(id, parent): (_, Option<usize>)| {
+            let mut task = world.task_with(*id);
+            let edge = parent.map(|at| after(ids[at], DependencyOn::Success));
+            task.dependencies = edge.into_iter().collect();
+            task
+        });
+    let answers = world.node(0).submit_each(tasks.collect()).await;
+    for answer in &answers[..4] {
+        let Err(EngineError::Rejected(Rejection::Cycle { path })) = answer else {
+            panic!("accepted: {answer:?}");
+        };
+        assert_eq!((path.len(), path.first()), (4, path.last()));
+    }
+    assert_eq!(answers[4].as_ref().expect("is accepted").tasks, [ids[4]]);
+    for id in &ids[..4] {
+        assert_eq!(world.node(0).get(*id).await.expect("answers"), None);
+    }
+}
