@@ -36,4 +36,10 @@ pub enum EngineError {
         "the scheduler is stopping: send the command to another node, or again after its restart"
     )]
     Stopping,
+    /// A part of the scheduler has met a broken invariant and does nothing any more.
+    #[error(
+        "the scheduler has met a bug and is no longer whole: what was acknowledged is stored; \
+         restart it, and report what its log says of a broken invariant"
+    )]
+    Broken,
 }

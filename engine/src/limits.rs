@@ -34,6 +34,10 @@ pub const STORE_TRIES: u32 = 6;
 pub const STORE_BACKOFF: Duration = Duration::from_millis(2);
 /// How long a delivery is hidden between receive and the commit of its lease.
 pub const DELIVERY_HIDDEN: Duration = Duration::from_secs(10);
+/// How long a lease waits for the queue to settle its deliveries, before it is granted anyway.
+pub const SETTLE_PATIENCE: Duration = Duration::from_secs(1);
+/// How long a partition is waited for that is asked how many tasks of a queue may start.
+pub const SLOTS_PATIENCE: Duration = Duration::from_millis(500);
 /// How long a delivery that cannot start now is hidden, such as one over a limit.
 pub const DELIVERY_DEFERRED: Duration = Duration::from_millis(50);
 /// How long a delivery is hidden whose task cannot be leased, since a record cannot be read.
@@ -116,7 +120,7 @@ pub const PAGE_STEP: usize = 16;
 pub const VIEW_LANES: usize = 100;
 /// How long a ready task waits before more workers are wanted than its queue's tasks need.
 pub const TARGET_WAIT: Millis = Millis::from_secs(10);
-/// Most messages and announcements that wait to be carried; timers carry what is beyond.
+/// Most messages that wait to be carried, and most announcements; timers carry what is beyond.
 pub const PARCELS: usize = 65_536;
-/// Most messages and announcements that are carried together.
+/// Most messages, or announcements, that are carried together.
 pub const PARCELS_AT_ONCE: usize = 1_000;

@@ -1,7 +1,7 @@
 //! Keeps a session together: hears what happens and what the user wants, and tells.
 
 use russet_core::Event;
-use russet_engine::Scheduler;
+use russet_engine::{EngineError, Scheduler};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
@@ -52,6 +52,7 @@ impl Conductor<'_> {
             tokio::select! {
                 biased;
                 Some(events) = self.events.recv() => self.hear(events).await?,
+                () = self.scheduler.broken() => return Err(EngineError::Broken.into()),
                 ended = self.work.ended() => return ended.map(|()| Finish::Stopped),
                 () = self.signals.next() => {
                     grace = self.stop(stopping);

@@ -1,6 +1,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use russet_engine::EngineError;
+
 /// Why the server cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -23,6 +25,9 @@ pub enum ServeError {
         /// What the system said.
         why: io::Error,
     },
+    /// The scheduler is no longer whole.
+    #[error("{}", EngineError::Broken)]
+    Broken,
 }
 
 impl ServeError {

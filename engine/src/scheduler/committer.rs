@@ -6,6 +6,7 @@ mod batch;
 mod claims;
 mod deciding;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,6 +90,8 @@ struct Work<'a> {
     outgoing: &'a Outgoing,
     commands: Vec<Command>,
     answers: Vec<Option<Answer>>,
+    /// Of which commands it is not known whether an attempt has changed something.
+    unsure: BTreeSet<Job>,
     /// Who sent which of the commands.
     callers: Vec<(Range<usize>, Caller)>,
 }
@@ -136,6 +139,7 @@ impl<'a> Work<'a> {
             outgoing,
             commands,
             answers,
+            unsure: BTreeSet::new(),
             callers,
         }
     }
@@ -220,9 +224,18 @@ impl<'a> Work<'a> {
         longest * share / 1_000
     }
 
+    /// Answers with an error, which says that nothing was changed only where that is known.
     fn give_up(&mut self, jobs: &[Job], error: &EngineError) {
         for job in jobs {
-            self.answers[*job].get_or_insert_with(|| Err(error.clone()));
+            let is_unsure = self.unsure.contains(job);
+            self.answers[*job].get_or_insert_with(|| match error {
+                EngineError::Store(StoreError::Indeterminate { .. }) => Err(error.clone()),
+                error if is_unsure => {
+                    let why = format!("a commit was not answered, and then: {error}");
+                    Err(StoreError::Indeterminate { why }.into())
+                }
+                error => Err(error.clone()),
+            });
         }
     }
 

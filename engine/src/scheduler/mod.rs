@@ -15,10 +15,11 @@ mod slots;
 mod submit;
 mod timers;
 mod weight;
+mod whole;
 mod write;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 
 use futures::future::join_all;
 use russet_core::{
@@ -103,8 +104,12 @@ pub(crate) struct Node {
     room: watch::Sender<()>,
     seen: Workers,
     partitions: Vec<Partition>,
+    /// The partition that is asked first what holds for all of them: the last that answered.
+    answering: AtomicU16,
     stopping: AtomicBool,
     stopped: Notify,
+    /// A part of the node has met a broken invariant.
+    broken: watch::Sender<bool>,
     workers: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -165,28 +170,26 @@ impl Scheduler {
             room: watch::Sender::new(()),
             seen: Workers::default(),
             partitions: partitions.collect(),
+            answering: AtomicU16::new(0),
             backend,
             configuration,
             clock,
             entropy,
             stopping: AtomicBool::new(false),
             stopped: Notify::new(),
+            broken: watch::Sender::new(false),
             workers: Mutex::new(Vec::new()),
         });
-        let (outgoing, relay) = relay::start(&node);
-        let mut workers = vec![relay];
+        let (outgoing, mut workers) = relay::start(&node);
         for (id, mailbox) in (0..count).zip(mailboxes) {
             let id = PartitionId(id);
             let mailbox = Arc::new(Mutex::new(mailbox));
             for _ in 0..commits {
                 let committer = committer::run(node.clone(), id, mailbox.clone(), outgoing.clone());
-                workers.push(tokio::spawn(committer));
+                workers.push(whole::spawn(&node, committer));
             }
-            workers.push(tokio::spawn(timers::run(
-                node.clone(),
-                id,
-                outgoing.clone(),
-            )));
+            let timers = timers::run(node.clone(), id, outgoing.clone());
+            workers.push(whole::spawn(&node, timers));
         }
         if let Ok(mut known) = node.workers.try_lock() {
             *known = workers;

@@ -227,13 +227,16 @@ impl Scheduler {
         }
     }
 
-    /// Whether the store answers.
+    /// Whether the node is whole, and the store answers.
     ///
     /// # Errors
     /// Why it does not.
     pub async fn ready(&self) -> Result<Timestamp, EngineError> {
         if self.node.is_stopping() {
             return Err(EngineError::Stopping);
+        }
+        if self.is_broken() {
+            return Err(EngineError::Broken);
         }
         self.node.load(PartitionId(0), &[RecordKey::Leader]).await?;
         Ok(self.node.clock.now())

@@ -2,8 +2,10 @@
 //! of ready tasks to a queue outside the store. All of it is also in a record with a timer,
 //! so that whatever is lost here is found again there.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures::future::join_all;
 use russet_core::{
     Acknowledge, Command, Deliver, Lane, Message as Effect, PartitionId, Sent, Task,
 };
@@ -11,25 +13,22 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use super::Node;
+use super::{Node, whole};
 use crate::{Message, limits};
 
-/// What is to be carried.
-enum Parcel {
-    /// From a partition to the one that the effect is on.
-    Relay(PartitionId, Effect),
-    /// To the queue.
-    Announce(Message),
-}
-
-/// Where commits leave what is to be carried.
+/// Where commits leave what is to be carried. A queue that is slow or missing holds up no message.
 #[derive(Clone)]
-pub(super) struct Outgoing(mpsc::Sender<Parcel>);
+pub(super) struct Outgoing {
+    /// From a partition to the one that the effect is on.
+    effects: mpsc::Sender<(PartitionId, Effect)>,
+    /// To the queue.
+    announcements: mpsc::Sender<Message>,
+}
 
 impl Outgoing {
     pub fn relay(&self, from: PartitionId, effect: Effect) {
         // When the carrier is too busy, the outbox record's timer sends it again.
-        let _ = self.0.try_send(Parcel::Relay(from, effect));
+        let _ = self.effects.try_send((from, effect));
     }
 
     pub fn announce(&self, task: &Task) {
@@ -38,56 +37,72 @@ impl Outgoing {
             resources: task.resources.clone(),
         };
         // When the carrier is too busy, the task's watchdog sends it again.
-        let _ = self.0.try_send(Parcel::Announce(Message {
+        let _ = self.announcements.try_send(Message {
             lane,
             priority: task.priority,
             score: task.score,
             task: task.id,
-        }));
+        });
     }
 }
 
-/// Starts the carrier.
-pub(super) fn start(node: &Arc<Node>) -> (Outgoing, JoinHandle<()>) {
-    let (sender, parcels) = mpsc::channel(limits::PARCELS);
-    let outgoing = Outgoing(sender);
-    (outgoing, tokio::spawn(run(node.clone(), parcels)))
+/// Starts the carriers.
+pub(super) fn start(node: &Arc<Node>) -> (Outgoing, Vec<JoinHandle<()>>) {
+    let (effects, parcels) = mpsc::channel(limits::PARCELS);
+    let delivering = carry(node.clone(), parcels, deliver);
+    let (announcements, parcels) = mpsc::channel(limits::PARCELS);
+    let announcing = carry(node.clone(), parcels, announce);
+    let carriers = vec![
+        whole::spawn(node, delivering),
+        whole::spawn(node, announcing),
+    ];
+    let outgoing = Outgoing {
+        effects,
+        announcements,
+    };
+    (outgoing, carriers)
 }
 
-async fn run(node: Arc<Node>, mut parcels: mpsc::Receiver<Parcel>) {
+/// Carries what comes, all that is there at once, until nobody can send any more.
+async fn carry<T>(
+    node: Arc<Node>,
+    mut parcels: mpsc::Receiver<T>,
+    carrying: impl AsyncFn(&Node, Vec<T>),
+) {
     let mut waiting = Vec::with_capacity(limits::PARCELS_AT_ONCE);
     while parcels
         .recv_many(&mut waiting, limits::PARCELS_AT_ONCE)
         .await
         > 0
     {
-        let (mut announcements, mut effects) = (Vec::new(), Vec::new());
-        for parcel in waiting.drain(..) {
-            match parcel {
-                Parcel::Relay(from, effect) => effects.push((from, effect)),
-                Parcel::Announce(message) => announcements.push(message),
-            }
-        }
-        let span = tracing::debug_span!(
-            "relay",
-            announcements = announcements.len(),
-            messages = effects.len()
-        );
+        let span = tracing::debug_span!("relay", parcels = waiting.len());
         let carried = async {
-            futures::join!(announce(&node, announcements), deliver(&node, effects));
+            carrying(&node, std::mem::take(&mut waiting)).await;
             tracing::debug!("carried");
         };
         carried.instrument(span).await;
     }
 }
 
+/// Announces tasks, lane by lane: one whose queue is missing or slow concerns no other.
 async fn announce(node: &Node, messages: Vec<Message>) {
-    if messages.is_empty() {
-        return;
+    let mut by_lane: BTreeMap<Lane, Vec<Message>> = BTreeMap::new();
+    for message in messages {
+        by_lane
+            .entry(message.lane.clone())
+            .or_default()
+            .push(message);
     }
+    let lanes = by_lane.into_values();
+    join_all(lanes.map(|messages| announce_together(node, messages))).await;
+}
+
+async fn announce_together(node: &Node, messages: Vec<Message>) {
     let tasks: Vec<_> = messages.iter().map(|message| message.task).collect();
+    let queue = messages.first().map(|message| message.lane.queue.clone());
     if let Err(error) = node.backend.queue.send(messages).await {
-        tracing::warn!(%error, tasks = tasks.len(), "ready tasks were not announced; their timers will");
+        let queue = queue.as_ref().map(tracing::field::display);
+        tracing::warn!(%error, queue, tasks = tasks.len(), "ready tasks were not announced; their timers will");
         return;
     }
     let commands = tasks
@@ -120,7 +135,7 @@ async fn deliver(node: &Node, effects: Vec<(PartitionId, Effect)>) {
 
 /// Sends commands whose loss is made good by timers.
 async fn send(node: &Node, commands: impl Iterator<Item = (PartitionId, Command)>) {
-    let mut by_partition = std::collections::BTreeMap::<_, Vec<_>>::new();
+    let mut by_partition = BTreeMap::<_, Vec<_>>::new();
     for (partition, command) in commands {
         by_partition.entry(partition).or_default().push(command);
     }

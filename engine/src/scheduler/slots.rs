@@ -1,14 +1,16 @@
 //! How many tasks of a queue may start: what a node asks before it looks for ready ones. The rules
 //! decide again on each of them.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use futures::future::join_all;
 use lru::LruCache;
 use russet_core::{Millis, QueueConfig, QueueName, Record, RecordKey, Timestamp, planted};
 use rustc_hash::FxBuildHasher;
 
-use super::Node;
-use crate::{EngineError, Versioned, limits};
+use super::{Node, Partition};
+use crate::{EngineError, StoreError, Versioned, limits};
 
 /// Queues of a partition that any number of tasks may start of, as a node has read lately. It
 /// relies on that for [`limits::QUEUE_REMEMBERED`], and does not ask a store that is far for the
@@ -75,32 +77,75 @@ impl Unlimited {
 }
 
 impl Node {
-    /// How many more tasks of a queue may start now, in all partitions; `None`: any number.
+    /// How many more tasks of a queue may start now, in all partitions; `None`: any number. A
+    /// partition that does not answer counts for nothing, as long as another does.
     pub(super) async fn free_slots(&self, queue: &QueueName) -> Result<Option<u64>, EngineError> {
         let is_far = self.backend.store.limits().is_far;
         let now = self.clock.now();
-        let is_unlimited = |p: &super::Partition| p.unlimited.get(queue, now).is_some();
+        let is_unlimited = |p: &Partition| p.unlimited.get(queue, now).is_some();
         if is_far && self.partitions.iter().any(is_unlimited) {
             return Ok(None);
         }
-        let keys = [RecordKey::Queue(queue.clone())];
-        let mut free = 0;
-        for partition in &self.partitions {
-            let found = self.backend.store.get(partition.id, &keys).await?;
-            let found = found.into_iter().next().flatten();
-            if is_far {
-                partition.unlimited.note(queue, now, found.clone());
-            }
-            let slots = match found.map(|known| known.record) {
-                Some(Record::Queue(known)) => known.free_slots(),
-                _ => self.configuration.queue_defaults.slots(),
+        let start = usize::from(self.answering.load(Ordering::Relaxed));
+        let (before, after) = self.partitions.split_at(start.min(self.partitions.len()));
+        let mut rest = after.iter().chain(before);
+        let first = loop {
+            let Some(partition) = rest.next() else {
+                // None of them: then the first one has all the time that it takes.
+                break self.slots_in(&self.partitions[0], queue).await?;
             };
+            if let Ok(slots) = self.soon(partition, queue).await {
+                self.answering.store(partition.id.0, Ordering::Relaxed);
+                break slots;
+            }
+        };
+        let Some(first) = first else {
+            return Ok(None);
+        };
+        let mut free = u64::from(first);
+        let others = join_all(rest.map(|partition| self.soon(partition, queue))).await;
+        for slots in others.into_iter().filter_map(Result::ok) {
             match slots {
                 Some(slots) => free += u64::from(slots),
                 None => return Ok(None),
             }
         }
         Ok(Some(free))
+    }
+
+    /// As [`Self::slots_in`], of a partition that answers soon.
+    async fn soon(
+        &self,
+        partition: &Partition,
+        queue: &QueueName,
+    ) -> Result<Option<u32>, EngineError> {
+        tokio::select! {
+            biased;
+            slots = self.slots_in(partition, queue) => slots,
+            () = self.clock.sleep(limits::SLOTS_PATIENCE) => {
+                let why = "it does not answer in time".to_owned();
+                Err(StoreError::Unavailable { why }.into())
+            }
+        }
+    }
+
+    /// How many more tasks of a queue may start now in one partition; `None`: any number.
+    async fn slots_in(
+        &self,
+        partition: &Partition,
+        queue: &QueueName,
+    ) -> Result<Option<u32>, EngineError> {
+        let now = self.clock.now();
+        let keys = [RecordKey::Queue(queue.clone())];
+        let found = self.backend.store.get(partition.id, &keys).await?;
+        let found = found.into_iter().next().flatten();
+        if self.backend.store.limits().is_far {
+            partition.unlimited.note(queue, now, found.clone());
+        }
+        Ok(match found.map(|known| known.record) {
+            Some(Record::Queue(known)) => known.free_slots(),
+            _ => self.configuration.queue_defaults.slots(),
+        })
     }
 
     /// Forgets what is known of a queue.

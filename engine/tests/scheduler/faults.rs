@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use russet_engine::core::*;
-use russet_engine::{EngineError, limits};
+use russet_engine::{EngineError, StoreError, limits};
 
 use crate::faulty::Faults;
 use crate::world::*;
@@ -26,6 +26,7 @@ async fn no_loss_and_one_holder_while_the_store_conflicts_loses_replies_and_fail
         let faults = Faults {
             conflict: 100,
             reply_lost: 100,
+            down_after_loss: false,
             request_lost: 50,
             unavailable: 50,
             unlisted: 0,
@@ -150,4 +151,79 @@ async fn bounded_a_command_whose_records_others_change_again_and_again_is_refuse
     // Whoever wants to lead tries as well.
     assert!((tries..=3 * tries).contains(&commits), "{commits}");
     assert_eq!(world.node(0).get(task.id).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_done_is_not_answered_as_what_was_not() {
+    let lost = Faults {
+        reply_lost: 1_000,
+        ..Faults::default()
+    };
+    let is_down = Faults {
+        down_after_loss: true,
+        ..lost
+    };
+    let is_not_safe = Faults {
+        unconfirmed: 1_000,
+        ..lost
+    };
+    for faults in [is_down, is_not_safe] {
+        let world = World::new(Plan {
+            nodes: 1,
+            faults,
+            ..Plan::default()
+        });
+        let task = world.task();
+        let unsure = world.node(0).submit(one(task.clone())).await;
+        let Err(EngineError::Store(StoreError::Indeterminate { why })) = &unsure else {
+            panic!("it may have been done: {unsure:?}");
+        };
+        assert!(why.contains("injected"), "{why}");
+        world.store.down.lock().expect("lock").clear();
+        assert_eq!(world.get(task.id).await.status, Status::Queued);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_partition_that_is_down_takes_only_its_own_tasks_with_it() {
+    for (far, limit) in [
+        (false, None),
+        (true, None),
+        (false, Some(6)),
+        (true, Some(6)),
+    ] {
+        let world = World::new(Plan {
+            nodes: 1,
+            partitions: 3,
+            faults: Faults {
+                far,
+                ..Faults::default()
+            },
+            ..Plan::default()
+        });
+        let patch = QueuePatch {
+            concurrency: Some(limit),
+            ..QueuePatch::default()
+        };
+        let configured = world.node(0).configure(queue(), patch).await;
+        configured.expect("it is configured");
+        let ids = [1, 2].map(|p| world.node(0).new_task_id_in(PartitionId(p)));
+        for id in ids {
+            world.submit(world.task_with(id)).await;
+        }
+        world
+            .store
+            .down
+            .lock()
+            .expect("lock")
+            .insert(PartitionId(0));
+        let before = world.clock.now();
+        let request = lease("w", 10, Duration::ZERO);
+        let leased = world.node(0).lease(request).await.expect("two are up");
+        let mut leased: Vec<_> = leased.iter().map(|task| task.id).collect();
+        leased.sort();
+        assert_eq!(leased, ids, "far {far}, limit {limit:?}");
+        let waited = world.clock.now().since(before);
+        assert!(waited < Millis::from_secs(3), "{waited:?}");
+    }
 }

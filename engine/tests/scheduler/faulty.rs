@@ -20,6 +20,8 @@ pub struct Faults {
     pub conflict: u64,
     /// Commits that are done and whose reply is lost.
     pub reply_lost: u64,
+    /// A partition that lost a reply does not answer any more.
+    pub down_after_loss: bool,
     /// Commits that are not done and whose reply is lost.
     pub request_lost: u64,
     /// Calls that fail at once.
@@ -55,6 +57,8 @@ pub struct Faulty {
     pub too_large: Mutex<BTreeSet<TaskId>>,
     /// The store as a whole cannot be read.
     pub damaged: AtomicBool,
+    /// Partitions that do not answer.
+    pub down: Mutex<BTreeSet<PartitionId>>,
 }
 
 impl Faulty {
@@ -70,6 +74,7 @@ impl Faulty {
             unreadable: Mutex::default(),
             too_large: Mutex::default(),
             damaged: AtomicBool::new(false),
+            down: Mutex::default(),
         })
     }
 
@@ -80,8 +85,9 @@ impl Faulty {
         happens
     }
 
-    fn available(&self) -> Result<(), StoreError> {
-        if self.happens(self.faults.unavailable) {
+    fn available(&self, partition: PartitionId) -> Result<(), StoreError> {
+        let is_down = self.down.lock().expect("lock").contains(&partition);
+        if is_down || self.happens(self.faults.unavailable) {
             return Err(StoreError::Unavailable {
                 why: "injected".into(),
             });
@@ -153,7 +159,7 @@ impl Store for Faulty {
             let percent = (self.random.next_u64() % 101) as u32;
             tokio::time::sleep(self.faults.load_delay * percent / 100).await;
         }
-        self.available()?;
+        self.available(partition)?;
         self.readable(keys)?;
         self.inner.get(partition, keys).await
     }
@@ -178,7 +184,7 @@ impl Store for Faulty {
         if !self.faults.delay.is_zero() {
             tokio::time::sleep(self.faults.delay).await;
         }
-        self.available()?;
+        self.available(partition)?;
         let changes = batch.iter().flat_map(|transaction| &transaction.changes);
         if let Some(key) = first_of(changes.map(|change| &change.key), &self.too_large) {
             let why = format!("the record {key:?}: injected");
@@ -200,6 +206,9 @@ impl Store for Faulty {
             outcomes[at] = outcome;
         }
         if self.happens(self.faults.reply_lost) {
+            if self.faults.down_after_loss {
+                self.down.lock().expect("lock").insert(partition);
+            }
             return Err(StoreError::Indeterminate {
                 why: "injected after".into(),
             });
@@ -222,7 +231,7 @@ impl Store for Faulty {
         before: Timestamp,
         limit: usize,
     ) -> Result<Vec<Due>, StoreError> {
-        self.available()?;
+        self.available(partition)?;
         self.inner.due(partition, before, limit).await
     }
 

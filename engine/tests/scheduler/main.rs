@@ -21,6 +21,8 @@ mod spans;
 mod split;
 mod stopping;
 mod timers;
+mod troubled;
+mod whole;
 mod world;
 
 /// The store of these tests.

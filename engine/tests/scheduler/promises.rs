@@ -140,6 +140,7 @@ async fn a_lease_request_that_cannot_be_is_refused_before_any_task_is_taken() {
 
 /// A store that is hard to get anything done with.
 const TROUBLE: Faults = Faults {
+    down_after_loss: false,
     far: true,
     conflict: 150,
     reply_lost: 100,

@@ -37,7 +37,7 @@ fn mixed(mut z: u64) -> u64 {
 }
 
 /// Tokio's own time, which tests pause: it jumps ahead whenever everybody waits.
-pub struct TokioClock(tokio::time::Instant);
+pub struct TokioClock(pub tokio::time::Instant);
 
 #[async_trait]
 impl Clock for TokioClock {

@@ -235,6 +235,7 @@ impl From<EngineError> for Problem {
                 Self::new("store_damaged", 500, detail)
             }
             EngineError::Stopping => Self::new("stopping", 503, detail).retry_after(soon),
+            EngineError::Broken => Self::new("broken", 500, detail),
         }
     }
 }

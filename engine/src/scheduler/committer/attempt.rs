@@ -110,7 +110,7 @@ impl Work<'_> {
 
     /// Commits; when the reply is lost, looks whether the transactions are there.
     async fn commit(
-        &self,
+        &mut self,
         batch: &Batch,
         groups: &[Vec<usize>],
         transactions: Vec<Transaction>,
@@ -128,6 +128,8 @@ impl Work<'_> {
                 Ok(vec![Outcome::Committed; outcomes.len()])
             }
             Err(StoreError::Indeterminate { .. }) => {
+                let members = groups.iter().flatten();
+                self.unsure.extend(members.map(|at| batch.decided[*at].0));
                 let keys: Vec<_> = groups.iter().map(|group| batch.mark(group)).collect();
                 let found = store.get(self.partition.id, &keys).await?;
                 let stands = self.is_confirmed(batch).await?;

@@ -18,11 +18,12 @@ pub(super) async fn grant(
     if deliveries.is_empty() {
         return Ok(Vec::new());
     }
+    let (deliveries, mut done) = known(node, deliveries);
     let (fitting, mut surplus) = split(request.capacity.clone(), deliveries);
     let (fitting, heavy) = weigh(node, fitting).await;
     surplus.extend(heavy);
     let answers = ask(node, request, &fitting).await;
-    let (mut granted, mut done, mut failed) = (Vec::new(), Vec::new(), None);
+    let (mut granted, mut failed) = (Vec::new(), None);
     let mut released = BTreeMap::from([(Duration::ZERO, surplus)]);
     for (delivery, answer) in fitting.into_iter().zip(answers) {
         let hidden = match answer {
@@ -75,6 +76,21 @@ fn refused(node: &Node, task: TaskId, error: &EngineError) -> Option<Duration> {
         }
         _ => None,
     }
+}
+
+/// Divides deliveries into those of tasks that can be in this store and the rest, which nobody
+/// here can ever start.
+fn known(node: &Node, deliveries: Vec<Delivery>) -> (Vec<Delivery>, Vec<Receipt>) {
+    let is_known = |delivery: &Delivery| node.partition(delivery.task.partition()).is_some();
+    let (known, strange): (Vec<_>, Vec<_>) = deliveries.into_iter().partition(is_known);
+    for Delivery { task, lane, .. } in &strange {
+        let (partition, queue) = (task.partition().0, &lane.queue);
+        tracing::error!(%task, partition, %queue, partitions = node.partitions.len(), "a message \
+            is about a task of a partition that this store does not have: it is deleted. The queue \
+            was used with another store: give each store queues of its own");
+    }
+    let receipts = strange.into_iter().map(|delivery| delivery.receipt);
+    (known, receipts.collect())
 }
 
 /// Divides deliveries into those that the worker can hold together and the rest.
@@ -148,8 +164,20 @@ fn command(node: &Node, request: &LeaseRequest, task: TaskId) -> Command {
 }
 
 /// Tells the queue what became of its deliveries: which are done, and which are hidden for how
-/// long. Whatever it does not learn it delivers again, and `core` refuses what has started.
+/// long. Whatever it does not learn it delivers again, and `core` refuses what has started: so what
+/// was granted does not wait for a queue that is slow.
 async fn settle(node: &Node, done: Vec<Receipt>, released: BTreeMap<Duration, Vec<Receipt>>) {
+    tokio::select! {
+        biased;
+        () = tell(node, done, released) => {}
+        () = node.clock.sleep(limits::SETTLE_PATIENCE) => {
+            tracing::warn!(patience = ?limits::SETTLE_PATIENCE, "the queue is slow to settle \
+                deliveries; those that it has not settled come again");
+        }
+    }
+}
+
+async fn tell(node: &Node, done: Vec<Receipt>, released: BTreeMap<Duration, Vec<Receipt>>) {
     let queue = &node.backend.queue;
     let mut results = Vec::new();
     if !done.is_empty() && !queue.is_fused() {
