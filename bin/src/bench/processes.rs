@@ -146,7 +146,7 @@ async fn serve(role: Role, options: &Options) -> Measured<()> {
     let place = Place::take(listen, Tokens::new(Vec::new()))?;
     let server = Http::listen(place, 1, scheduler, metrics)?;
     print(server.address())?;
-    server.run().await;
+    server.run().await?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use russet_backends::config::StoreBackend;
-use russet_engine::{Configuration, EngineError, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
+use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::config::Source;
@@ -14,7 +14,7 @@ use super::{CliError, Global, report};
 use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
 use crate::run::is_of_a_run;
-use crate::serve::{Metrics, Place, ServeError, Server, Stop, Tokens};
+use crate::serve::{Metrics, Place, Server, Stop, Tokens};
 
 /// Where a server listens, and to whom.
 #[derive(Debug, Args)]
@@ -142,11 +142,7 @@ impl Serve {
             &serde_json::json!({"url": url, "store": store}),
             |_| format!("listening on {url}, {store}\n"),
         );
-        stop_when_broken(scheduler.clone(), server.stop());
-        server.run().await;
-        if scheduler.is_broken() {
-            return Err(ServeError::Broken.into());
-        }
+        server.run().await?;
         tracing::info!("russet has stopped");
         Ok(ExitCode::SUCCESS)
     }
@@ -167,16 +163,6 @@ fn refuse_directory_of_a_run(settings: &russet_backends::config::Config) -> Resu
         }
         _ => Ok(()),
     }
-}
-
-/// Stops the server when its scheduler is no longer whole, so that whoever keeps it running starts
-/// it anew.
-fn stop_when_broken(scheduler: Scheduler, stop: Arc<Stop>) {
-    tokio::spawn(async move {
-        scheduler.broken().await;
-        tracing::error!("stopping: {}", EngineError::Broken);
-        stop.now();
-    });
 }
 
 /// Stops the server with the first signal, and the process with the second.

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use russet_engine::Scheduler;
+use russet_engine::{EngineError, Scheduler};
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::stopping::{Stop, channel};
@@ -106,7 +106,12 @@ impl Server {
 
     /// Serves until it is stopped: takes no more connections, answers waiting polls at once,
     /// lets other requests finish within a bound, and stops the scheduler.
-    pub async fn run(self) {
+    ///
+    /// # Errors
+    /// [`ServeError::Broken`], when it has stopped by itself.
+    pub async fn run(self) -> Result<(), ServeError> {
+        let scheduler = self.app.scheduler().clone();
+        let watch = tokio::spawn(stop_when_broken(scheduler, self.stop));
         let cut = net::serve(self.listener, &self.app).await;
         if cut > 0 {
             tracing::warn!(
@@ -114,6 +119,19 @@ impl Server {
                 "requests took too long to finish and were cut off"
             );
         }
+        watch.abort();
         self.app.scheduler().stop().await;
+        match self.app.scheduler().is_broken() {
+            true => Err(ServeError::Broken),
+            false => Ok(()),
+        }
     }
+}
+
+/// Stops the server when its scheduler is no longer whole, so that whoever keeps it running starts
+/// it anew.
+async fn stop_when_broken(scheduler: Scheduler, stop: Arc<Stop>) {
+    scheduler.broken().await;
+    tracing::error!("stopping: {}", EngineError::Broken);
+    stop.now();
 }

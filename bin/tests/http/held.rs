@@ -16,12 +16,14 @@ pub enum What {
     Nothing,
     Leases,
     Everything,
+    /// Nothing: whoever commits meets a bug.
+    Bug,
 }
 
 impl What {
     fn holds(self, batch: &[Transaction]) -> bool {
         match self {
-            Self::Nothing => false,
+            Self::Nothing | Self::Bug => false,
             Self::Leases => batch.iter().any(is_lease),
             Self::Everything => true,
         }
@@ -95,6 +97,7 @@ impl Store for Held {
         batch: Vec<Transaction>,
     ) -> Result<Vec<Outcome>, StoreError> {
         let mut holds = self.holds.subscribe();
+        assert!(*holds.borrow() != What::Bug, "broken invariant: a test of one");
         if holds.borrow().holds(&batch) {
             self.waiting.send_modify(|waiting| *waiting += 1);
             let free = holds.wait_for(|what| !what.holds(&batch)).await.map(|_| ());

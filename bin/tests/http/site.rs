@@ -10,7 +10,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use russet_backends::memory::Memory;
-use russet_cli::serve::{Metrics, Place, Server, Stop, Tokens};
+use russet_cli::serve::{Metrics, Place, ServeError, Server, Stop, Tokens};
 use russet_engine::{Backend, Configuration, Scheduler, SystemClock, SystemEntropy};
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -24,7 +24,7 @@ pub struct Site {
     pub address: SocketAddr,
     pub store: Arc<Held>,
     stop: Arc<Stop>,
-    running: JoinHandle<()>,
+    running: JoinHandle<Result<(), ServeError>>,
     tokens: Vec<String>,
 }
 
@@ -103,7 +103,12 @@ impl Site {
     /// Tells the server to stop, and waits until it has.
     pub async fn stop(self) {
         self.stop.now();
-        self.running.await.expect("the server does not panic");
+        self.end().await.expect("it is whole");
+    }
+
+    /// Waits until the server has stopped.
+    pub async fn end(self) -> Result<(), ServeError> {
+        self.running.await.expect("the server does not panic")
     }
 
     /// Tells the server to stop.

@@ -96,3 +96,13 @@ async fn a_task_that_is_being_granted_when_its_worker_goes_and_the_server_stops_
     let task = stored(store.as_ref(), &id).await;
     assert_eq!((task.status, task.attempt), (Status::Queued, 1));
 }
+
+#[tokio::test]
+async fn a_server_that_met_a_bug_stops_and_says_so() {
+    let site = Site::start().await;
+    site.store.hold(What::Bug);
+    let answer = site.post("/v1/tasks", r#"{"type": "a"}"#).await;
+    assert!(answer.status >= 500, "{}", answer.status);
+    let ended = site.end().await.expect_err("it is not whole");
+    assert!(ended.to_string().contains("restart it"), "{ended}");
+}
