@@ -99,6 +99,11 @@ pub const TIMER_HORIZON: Millis = Millis::new(1_000);
 pub const TIMER_OVERDUE: Millis = Millis::new(1_000);
 /// How long a partition's leader leads without campaigning again.
 pub const LEADER_TERM: Millis = Millis::from_secs(15);
+/// How much of its term is left when it campaigns again.
+pub const LEADER_TERM_LEFT: Millis = Millis::from_secs(10);
+/// How long the only node leads that a store can have. Nobody waits to lead in its place: so it
+/// campaigns again only when this is over, since each campaign is a commit.
+pub const LEADER_TERM_ALONE: Millis = core_limits::LEADER_TERM_MAX;
 /// Most batches of events that a slow reader may fall behind before it loses some.
 pub const EVENT_BATCHES: usize = 256;
 /// Most tasks on one page of a listing.

@@ -97,7 +97,10 @@ impl Store for Held {
         batch: Vec<Transaction>,
     ) -> Result<Vec<Outcome>, StoreError> {
         let mut holds = self.holds.subscribe();
-        assert!(*holds.borrow() != What::Bug, "broken invariant: a test of one");
+        assert!(
+            *holds.borrow() != What::Bug,
+            "broken invariant: a test of one"
+        );
         if holds.borrow().holds(&batch) {
             self.waiting.send_modify(|waiting| *waiting += 1);
             let free = holds.wait_for(|what| !what.holds(&batch)).await.map(|_| ());

@@ -15,7 +15,7 @@ use tracing::Instrument;
 
 use self::held::Held;
 use super::relay::Outgoing;
-use super::{Node, Partition};
+use super::{Node, ONLY_NODE, Partition};
 use crate::{Due, EngineError, limits};
 
 /// When a partition's timers are to be looked at next.
@@ -208,14 +208,15 @@ impl Duty<'_> {
 
     /// Stays leader, or tries to become it when nobody is.
     async fn campaign(&mut self, now: Timestamp) {
-        if now + Millis::new(limits::LEADER_TERM.as_millis() / 3 * 2) < self.partition.leads_until()
-        {
+        let node = self.node.id;
+        let (term, early) = match node {
+            ONLY_NODE => (limits::LEADER_TERM_ALONE, Millis::ZERO),
+            _ => (limits::LEADER_TERM, limits::LEADER_TERM_LEFT),
+        };
+        if now + early < self.partition.leads_until() {
             return;
         }
-        let campaign = Campaign {
-            node: self.node.id,
-            term: limits::LEADER_TERM,
-        };
+        let campaign = Campaign { node, term };
         match self
             .partition
             .intake

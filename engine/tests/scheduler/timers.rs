@@ -1,6 +1,9 @@
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use russet_engine::core::*;
+use russet_engine::{Backend, Configuration, ONLY_NODE, Scheduler};
 
 use crate::world::*;
 
@@ -111,4 +114,26 @@ async fn ended_tasks_are_purged_when_their_retention_is_over() {
     world.work(1).await;
     tokio::time::sleep(Duration::from_secs(40)).await;
     assert_eq!(world.node(0).get(id).await, Ok(None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_only_node_of_a_store_writes_next_to_nothing_while_it_is_idle() {
+    let world = World::new(Plan {
+        nodes: 0,
+        ..Plan::default()
+    });
+    let backend = Backend {
+        store: world.store.clone(),
+        queue: world.queue.clone(),
+    };
+    let configuration = Configuration {
+        node: Some(ONLY_NODE),
+        ..Configuration::default()
+    };
+    let entropy = Arc::new(Seeded::new(1));
+    let node = Scheduler::start(backend, configuration, world.clock.clone(), entropy);
+    tokio::time::sleep(Duration::from_secs(6 * 3_600)).await;
+    let commits = world.store.commits.load(Ordering::Relaxed);
+    assert!(commits <= 370, "{commits} commits in six hours");
+    node.stop().await;
 }
