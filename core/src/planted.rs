@@ -50,6 +50,8 @@ bugs! {
     RedriveStopsEarly = "redrive-stops-early",
     /// A cancel of a workflow ends after the tasks of one transaction.
     CancelStopsEarly = "cancel-stops-early",
+    /// A commit of which is not known whether it was done is answered as one that was not.
+    UnsureIsUndone = "unsure-is-undone",
     /// A lease after an expired one gets the same fencing token.
     TokenStands = "token-stands",
     /// A heartbeat is accepted after its lease has expired.

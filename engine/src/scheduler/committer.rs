@@ -230,7 +230,7 @@ impl<'a> Work<'a> {
             let is_unsure = self.unsure.contains(job);
             self.answers[*job].get_or_insert_with(|| match error {
                 EngineError::Store(StoreError::Indeterminate { .. }) => Err(error.clone()),
-                error if is_unsure => {
+                error if is_unsure && !planted!(UnsureIsUndone) => {
                     let why = format!("a commit was not answered, and then: {error}");
                     Err(StoreError::Indeterminate { why }.into())
                 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use russet_core::{Command, NewTask, Progress, Record, Reply};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{EngineError, limits};
+use crate::{EngineError, StoreError, limits};
 
 /// The answer to one command.
 pub(super) type Answer = Result<Reply, EngineError>;
@@ -80,7 +80,10 @@ impl Intake {
         let sender = self.requests.lock().map_or(None, |sender| sender.clone());
         let sent = sender.ok_or(EngineError::Stopping)?.send(request);
         sent.map_err(|_| EngineError::Stopping)?;
-        answer.await.map_err(|_| EngineError::Stopping)
+        answer.await.map_err(|_| {
+            let why = "the scheduler stopped before it answered".to_owned();
+            StoreError::Indeterminate { why }.into()
+        })
     }
 
     /// Leaves one command to be decided.

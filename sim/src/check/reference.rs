@@ -5,6 +5,7 @@ mod cancelled;
 mod look;
 mod redriven;
 mod submitted;
+mod undone;
 
 use super::Violation;
 use super::calls::{task_of, verb};
@@ -14,6 +15,7 @@ use super::timeline::Timeline;
 use crate::history::{Answer, Ask};
 use look::Look;
 use submitted::submitted;
+use undone::undone;
 
 pub(super) const PROMISE: &str = "reference";
 
@@ -26,6 +28,7 @@ pub(super) fn check(facts: &Facts<'_>) -> Vec<Violation> {
         };
         if let Ask::Submit(asked) = item.ask {
             submitted(facts, item, replied, asked, &mut findings);
+            undone(facts, item, replied, asked, &mut findings);
             continue;
         }
         let Some(id) = task_of(item.ask) else {

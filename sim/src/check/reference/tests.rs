@@ -125,3 +125,23 @@ fn a_dead_task_can_be_redriven() {
     sample.call(CLIENT, redrive("a"), refused("wrong_status"));
     assert!(sample.finds(check, "was told wrong_status"));
 }
+
+#[test]
+fn who_is_told_that_nothing_was_changed_has_changed_nothing() {
+    let told = |code: &str| Answer::Refused {
+        code: code.to_owned(),
+        status: 503,
+    };
+    let submit = || Ask::Submit(Box::new(super::super::sample::submit(1)));
+    for (code, is_wrong) in [("unavailable", true), ("indeterminate", false)] {
+        let mut sample = Sample::new();
+        let call = sample.ask(CLIENT, submit());
+        sample.change(1, |_| {}).answer(call, told(code));
+        assert_eq!(!sample.check(check).is_empty(), is_wrong, "{code}");
+        let mut sample = Sample::new();
+        let (lost, call) = (sample.ask(CLIENT, submit()), sample.ask(CLIENT, submit()));
+        sample.change(1, |_| {}).answer(call, told(code));
+        sample.answer(lost, Answer::Lost);
+        assert_eq!(sample.check(check), [], "it was the first one");
+    }
+}
