@@ -108,6 +108,10 @@ bugs! {
     RedisConflictsForgotten = "redis-conflicts-forgotten",
     /// A Redis server that was replaced begins no new epoch.
     RedisEpochStands = "redis-epoch-stands",
+    /// A later epoch of a store in Redis has no fencing tokens of its own.
+    RedisEpochTokensShared = "redis-epoch-tokens-shared",
+    /// What was decided in an epoch of Redis that is over is committed in the next.
+    RedisEpochOfBefore = "redis-epoch-of-before",
     /// A Redis server that was replaced is still read from.
     RedisStaleRead = "redis-stale-read",
     /// A commit to Redis is acknowledged before a replica has it.
@@ -124,8 +128,22 @@ bugs! {
     DynamoUnprocessedAbsent = "dynamo-unprocessed-absent",
     /// Only the first page of an index in DynamoDB is read.
     DynamoFirstPageOnly = "dynamo-first-page-only",
+    /// An item that is written over in a transaction of DynamoDB is not compared.
+    DynamoPartUnconditional = "dynamo-part-unconditional",
+    /// A queue is not registered in DynamoDB before its first task is written.
+    DynamoUnregistered = "dynamo-unregistered",
     /// A message for a lane that has no queue in SQS yet is dropped.
     SqsQueueForgotten = "sqs-queue-forgotten",
+    /// Messages of a batch that SQS did not take count as sent.
+    SqsFailedSendDropped = "sqs-failed-send-dropped",
+    /// Messages count as sent, and so are noted, before SQS was asked to take them.
+    SqsSendUnawaited = "sqs-send-unawaited",
+    /// Deliveries of a batch that SQS did not delete count as settled.
+    SqsFailedDeleteDropped = "sqs-failed-delete-dropped",
+    /// A message is deleted from SQS as it is received, before its task is granted.
+    SqsDeletedOnReceipt = "sqs-deleted-on-receipt",
+    /// SQS is asked to hide a message for a tenth of the time.
+    SqsHiddenShortly = "sqs-hidden-shortly",
 }
 
 #[cfg(madsim)]

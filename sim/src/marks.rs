@@ -8,7 +8,7 @@ use russet_core::EventKind;
 use serde::{Deserialize, Serialize};
 
 use crate::check::Run;
-use crate::history::{Actor, FaultKind, What};
+use crate::history::{FaultKind, What};
 use crate::plan::WorldKind;
 use seen::Seen;
 
@@ -22,8 +22,6 @@ pub enum Mark {
     StaleHeartbeatRefused,
     /// A lease ran out and the task was granted to another worker.
     LeaseTakenOver,
-    /// A commit was done and its reply was lost.
-    CommitReplyLost,
     /// A node died between its commit and the acknowledgement.
     DiedAfterCommit,
     /// Another node became a partition's leader while the one before was still up.
@@ -80,16 +78,10 @@ pub enum Mark {
     SentAgain,
     /// The power failed during a commit.
     PowerFailed,
-    /// A part of a batch was done.
-    PartOfBatch,
     /// A client's call was refused because the store was away, and done when sent again.
     RefusedThenDone,
     /// A connection broke in the middle of what was sent.
     ConnectionBroken,
-    /// The store forgot the scripts that it was given.
-    ScriptsForgotten,
-    /// The store had no memory left.
-    OutOfMemory,
     /// A task was granted in a later epoch than the first, by a store that may have gone back.
     LaterEpoch,
     /// A store went back to an earlier state of its own.
@@ -98,21 +90,14 @@ pub enum Mark {
     ReplicaTookOver,
     /// That befell one primary of a cluster, and not the others.
     PartWentBack,
-    /// A service failed, and may have done what was asked.
-    ServiceFailed,
-    /// A call was answered with `MOVED`, and was done by the node that has the slot.
-    Moved,
-    /// A call was answered with `ASK`, and was done by the node that was being given the slot.
-    Asked,
 }
 
 impl Mark {
     /// All of them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 37] = [
         Self::StaleCompletionRefused,
         Self::StaleHeartbeatRefused,
         Self::LeaseTakenOver,
-        Self::CommitReplyLost,
         Self::DiedAfterCommit,
         Self::LeaderReplaced,
         Self::TimerFoundLate,
@@ -141,18 +126,12 @@ impl Mark {
         Self::Purged,
         Self::SentAgain,
         Self::PowerFailed,
-        Self::PartOfBatch,
         Self::RefusedThenDone,
         Self::ConnectionBroken,
-        Self::ScriptsForgotten,
-        Self::OutOfMemory,
         Self::LaterEpoch,
         Self::WentBack,
         Self::ReplicaTookOver,
         Self::PartWentBack,
-        Self::ServiceFailed,
-        Self::Moved,
-        Self::Asked,
     ];
 
     /// Whether only one run in fifty, or fewer, reaches it.
@@ -165,20 +144,14 @@ impl Mark {
 
     /// Whether a run in `world` can reach it.
     pub fn exists_in(self, world: WorldKind) -> bool {
-        let redis = world == WorldKind::Redis;
         match self {
             Self::PowerFailed => world == WorldKind::Embedded,
             Self::ConnectionBroken
-            | Self::ScriptsForgotten
-            | Self::OutOfMemory
             | Self::LaterEpoch
             | Self::WentBack
             | Self::ReplicaTookOver
-            | Self::PartWentBack
-            | Self::Moved
-            | Self::Asked => redis,
-            Self::SentAgain | Self::PartOfBatch => !redis,
-            Self::ServiceFailed => world == WorldKind::Sqs,
+            | Self::PartWentBack => world.has_redis(),
+            Self::SentAgain => world != WorldKind::Redis,
             _ => true,
         }
     }
@@ -194,19 +167,11 @@ pub fn of(run: &Run<'_>) -> BTreeSet<Mark> {
                 call, node, asks, ..
             } => seen.asked(*call, *node, asks),
             What::Answered { call, answers } => seen.answered(*call, answers),
-            What::Redirected { asking, .. } => seen.mark(match asking {
-                true => Mark::Asked,
-                false => Mark::Moved,
-            }),
             What::Told { event, .. } if event.kind == EventKind::Purged => seen.mark(Mark::Purged),
             What::Fault(fault) => match fault.kind {
                 FaultKind::CrashAfterCommit => seen.mark(Mark::DiedAfterCommit),
                 FaultKind::PowerFailure => seen.mark(Mark::PowerFailed),
-                FaultKind::PartialBatch => seen.mark(Mark::PartOfBatch),
                 FaultKind::Reset => seen.mark(Mark::ConnectionBroken),
-                FaultKind::ScriptsForgotten => seen.mark(Mark::ScriptsForgotten),
-                FaultKind::Full => seen.mark(Mark::OutOfMemory),
-                FaultKind::ServiceError => seen.mark(Mark::ServiceFailed),
                 FaultKind::FailoverBehind => {
                     seen.mark(Mark::WentBack);
                     if run.plan.acknowledged_by_replica {
@@ -215,9 +180,6 @@ pub fn of(run: &Run<'_>) -> BTreeSet<Mark> {
                     if run.plan.cluster.is_some() {
                         seen.mark(Mark::PartWentBack);
                     }
-                }
-                FaultKind::ReplyLost if fault.whom == Actor::Store => {
-                    seen.mark(Mark::CommitReplyLost);
                 }
                 _ => {}
             },

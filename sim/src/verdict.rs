@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::check::{self, Run};
-use crate::history::{Answer, FaultKind, What};
+use crate::history::{Answer, Effect, FaultKind, What};
 use crate::marks::{self, Mark};
 
 /// A run in numbers, and what it has broken.
@@ -17,6 +17,8 @@ pub struct Verdict {
     pub marks: BTreeSet<Mark>,
     /// Faults that were injected.
     pub faults: BTreeMap<FaultKind, u64>,
+    /// What nodes' calls have met of them, and of one another.
+    pub effects: BTreeMap<Effect, u64>,
     /// Asks that were answered as done.
     pub done: u64,
     /// Asks that were refused.
@@ -54,6 +56,7 @@ impl Verdict {
             match &entry.what {
                 What::Answered { answers, .. } => answers.iter().for_each(|a| verdict.count(a)),
                 What::Fault(fault) => *verdict.faults.entry(fault.kind).or_default() += 1,
+                What::Met { effect, .. } => *verdict.effects.entry(*effect).or_default() += 1,
                 What::Did { .. } => verdict.worked += 1,
                 _ => {}
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws_sdk_sqs::config;
 use aws_sdk_sqs::types::Message;
 use aws_smithy_types::timeout::TimeoutConfig;
-use russet_core::Millis;
+use russet_core::{Millis, planted};
 use russet_engine::Delivery;
 
 use super::desk::{Held, Poll};
@@ -28,6 +28,12 @@ impl Inner {
             }
             Err(fault) => Err(said(&fault)),
         };
+        if planted!(SqsDeletedOnReceipt) {
+            let held = answer.iter().flatten();
+            let receipts = held.map(|held| held.delivery.receipt.clone());
+            // Whether it is done is nobody's concern.
+            let _ = self.delete(receipts.collect()).await;
+        }
         let is_empty = answer.as_ref().is_ok_and(Vec::is_empty);
         self.desk().ended(&poll, answer, self.clock.now());
         for (body, handle) in strange {
@@ -61,11 +67,15 @@ impl Inner {
         let timeouts = TimeoutConfig::builder();
         let timeouts = timeouts.operation_attempt_timeout(wait + SQS_TIMEOUT);
         let patient = config::Config::builder().timeout_config(timeouts.build());
+        let visibility = match planted!(SqsHiddenShortly) {
+            true => poll.visibility / 10,
+            false => poll.visibility,
+        };
         let request = self.client.receive_message().queue_url(&poll.place.url);
         let reply = request
             .max_number_of_messages(i32::try_from(poll.max).unwrap_or(1))
             .wait_time_seconds(seconds(wait))
-            .visibility_timeout(seconds(poll.visibility).max(1))
+            .visibility_timeout(seconds(visibility).max(1))
             .customize()
             .config_override(patient)
             .send()

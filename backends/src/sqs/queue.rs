@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_sqs::types::QueueAttributeName;
-use russet_core::{Lane, QueueName};
+use russet_core::{Lane, QueueName, planted};
 use russet_engine::{Delivery, Depth, Message, Queue, QueueError, Receipt};
 
 use super::{Inner, Sqs, is_gone, unavailable};
@@ -19,6 +19,11 @@ impl Queue for Sqs {
     }
 
     async fn send(&self, messages: Vec<Message>) -> Result<(), QueueError> {
+        if planted!(SqsSendUnawaited) {
+            let inner = self.0.clone();
+            drop(tokio::spawn(async move { inner.send(messages).await }));
+            return Ok(());
+        }
         self.0.send(messages).await
     }
 

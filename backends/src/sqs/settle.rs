@@ -7,6 +7,7 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
 };
 use futures::stream::{self, StreamExt};
+use russet_core::planted;
 use russet_engine::{QueueError, Receipt};
 
 use super::message::Handle;
@@ -77,7 +78,7 @@ impl Inner {
             let again = again.filter_map(|entry| entry.id.parse::<usize>().ok());
             handles = again.filter_map(|at| handles.get(at).cloned()).collect();
             tries += 1;
-            if handles.is_empty() {
+            if handles.is_empty() || planted!(SqsFailedDeleteDropped) {
                 return Ok(());
             }
             if tries >= SQS_TRIES {

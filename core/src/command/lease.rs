@@ -55,7 +55,11 @@ impl LeaseTask {
         let mut task = Task::clone(&known);
         let expired = |l: &Lease| l.ended == Some(crate::LeaseEnd::Expired);
         if !(planted!(TokenStands) && task.lease.as_deref().is_some_and(expired)) {
-            task.attempt = draft.view.epoch.next_attempt(task.attempt);
+            let epoch = match planted!(RedisEpochTokensShared) {
+                true => crate::Epoch::default(),
+                false => draft.view.epoch,
+            };
+            task.attempt = epoch.next_attempt(task.attempt);
         }
         task.status = Status::Running;
         task.started_at = Some(now);

@@ -91,6 +91,16 @@ impl Index {
         entries.insert((sort, key), entry);
     }
 
+    /// Whether the group does not show something yet that was written.
+    pub(super) fn is_behind(&self, group: &Value) -> bool {
+        let mut coming = self.coming.values();
+        coming.any(|(key, entry)| {
+            let new = entry.as_ref().and_then(|entry| entry.get(&self.hash));
+            let old = self.placed.get(key).map(|(old, _)| old);
+            new == Some(group) || old == Some(group)
+        })
+    }
+
     /// The entries of a group that are shown.
     pub(super) fn group(&self, group: &Value) -> Option<&BTreeMap<Place, Item>> {
         self.entries.get(group)

@@ -49,6 +49,7 @@ impl Dynamo {
         };
         let detail = Detail::read(fields)?;
         std::mem::take(fields).end()?;
+        let behind = index.is_behind(&query.condition.group.1);
         let page = query.page(index, self.condition.page_bytes);
         let number = page.entries.len();
         let mut reply = json!({ "Count": number, "ScannedCount": number });
@@ -65,6 +66,7 @@ impl Dynamo {
         let units = units::read(page.bytes) as f64 / 2.0;
         consumed.indexes.insert(name, units);
         consumed.tell(&mut reply, &table.name, detail);
+        self.behind |= behind;
         Ok(reply)
     }
 }

@@ -17,6 +17,8 @@ pub struct Dynamo {
     pub(super) tokens: BTreeMap<String, Kept>,
     pub(super) condition: Condition,
     pub(super) written: Vec<Commit>,
+    /// An index was read that does not show all that was written.
+    pub(super) behind: bool,
 }
 
 /// What was written at once.
@@ -67,6 +69,12 @@ impl Dynamo {
     /// What was written to tables since this was asked last, in order.
     pub fn written(&mut self) -> Vec<Commit> {
         std::mem::take(&mut self.written)
+    }
+
+    /// Whether an index was read since this was asked last that did not show all that had been
+    /// written to the group that was asked for.
+    pub fn was_behind(&mut self) -> bool {
+        std::mem::take(&mut self.behind)
     }
 
     /// A service of its own with the same tables, whose indexes show every item as it is.

@@ -1,6 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
-use super::args::{Answer, error, float};
+use super::args::{Answer, error, float, integer};
 use super::cluster::{self, Membership};
 use super::resp::{Protocol, Reply};
 use super::server::{Condition, Session, SessionId};
@@ -52,28 +53,68 @@ pub(super) struct Core {
     pub(super) asking: bool,
 }
 
-/// The commands that need memory.
-const GROWING: [&str; 4] = ["HSET", "HSETNX", "SADD", "ZADD"];
+/// A command that changes something.
+struct Writing {
+    name: &'static str,
+    /// How many arguments it takes.
+    arguments: RangeInclusive<usize>,
+    /// Whether it needs memory.
+    grows: bool,
+}
+
+const fn writing(name: &'static str, least: usize, most: usize, grows: bool) -> Writing {
+    Writing {
+        name,
+        arguments: least..=most,
+        grows,
+    }
+}
+
 /// The commands that change something.
-const WRITING: [&str; 11] = [
-    "HSET", "HSETNX", "HDEL", "SADD", "SREM", "ZADD", "ZREM", "ZPOPMIN", "DEL", "UNLINK",
-    "FLUSHALL",
+const WRITING: [Writing; 11] = [
+    writing("HSET", 3, usize::MAX, true),
+    writing("HSETNX", 3, 3, true),
+    writing("SADD", 2, usize::MAX, true),
+    writing("ZADD", 3, usize::MAX, true),
+    writing("HDEL", 2, usize::MAX, false),
+    writing("SREM", 2, usize::MAX, false),
+    writing("ZREM", 2, usize::MAX, false),
+    writing("ZPOPMIN", 1, usize::MAX, false),
+    writing("DEL", 1, usize::MAX, false),
+    writing("UNLINK", 1, usize::MAX, false),
+    writing("FLUSHALL", 0, usize::MAX, false),
 ];
+
+/// What a command changes; nothing when it has too few arguments or too many, which is told first.
+fn to_write(name: &str, args: &[Vec<u8>]) -> Option<&'static Writing> {
+    let own = |writing: &&Writing| writing.name == name;
+    let known = WRITING.iter().find(own)?;
+    known.arguments.contains(&args.len()).then_some(known)
+}
 
 impl Core {
     /// A command on data.
     pub(super) fn command(&mut self, name: &str, args: &[Vec<u8>]) -> Answer {
-        if self.condition.replica && WRITING.contains(&name) {
+        self.admit(name, args)?;
+        self.carry_out(name, args)
+    }
+
+    /// Whether a command can be carried out now.
+    fn admit(&self, name: &str, args: &[Vec<u8>]) -> Result<(), Reply> {
+        let Some(writing) = to_write(name, args) else {
+            return Ok(());
+        };
+        if self.condition.replica {
             return Err(error(
                 "READONLY You can't write against a read only replica.",
             ));
         }
-        if self.condition.full && GROWING.contains(&name) {
+        if self.condition.full && writing.grows {
             return Err(error(
                 "OOM command not allowed when used memory > 'maxmemory'.",
             ));
         }
-        self.carry_out(name, args)
+        Ok(())
     }
 
     fn carry_out(&mut self, name: &str, args: &[Vec<u8>]) -> Answer {
@@ -141,9 +182,21 @@ impl Core {
             }
             ("INFO", _) => Ok(Reply::text(self.info())),
             ("ROLE", []) => Ok(self.role()),
-            ("WAIT", [_, _]) => Ok(Reply::Int(0)),
+            ("WAIT", [count, millis]) => self.wait(count, millis),
             _ => return None,
         })
+    }
+
+    /// How many replicas have all that was written: each that there is.
+    fn wait(&self, count: &[u8], millis: &[u8]) -> Answer {
+        if self.condition.replica {
+            return Err(error("ERR WAIT cannot be used with replica instances."));
+        }
+        integer(count)?;
+        match integer(millis)? {
+            0.. => Ok(Reply::Int(self.condition.replicas.into())),
+            _ => Err(error("ERR timeout is negative")),
+        }
     }
 
     /// Tells those who listen here.
@@ -250,7 +303,7 @@ impl<'a> Run<'a> {
         Self { core, wrote: false }
     }
 
-    /// A command of the script. One that has written is not refused for want of memory.
+    /// A command of the script. One that has tried to write is not refused for want of memory.
     pub(super) fn command(&mut self, words: &[Vec<u8>]) -> Reply {
         let Some((name, args)) = words.split_first() else {
             return error("ERR Please specify at least one argument for this redis lib call");
@@ -263,9 +316,12 @@ impl<'a> Run<'a> {
         }
         let full = self.core.condition.full;
         self.core.condition.full = full && !self.wrote;
-        let answer = self.core.command(&name, args);
+        let admitted = self.core.admit(&name, args);
         self.core.condition.full = full;
-        self.wrote |= WRITING.contains(&name.as_str()) && answer.is_ok();
+        let answer = admitted.and_then(|()| {
+            self.wrote |= to_write(&name, args).is_some();
+            self.core.carry_out(&name, args)
+        });
         answer.unwrap_or_else(|refused| refused)
     }
 }

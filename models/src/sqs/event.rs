@@ -28,3 +28,18 @@ pub enum What {
     /// It went away with its queue, or because it was kept for long enough.
     Lost,
 }
+
+/// What a receipt handle was given for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// The id of the message.
+    pub message: String,
+    /// What it says.
+    pub body: String,
+    /// It was not received again since.
+    pub is_latest: bool,
+    /// When it was received last, in milliseconds since the Unix epoch.
+    pub received_ms: u64,
+    /// When it is, or was, visible again.
+    pub visible_ms: u64,
+}

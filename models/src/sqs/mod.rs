@@ -11,6 +11,6 @@ mod queues;
 mod server;
 
 pub use self::condition::Condition;
-pub use self::event::{Event, What};
+pub use self::event::{Event, Received, What};
 pub use self::server::{Answer, Request, Sqs};
 pub use crate::aws::{Fault, Reply};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::condition::Condition;
 use super::error::invalid;
-use super::event::{Event, What};
+use super::event::{Event, Received, What};
 use crate::aws::Error;
 
 /// The longest that a message is hidden after it was received.
@@ -158,6 +158,27 @@ impl Queue {
 
     /// The message that a handle settles: `None` when it is gone, or was received again since.
     fn settles(&self, handle: &str) -> Result<Option<u64>, Error> {
+        let (number, times) = self.read_handle(handle)?;
+        let message = self.messages.get(&number);
+        let latest = message.filter(|message| u64::from(message.times) == times);
+        Ok(latest.map(|_| number))
+    }
+
+    /// The message that a handle was given for, while it is there.
+    pub(super) fn received(&self, handle: &str) -> Option<Received> {
+        let (number, times) = self.read_handle(handle).ok()?;
+        let message = self.messages.get(&number)?;
+        Some(Received {
+            message: message.id.clone(),
+            body: message.body.clone(),
+            is_latest: u64::from(message.times) == times,
+            received_ms: message.received,
+            visible_ms: message.place.0,
+        })
+    }
+
+    /// The number of a message, and how often it had been received by then.
+    fn read_handle(&self, handle: &str) -> Result<(u64, u64), Error> {
         let refuse = || {
             let message =
                 format!("The input receipt handle \"{handle}\" is not a valid receipt handle.");
@@ -174,9 +195,7 @@ impl Queue {
         if queue != u64::from(self.number) {
             return Err(refuse());
         }
-        let message = self.messages.get(&number);
-        let latest = message.filter(|message| u64::from(message.times) == times);
-        Ok(latest.map(|_| number))
+        Ok((number, times))
     }
 
     /// Deletes what a handle settles. One that settles nothing any more is no error.

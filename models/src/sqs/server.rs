@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use super::condition::Condition;
 use super::error::{missing, of_fault, reply};
-use super::event::Event;
+use super::event::{Event, Received};
 use super::queue::Queue;
 use crate::aws::{Error, Fault, Fields, Json, Reply};
 
@@ -78,6 +78,11 @@ impl Sqs {
     /// What happened to messages since this was asked last, in order.
     pub fn events(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.events)
+    }
+
+    /// The message that a receipt handle of a queue was given for, while it is there.
+    pub fn received(&self, queue: &str, handle: &str) -> Option<Received> {
+        self.queues.get(queue)?.received(handle)
     }
 
     /// Carries out a request. `random` gives the ids of messages, and their order where it is

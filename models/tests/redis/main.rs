@@ -1,10 +1,12 @@
 //! The model of Redis beside a real server: the same commands, the same answers.
 
 mod cluster;
+mod replicas;
+mod scripts;
 
 use proptest::prelude::*;
 use redis::{Connection, ConnectionLike, Value};
-use russet_models::redis::{Redis, Reply, Session};
+use russet_models::redis::{Condition, Redis, Reply, Session};
 use russet_servers::{RedisServer, RedisVersion};
 
 type Words = Vec<Vec<u8>>;
@@ -18,7 +20,7 @@ const ALL: [RedisVersion; 3] = [
 /// A real server and a model of one, both empty.
 struct Pair {
     version: RedisVersion,
-    _server: RedisServer,
+    server: RedisServer,
     real: Connection,
     model: Redis,
     session: Session,
@@ -26,14 +28,19 @@ struct Pair {
 
 impl Pair {
     fn new(version: RedisVersion) -> Self {
-        let server = RedisServer::start(version);
+        Self::with(version, &[])
+    }
+
+    /// A server that was started with more arguments.
+    fn with(version: RedisVersion, arguments: &[&str]) -> Self {
+        let server = RedisServer::start_with(version, arguments);
         let client = redis::Client::open(server.url()).expect("a URL");
         let real = client.get_connection().expect("a connection");
         let mut model = Redis::new(1);
         let session = model.open();
         Self {
             version,
-            _server: server,
+            server,
             real,
             model,
             session,
@@ -57,6 +64,17 @@ impl Pair {
             RedisVersion::Redis7 => (real, model),
             RedisVersion::Valkey9 => (counted(real), counted(model)),
         }
+    }
+
+    /// Uses up all memory, or gives some again.
+    fn fill(&mut self, full: bool) {
+        let most = if full { "1" } else { "0" };
+        let mut command = redis::cmd("CONFIG");
+        command.arg("SET").arg("maxmemory").arg(most);
+        let done = self.real.req_command(&command);
+        assert_eq!(done, Ok(Value::Okay), "{:?}", self.version);
+        let known = self.model.condition();
+        self.model.set_condition(Condition { full, ..known });
     }
 
     fn agree(&mut self, words: &Words) {
@@ -106,12 +124,14 @@ fn known(value: Value) -> Value {
 /// an error to it, and of an error in a script it does not say the code first.
 fn older(words: &Words, answer: Value) -> Value {
     match (words[0].as_slice(), answer) {
-        (b"ZPOPMIN", _) if words.get(2).is_some_and(|count| b"-0".contains(&count[0])) => {
-            Value::Nil
-        }
+        _ if pops_nothing(words) => Value::Nil,
         (b"EVAL", Value::SimpleString(text)) if text.starts_with("error ") => Value::Nil,
         (_, other) => other,
     }
+}
+
+fn pops_nothing(words: &Words) -> bool {
+    words[0] == b"ZPOPMIN" && words.get(2).is_some_and(|count| b"-0".contains(&count[0]))
 }
 
 /// Numbers by what they are: Valkey writes large scores in other words.

@@ -12,7 +12,7 @@ use super::calls::{lease_of, task_of, verb};
 use super::facts::{Commit, Facts, since_start};
 use super::findings::Findings;
 use crate::history::{Actor, Answer, Ask, At, What};
-use crate::plan::{Act, Step, WorldKind};
+use crate::plan::{Act, Step};
 
 pub(super) const PROMISE: &str = "bounded";
 
@@ -79,7 +79,7 @@ fn transactions(facts: &Facts<'_>, findings: &mut Findings) {
     // several: Redis does not tell them apart.
     let asked = facts.commits.iter();
     let asked = asked.filter(|commit| commit.stored.by != Actor::Store);
-    let told_apart = facts.run.plan.world != WorldKind::Redis;
+    let told_apart = !facts.run.plan.world.has_redis();
     let wrote = |commit: &&Commit<'_>| {
         told_apart || commit.stored.changes.iter().any(|c| c.after.is_some())
     };

@@ -23,6 +23,7 @@ mod no_loss;
 mod no_starvation;
 mod one_holder;
 mod order;
+mod queue_word;
 mod reference;
 mod replicated;
 #[cfg(test)]
@@ -62,7 +63,7 @@ pub struct Violation {
 type Checker = fn(&Facts<'_>) -> Vec<Violation>;
 
 /// Every checker, by the name of its promise.
-const CHECKERS: [(&str, Checker); 14] = [
+const CHECKERS: [(&str, Checker); 15] = [
     (no_loss::PROMISE, no_loss::check),
     (no_ghost::PROMISE, no_ghost::check),
     (one_holder::PROMISE, one_holder::check),
@@ -77,15 +78,17 @@ const CHECKERS: [(&str, Checker); 14] = [
     (indexes_agree::PROMISE, indexes_agree::check),
     (bounded::PROMISE, bounded::check),
     (reference::PROMISE, reference::check),
+    (queue_word::PROMISE, queue_word::check),
 ];
 
 /// Those of the promises that a store keeps which has gone back to an earlier state.
-const OF_FORGETFUL: [(&str, Checker); 5] = [
+const OF_FORGETFUL: [(&str, Checker); 6] = [
     (forgetful::PROMISE, forgetful::check),
     (replicated::PROMISE, replicated::check),
     (limits_held::PROMISE, limits_held::check),
     (indexes_agree::PROMISE, indexes_agree::check),
     (bounded::PROMISE, bounded::check),
+    (queue_word::PROMISE, queue_word::check),
 ];
 
 /// The names of all promises that are checked.

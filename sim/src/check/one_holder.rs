@@ -53,10 +53,10 @@ fn one(
     findings: &mut Findings,
 ) {
     for moment in &timeline.moments {
-        let Some(after) = moment.after else {
+        if moment.after.is_none() {
             continue;
-        };
-        token(id, moment, after, findings);
+        }
+        step(id, moment, findings);
         // A node that never learnt of its grant may be granted the same task again, with a new
         // token: nobody else has heard of the lease.
         if let Some((_, lease)) = moment.granted()
@@ -66,10 +66,18 @@ fn one(
             let what = format!("a lease of task {other} was granted again, of task {id}");
             findings.add(what, &[entry, moment.entry]);
         }
-        if let Some(before) = moment.before {
-            left(id, moment, before, after, findings);
-            overtaken(id, moment, before, after, findings);
-        }
+    }
+}
+
+/// What one commit may do to a task's token and its lease.
+pub(super) fn step(id: TaskId, moment: &Moment<'_>, findings: &mut Findings) {
+    let Some(after) = moment.after else {
+        return;
+    };
+    token(id, moment, after, findings);
+    if let Some(before) = moment.before {
+        left(id, moment, before, after, findings);
+        overtaken(id, moment, before, after, findings);
     }
 }
 

@@ -72,10 +72,9 @@ fn words(run: &Run<'_>, what: &What, about: &str) -> String {
                 event.attempt
             )
         }
-        What::Redirected { node, asking } => {
-            let how = if *asking { "ASK" } else { "MOVED" };
-            format!("{node} was sent on by {how}, and its call was done")
-        }
+        What::Met { node, effect } => format!("{node} met: {effect:?}"),
+        What::Assured { node, assured } => format!("{node} was told by its queue: {assured:?}"),
+        What::Unsettled { task } => format!("the message of task {task} was deleted"),
         What::TurnedAway { node } => format!("the store refused a call of {node}"),
         What::Hidden {
             tasks,

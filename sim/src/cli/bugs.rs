@@ -123,7 +123,8 @@ impl Bugs {
 fn worlds(bug: Bug) -> &'static [WorldKind] {
     match bug.as_str().split('-').next() {
         Some("redis") => &[WorldKind::Redis],
-        Some("dynamo" | "sqs") => &[WorldKind::Sqs],
+        Some("dynamo") => &[WorldKind::Sqs],
+        Some("sqs") => &[WorldKind::SqsRedis, WorldKind::Sqs],
         _ => &[WorldKind::Memory, WorldKind::Embedded],
     }
 }

@@ -1,12 +1,17 @@
+use std::collections::BTreeSet;
+
 use clap::Args;
 
+use super::batch::unmet;
 use super::children::Job;
 use super::{CliError, Seeds, WorldKind};
+use crate::history::Effect;
 
 /// Lines of both traces that are shown where they part.
 const SHOWN: usize = 3;
 
-/// Runs seeds in two processes each and compares their whole traces, byte for byte.
+/// Runs seeds in two processes each and compares their whole traces, byte for byte. What so many runs
+/// must meet they must have met: what meets nothing is always the same.
 #[derive(Args)]
 pub(super) struct Meta {
     /// Which seeds, as 0..20.
@@ -19,6 +24,7 @@ impl Meta {
         let mut same = true;
         let mut bytes = 0;
         for world in WorldKind::ALL {
+            let mut met = BTreeSet::new();
             for seed in self.seeds.0.clone() {
                 let job = Job::Seed(world, seed);
                 let (one, other) = std::thread::scope(|scope| {
@@ -29,6 +35,7 @@ impl Meta {
                     other.map_err(|_| CliError::Refused("a comparison panicked".to_owned()))?;
                 let (one, other) = (one?, other?);
                 bytes += one.len();
+                met.extend(effects(&one));
                 if one != other {
                     same = false;
                     println!(
@@ -37,6 +44,13 @@ impl Meta {
                     );
                     show(&one, &other);
                 }
+            }
+            let runs = self.seeds.0.clone().count() as u64;
+            let unmet = unmet(world, runs, |effect| met.contains(&effect));
+            if !unmet.is_empty() {
+                same = false;
+                let (world, seeds) = (world.as_str(), &self.seeds.0);
+                println!("FAILED  no seed of {seeds:?} in world {world} met {unmet:?}");
             }
         }
         if same {
@@ -47,6 +61,20 @@ impl Meta {
         }
         Ok(same)
     }
+}
+
+/// What a trace says was met.
+fn effects(trace: &[u8]) -> BTreeSet<Effect> {
+    let text = String::from_utf8_lossy(trace);
+    let lines = text.lines().filter(|line| line.contains(" Met {"));
+    let named: BTreeSet<&str> = lines
+        .filter_map(|line| line.rsplit("effect: ").next())
+        .collect();
+    let is_named = |effect: &Effect| {
+        let name = format!("{effect:?} }}");
+        named.contains(name.as_str())
+    };
+    Effect::ALL.into_iter().filter(is_named).collect()
 }
 
 fn show(one: &[u8], other: &[u8]) {
@@ -60,5 +88,16 @@ fn show(one: &[u8], other: &[u8]) {
             .skip(at)
             .take(SHOWN)
             .for_each(|line| println!("    {line}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_tells_what_was_met() {
+        let trace = b"0.1 Met { node: Node(2), effect: Moved }\n0.2 Healed\n";
+        assert_eq!(effects(trace), BTreeSet::from([Effect::Moved]));
     }
 }

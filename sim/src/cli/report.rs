@@ -7,7 +7,7 @@ use std::time::Duration;
 use russet_core::planted::Bug;
 
 use super::children::Job;
-use crate::history::FaultKind;
+use crate::history::{Effect, FaultKind};
 use crate::marks::Mark;
 use crate::verdict::{Broken, Verdict};
 
@@ -64,6 +64,8 @@ pub(super) struct Sum {
     pub failed: u64,
     /// Marks that some run reached, with how many did.
     pub marks: BTreeMap<Mark, u64>,
+    /// How often a call met what.
+    pub effects: BTreeMap<Effect, u64>,
     faults: BTreeMap<FaultKind, u64>,
     done: u64,
     refused: u64,
@@ -82,6 +84,9 @@ impl Sum {
         }
         for (kind, count) in &verdict.faults {
             *self.faults.entry(*kind).or_default() += count;
+        }
+        for (effect, count) in &verdict.effects {
+            *self.effects.entry(*effect).or_default() += count;
         }
         self.done += verdict.done;
         self.refused += verdict.refused;
@@ -115,6 +120,7 @@ impl Sum {
             self.done, self.refused, self.lost, self.worked
         );
         text += &format!("faults: {}\n", listed(&self.faults));
+        text += &format!("effects: {}\n", listed(&self.effects));
         text + &format!("marks (in how many runs): {}\n", listed(&self.marks))
     }
 }

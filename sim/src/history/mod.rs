@@ -3,6 +3,8 @@
 //! and true: no node's clock shows them.
 
 mod ask;
+mod assured;
+mod effect;
 mod look;
 
 use std::fmt;
@@ -12,6 +14,8 @@ use russet_core::{Event, LeaseId, PartitionId, Record, RecordKey, TaskId};
 use serde::{Deserialize, Serialize};
 
 pub use ask::{Answer, Ask, CallId, Granted, redrive_number};
+pub use assured::Assured;
+pub use effect::Effect;
 pub use look::Look;
 
 /// Microseconds since the world began.
@@ -141,13 +145,24 @@ pub enum What {
         /// The node.
         node: Actor,
     },
-    /// A node's call was sent on by a primary of the store that has not what it is about, and was
-    /// done by another one.
-    Redirected {
+    /// A node's call met the effect of a fault, or of what another node did.
+    Met {
         /// The node.
         node: Actor,
-        /// The other one was still being given it (`ASK`), and not the owner already (`MOVED`).
-        asking: bool,
+        /// What it met.
+        effect: Effect,
+    },
+    /// The adapter of a queue beside the store told its node that something is done.
+    Assured {
+        /// The node.
+        node: Actor,
+        /// What, and what the queue shows of it.
+        assured: Assured,
+    },
+    /// A message of a queue beside the store is gone by a deletion that no node had asked for.
+    Unsettled {
+        /// Its task.
+        task: TaskId,
     },
     /// No more faults from here on, except for those that are to stay.
     Healed,

@@ -23,12 +23,12 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
     let goes_back = faults.contains_key(&FaultKind::FailoverBehind);
     let acknowledged_by_replica = goes_back && Random::new(seed, 13).percent(50);
     let cluster = match world {
-        WorldKind::Redis => cluster(&Random::new(seed, 11), &mut faults),
+        WorldKind::Redis | WorldKind::SqsRedis => cluster(&Random::new(seed, 11), &mut faults),
         _ => None,
     };
     let split = match (random.percent(25), world) {
         (_, WorldKind::Redis) => false,
-        (_, WorldKind::Sqs) => true,
+        (_, WorldKind::Sqs | WorldKind::SqsRedis) => true,
         (split, _) => split,
     };
     let max_clock_skew_ms = *random.one_of(&[0, 50, 500, 2_000]);
@@ -54,7 +54,7 @@ pub(super) fn plan(world: WorldKind, seed: u64) -> Plan {
         transaction_bytes,
         far: match world {
             WorldKind::Memory | WorldKind::Embedded => Random::new(seed, 10).percent(50),
-            WorldKind::Redis | WorldKind::Sqs => true,
+            WorldKind::Redis | WorldKind::Sqs | WorldKind::SqsRedis => true,
         },
         max_clock_skew_ms,
         clocks: (0..nodes)
@@ -162,10 +162,9 @@ fn exists(kind: FaultKind, world: WorldKind) -> bool {
         | FaultKind::ScriptsForgotten
         | FaultKind::Full
         | FaultKind::Failover
-        | FaultKind::FailoverBehind => world == WorldKind::Redis,
-        FaultKind::TransactionConflict | FaultKind::ServiceError | FaultKind::IndexLag => {
-            world == WorldKind::Sqs
-        }
+        | FaultKind::FailoverBehind => world.has_redis(),
+        FaultKind::TransactionConflict | FaultKind::IndexLag => world == WorldKind::Sqs,
+        FaultKind::ServiceError => world.has_sqs(),
         FaultKind::PartialBatch | FaultKind::MessageLost | FaultKind::MessageDuplicated => {
             world != WorldKind::Redis
         }
@@ -189,7 +188,7 @@ fn faults(world: WorldKind, random: &Random) -> BTreeMap<FaultKind, u64> {
             on.retain(|kind| match kind {
                 FaultKind::ClockBeyond | FaultKind::FailoverBehind => random.percent(percent / 4),
                 // It takes minutes until a lost message is missed, and each costs many calls.
-                FaultKind::MessageLost if world == WorldKind::Sqs => random.percent(percent / 4),
+                FaultKind::MessageLost if world.has_sqs() => random.percent(percent / 4),
                 _ => random.percent(percent),
             });
             on

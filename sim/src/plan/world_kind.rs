@@ -15,11 +15,29 @@ pub enum WorldKind {
     Redis,
     /// The adapters for SQS and DynamoDB, over requests to models of the services.
     Sqs,
+    /// The adapter for Redis, and that for SQS as the queue beside it.
+    SqsRedis,
 }
 
 impl WorldKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Memory, Self::Embedded, Self::Redis, Self::Sqs];
+    pub const ALL: [Self; 5] = [
+        Self::Memory,
+        Self::Embedded,
+        Self::Redis,
+        Self::Sqs,
+        Self::SqsRedis,
+    ];
+
+    /// Whether the store is Redis.
+    pub const fn has_redis(self) -> bool {
+        matches!(self, Self::Redis | Self::SqsRedis)
+    }
+
+    /// Whether the queue is SQS.
+    pub const fn has_sqs(self) -> bool {
+        matches!(self, Self::Sqs | Self::SqsRedis)
+    }
 
     /// What one transaction of its store holds, unless a plan has it hold less.
     pub const fn transaction(self) -> TransactionLimit {
@@ -29,7 +47,7 @@ impl WorldKind {
                 bytes: DYNAMO_DECIDED_BYTES,
             },
             // They hold more than any step of a plan needs.
-            Self::Memory | Self::Embedded | Self::Redis => TransactionLimit::NONE,
+            Self::Memory | Self::Embedded | Self::Redis | Self::SqsRedis => TransactionLimit::NONE,
         }
     }
 
@@ -40,6 +58,7 @@ impl WorldKind {
             Self::Embedded => "embedded",
             Self::Redis => "redis",
             Self::Sqs => "sqs",
+            Self::SqsRedis => "sqs-redis",
         }
     }
 }

@@ -10,7 +10,7 @@ use russet_core::{
 use russet_engine::{Listing, Order, Queue, Store, StoreError, Transaction, Versioned};
 
 use super::time::now;
-use crate::history::{Actor, At, Changed, Journal, Look, Moment, Stored, What};
+use crate::history::{Actor, Assured, At, Changed, Effect, Journal, Look, Moment, Stored, What};
 
 /// The ledger. Clones are the same one.
 #[derive(Clone)]
@@ -122,10 +122,29 @@ impl Ledger {
         self.journal.write(now(), What::TurnedAway { node });
     }
 
-    /// Notes that a call was sent on to another primary, and done there.
-    pub fn redirected(&self, node: Actor, asking: bool) {
-        let redirected = What::Redirected { node, asking };
-        self.journal.write(now(), redirected);
+    /// Notes what a call of a node has met.
+    pub fn met(&self, node: Actor, effect: Effect) {
+        self.journal.write(now(), What::Met { node, effect });
+    }
+
+    /// Notes what the adapter of a queue told its node.
+    pub fn assured(&self, node: Actor, assured: Assured) {
+        self.journal.write(now(), What::Assured { node, assured });
+    }
+
+    /// Notes that a queue has lost a message by a deletion that no node had asked for.
+    pub fn unsettled(&self, task: TaskId) {
+        self.journal.write(now(), What::Unsettled { task });
+    }
+
+    /// Whether the store shows all that a transaction changes.
+    pub fn shows(&self, partition: PartitionId, transaction: &Transaction) -> bool {
+        let books = self.lock();
+        let mut changes = transaction.changes.iter();
+        changes.all(|change| {
+            let known = books.records.get(&(partition, change.key.clone()));
+            known.and_then(Option::as_ref) == change.after.as_ref()
+        })
     }
 
     /// Notes transactions that may be committed or not.

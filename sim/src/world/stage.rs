@@ -10,7 +10,7 @@ use std::time::Duration;
 use madsim::runtime::{Handle, NodeHandle};
 use russet::Client;
 use russet_backends::memory::{Memory, MemoryQueue};
-use russet_engine::{Backend, Clock, Entropy, Limits, Store};
+use russet_engine::{Backend, Clock, Entropy, Limits, Queue, Store};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -18,9 +18,9 @@ use super::aws::{self, Services};
 use super::deliveries::Deliveries;
 use super::disk::Disk;
 use super::ledger::Ledger;
-use super::narrow::Narrow;
 use super::net::Net;
 use super::node::{self, NodeSetting};
+use super::node_store::NodeStore;
 use super::redis::{self, RedisServer};
 use super::remote::Remote;
 use super::server::{Mood, Server};
@@ -201,7 +201,7 @@ impl Stage {
         match actor {
             Actor::Store => self.act_store().await,
             Actor::Shard(_) => self.redis.clone().run(self.net.clone(), actor).await,
-            Actor::Queue if self.plan.world == WorldKind::Sqs => {
+            Actor::Queue if self.plan.world.has_sqs() => {
                 self.services.clone().run(self.net.clone(), actor).await;
             }
             Actor::Queue => {
@@ -230,32 +230,44 @@ impl Stage {
         }
     }
 
-    /// What a node reaches the store with.
+    /// What a node reaches the store and the queue with.
     async fn backend(&self, node: Actor, clock: &Arc<NodeClock>) -> Backend {
-        let (net, partitions) = (self.net.clone(), self.plan.partitions);
-        let narrow = |backend: Backend| Backend {
-            store: Narrow::of(backend.store, &self.plan),
-            queue: backend.queue,
+        let (store, queue) = self.adapters(node, clock).await;
+        let ledger = self.ledger.clone();
+        Backend {
+            store: NodeStore::of(store, &self.plan, node, ledger),
+            queue,
+        }
+    }
+
+    async fn adapters(
+        &self,
+        node: Actor,
+        clock: &Arc<NodeClock>,
+    ) -> (Arc<dyn Store>, Arc<dyn Queue>) {
+        let (net, plan) = (self.net.clone(), &self.plan);
+        let queue = async || {
+            let random = self.fresh(40_000);
+            aws::open_queue(&net, node, &self.services, clock.clone(), random).await
         };
-        match self.plan.world {
+        match plan.world {
             WorldKind::Redis => {
-                let redis = redis::open(&net, node, &self.plan, clock.clone()).await;
-                return narrow(Backend {
-                    store: redis.clone(),
-                    queue: redis,
-                });
+                let redis = redis::open(&net, node, plan, clock.clone()).await;
+                (redis.clone(), redis)
+            }
+            WorldKind::SqsRedis => {
+                let redis = redis::open(&net, node, plan, clock.clone()).await;
+                (redis, queue().await)
             }
             WorldKind::Sqs => {
-                let random = self.fresh(30_000);
-                let opened = aws::open(&net, node, partitions, clock.clone(), random);
-                return narrow(opened.await);
+                let (partitions, random) = (plan.partitions, self.fresh(30_000));
+                let opened = aws::open_store(&net, node, partitions, clock.clone(), random);
+                (opened.await, queue().await)
             }
-            WorldKind::Memory | WorldKind::Embedded => {}
-        }
-        let remote = Remote::new(net, node, partitions, self.limits(), self.plan.split);
-        Backend {
-            store: remote.clone(),
-            queue: remote,
+            WorldKind::Memory | WorldKind::Embedded => {
+                let remote = Remote::new(net, node, plan.partitions, self.limits(), plan.split);
+                (remote.clone(), remote)
+            }
         }
     }
 

@@ -4,7 +4,7 @@ mod prepare;
 mod send;
 
 use futures::stream::{self, StreamExt};
-use russet_core::PartitionId;
+use russet_core::{PartitionId, planted};
 use russet_engine::{Outcome, StoreError, Transaction};
 
 use self::prepare::prepare;
@@ -34,7 +34,7 @@ impl Dynamo {
         let shards = super::item::listing_shards(self.partitions);
         let prepared = batch.iter().map(|t| prepare(partition, t, shards));
         let prepared: Vec<_> = prepared.collect();
-        if prepared.iter().any(Result::is_ok) {
+        if prepared.iter().any(Result::is_ok) && !planted!(DynamoUnregistered) {
             self.register(&batch).await?;
         }
         let ended: Vec<Ended> = stream::iter(prepared)

@@ -120,8 +120,12 @@ impl Dynamo {
             Write::Replace(item, before) => {
                 let put = Put::builder().table_name(&self.table);
                 let put = put.set_item(Some(item.clone()));
-                let put = put.condition_expression(UNCHANGED);
-                let put = put.expression_attribute_values(EXPECTED, expected(before.0));
+                let put = match planted!(DynamoPartUnconditional) {
+                    true => put,
+                    false => put
+                        .condition_expression(UNCHANGED)
+                        .expression_attribute_values(EXPECTED, expected(before.0)),
+                };
                 part.put(put.build()?)
             }
             Write::Remove(place, before) => {

@@ -29,10 +29,16 @@ impl Sample {
 
     /// The store grants the task `n` with the lease `l`.
     pub fn start(&mut self, n: u64, l: u64) -> &mut Self {
+        let token = self.task(n).attempt + 1;
+        self.start_with(n, l, token)
+    }
+
+    /// The store grants the task `n` with the lease `l` and this fencing token.
+    pub fn start_with(&mut self, n: u64, l: u64, token: u64) -> &mut Self {
         let now = Timestamp::from_millis(self.clock().as_millis() + 1);
         self.change(n, |task| {
             task.status = Status::Running;
-            task.attempt += 1;
+            task.attempt = token;
             task.started_at = Some(now);
             task.lease = Some(Box::new(Lease {
                 id: lease(l),

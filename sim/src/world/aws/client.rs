@@ -4,10 +4,11 @@ use std::time::Duration;
 use russet_backends::aws::{AwsOptions, Credentials, OpenError, Seams, SharedCredentialsProvider};
 use russet_backends::dynamodb::{Dynamo, DynamoOptions};
 use russet_backends::sqs::{Sqs, SqsOptions};
-use russet_engine::{Backend, Clock, Entropy};
+use russet_engine::{Clock, Entropy, Queue};
 use tokio::time::sleep;
 
 use super::carrier::{self, Carry};
+use super::heard::Heard;
 use super::services::Services;
 use crate::history::Actor;
 use crate::plan::Random;
@@ -40,30 +41,43 @@ fn table(partitions: u16, aws: AwsOptions) -> DynamoOptions {
     }
 }
 
-/// Opens the store and the queue of a node, however long they are away.
-pub async fn open(
+/// Opens the store of a node, however long it is away.
+pub async fn open_store(
     net: &Net,
     node: Actor,
     partitions: u16,
     clock: Arc<NodeClock>,
     random: Random,
-) -> Backend {
+) -> Arc<Dynamo> {
     let entropy: Arc<dyn Entropy> = Arc::new(random);
-    let reach = |name, service| reached(name, carrier::over(net, node, service), entropy.clone());
-    let opened = async || -> Result<Backend, OpenError> {
-        let options = table(partitions, reach("store", Actor::Store));
-        let store = Dynamo::open(options, clock.clone()).await?;
+    loop {
+        let carry = carrier::over(net, node, Actor::Store);
+        let options = table(partitions, reached("store", carry, entropy.clone()));
+        match Dynamo::open(options, clock.clone()).await {
+            Ok(store) => return store,
+            Err(_) => sleep(RESTART).await,
+        }
+    }
+}
+
+/// Opens the queue of a node, however long it is away.
+pub async fn open_queue(
+    net: &Net,
+    node: Actor,
+    services: &Services,
+    clock: Arc<NodeClock>,
+    random: Random,
+) -> Arc<dyn Queue> {
+    let entropy: Arc<dyn Entropy> = Arc::new(random);
+    loop {
+        let carry = carrier::over(net, node, Actor::Queue);
         let options = SqsOptions {
             create: true,
-            aws: reach("queue", Actor::Queue),
+            aws: reached("queue", carry, entropy.clone()),
             ..SqsOptions::default()
         };
-        let queue = Sqs::open(options, clock.clone()).await?;
-        Ok(Backend { store, queue })
-    };
-    loop {
-        match opened().await {
-            Ok(backend) => return backend,
+        match Sqs::open(options, clock.clone()).await {
+            Ok(queue) => return Heard::new(queue, services.clone(), node),
             Err(_) => sleep(RESTART).await,
         }
     }

@@ -1,15 +1,17 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use russet_engine::Entropy;
+use russet_core::TaskId;
+use russet_engine::{Entropy, Receipt};
 use russet_models::dynamodb::{self, Dynamo};
-use russet_models::sqs::{self, Answer, Fault, Reply, Request, Sqs};
+use russet_models::sqs::{self, Answer, Fault, Received, Reply, Request, Sqs};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
 use super::AwsRequest;
 use super::account::Account;
-use crate::history::{Actor, FaultKind};
+use super::post::{Post, task};
+use crate::history::{Actor, Effect, FaultKind};
 use crate::plan::{Plan, Random};
 use crate::world::ledger::Ledger;
 use crate::world::net::{self, Arrived, Net, Parcel};
@@ -33,6 +35,7 @@ pub struct Services(Arc<Inner>);
 struct Inner {
     dynamo: Mutex<Dynamo>,
     sqs: Mutex<Sqs>,
+    post: Mutex<Post>,
     /// Something was asked of the queue.
     stirred: Notify,
     random: Random,
@@ -52,6 +55,7 @@ impl Services {
         Self(Arc::new(Inner {
             dynamo: Mutex::new(Dynamo::new()),
             sqs: Mutex::new(Sqs::new("http://queue")),
+            post: Mutex::default(),
             stirred: Notify::new(),
             random: Random::new(plan.seed, 9),
             account: Account::new(ledger),
@@ -103,7 +107,11 @@ impl Services {
         let AwsRequest { target, body } = request;
         let reply = dynamo.call(time_ms(), &mut || inner.random.next_u64(), target, body);
         let committed = inner.account.write(from, dynamo.written());
+        if dynamo.was_behind() {
+            inner.account.ledger().met(from, Effect::IndexBehind);
+        }
         drop(dynamo);
+        self.noted(from, fault, &reply);
         if committed && inner.mood.crashes_after_commit(from) {
             (inner.mood.kill)(from);
         }
@@ -128,10 +136,14 @@ impl Services {
                 sqs.set_condition(condition);
                 let AwsRequest { target, body } = request;
                 let request = Request { target, body, came };
-                sqs.call(time_ms(), &mut || inner.random.next_u64(), request)
+                let answer = sqs.call(time_ms(), &mut || inner.random.next_u64(), request);
+                let (events, ledger) = (sqs.events(), inner.account.ledger());
+                self.post().happened(from, events, ledger);
+                answer
             };
             match answer {
                 Answer::Reply(reply) => {
+                    self.noted(from, condition.fault, &reply);
                     inner.stirred.notify_waiters();
                     return reply;
                 }
@@ -144,6 +156,46 @@ impl Services {
                     }
                 }
             }
+        }
+    }
+
+    /// Notes what a request has met.
+    fn noted(&self, from: Actor, fault: Option<Fault>, reply: &Reply) {
+        /// What replies say when not all was done.
+        const SIGNS: [(&str, Effect); 3] = [
+            (r#""Code":"TransactionConflict""#, Effect::TransactionMet),
+            (r#""UnprocessedKeys":{""#, Effect::ReadInPart),
+            (r#""Failed":[{"#, Effect::BatchInPart),
+        ];
+        let ledger = self.0.account.ledger();
+        if let Some(Fault::Internal { applied: true }) = fault {
+            ledger.met(from, Effect::FailedAndDone);
+        }
+        let text = String::from_utf8_lossy(&reply.body);
+        for (sign, effect) in SIGNS {
+            if text.contains(sign) {
+                ledger.met(from, effect);
+            }
+        }
+    }
+
+    /// How many messages of each task the queue took until now.
+    pub(super) fn taken(&self, tasks: &[TaskId]) -> Vec<u64> {
+        self.post().taken(tasks)
+    }
+
+    /// What the queue shows of a delivery, unless its message is gone.
+    pub(super) fn received(&self, receipt: &Receipt) -> Option<(TaskId, Received)> {
+        let text = std::str::from_utf8(&receipt.0).ok()?;
+        let (queue, handle) = text.split_once('\0')?;
+        let received = self.sqs().received(queue, handle)?;
+        Some((task(&received.body)?, received))
+    }
+
+    /// A node settles deliveries.
+    pub(super) fn settle(&self, receipts: &[Receipt]) {
+        for (_, received) in receipts.iter().filter_map(|receipt| self.received(receipt)) {
+            self.post().settle(received.message);
         }
     }
 
@@ -210,5 +262,9 @@ impl Services {
 
     fn sqs(&self) -> MutexGuard<'_, Sqs> {
         self.0.sqs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn post(&self) -> MutexGuard<'_, Post> {
+        self.0.post.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

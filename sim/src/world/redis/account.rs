@@ -7,7 +7,7 @@ use russet_models::redis::{Reply, Write, Written};
 
 use super::PREFIX;
 use super::redirects::Redirects;
-use crate::history::{Actor, At};
+use crate::history::{Actor, At, Effect};
 use crate::world::ledger::Ledger;
 use crate::world::time::now;
 use crate::world_time::EPOCH_MS;
@@ -47,13 +47,28 @@ impl Account {
         self.ledger.turned_away(from);
     }
 
-    /// Notes that a client was refused because of what the server cannot do now.
+    /// Notes that a client was refused because of what the server cannot do now, and what else it
+    /// has met.
     pub fn refused(&self, from: Actor, reply: &Reply) {
         const NOW: [&str; 5] = ["OOM", "LOADING", "READONLY", "TRYAGAIN", "CLUSTERDOWN"];
-        if let Reply::Error(why) = reply
-            && NOW.iter().any(|code| why.starts_with(code))
-        {
-            self.turned_away(from);
+        const MET: [(&str, Effect); 4] = [
+            ("NOSCRIPT", Effect::ScriptUnknown),
+            ("READONLY", Effect::ReplicaRefused),
+            ("TRYAGAIN", Effect::HalfMoved),
+            ("CLUSTERDOWN", Effect::ClusterDown),
+        ];
+        match reply {
+            Reply::Error(why) => {
+                if NOW.iter().any(|code| why.starts_with(code)) {
+                    self.turned_away(from);
+                }
+                let met = MET.iter().find(|(code, _)| why.starts_with(code));
+                if let Some((_, effect)) = met {
+                    self.ledger.met(from, *effect);
+                }
+            }
+            Reply::Bulk(word) if word == b"epoch" => self.ledger.met(from, Effect::EpochOver),
+            _ => {}
         }
     }
 
@@ -61,7 +76,11 @@ impl Account {
     pub fn answered(&self, from: Actor, command: &[Vec<u8>], asking: bool, reply: &Reply) {
         let sent_on = self.redirects.answered(from, command, asking, reply);
         if let Some(asking) = sent_on {
-            self.ledger.redirected(from, asking);
+            let effect = match asking {
+                true => Effect::Asked,
+                false => Effect::Moved,
+            };
+            self.ledger.met(from, effect);
         }
     }
 

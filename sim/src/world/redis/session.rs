@@ -10,7 +10,7 @@ use tokio::select;
 use tokio::time::sleep;
 
 use super::server::{Instance, RedisServer};
-use crate::history::Actor;
+use crate::history::{Actor, Effect};
 use crate::world::wire::Incoming;
 
 /// What a server says that is busy with something else.
@@ -110,7 +110,7 @@ impl Visit {
 
     /// How many replicas have what the client wrote: it waits for one as long as it says.
     async fn wait(&self, patience: &[u8]) -> Reply {
-        let Some((server, _)) = &self.guest else {
+        let Some((server, from)) = &self.guest else {
             return Reply::Int(0);
         };
         if self.instance.is_retired() {
@@ -122,11 +122,14 @@ impl Visit {
         }
         let patience = std::str::from_utf8(patience).ok();
         let patience = patience.and_then(|millis| millis.parse().ok());
-        select! {
+        let reply = select! {
             biased;
             () = self.instance.retired() => Reply::Error(UNBLOCKED.to_owned()),
             () = sleep(Duration::from_millis(patience.unwrap_or_default())) => Reply::Int(0),
-        }
+        };
+        let ledger = server.account().ledger();
+        ledger.met(*from, Effect::Unreplicated);
+        reply
     }
 
     /// Runs a command, and misbehaves as the plan says.

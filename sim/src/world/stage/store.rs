@@ -24,7 +24,7 @@ impl Stage {
                 Some(embedded) => (embedded.clone(), embedded),
                 None => return self.kill(Actor::Store),
             },
-            WorldKind::Redis => {
+            WorldKind::Redis | WorldKind::SqsRedis => {
                 let server = self.redis.clone();
                 return server.run(self.net.clone(), Actor::Store).await;
             }
@@ -82,7 +82,9 @@ impl Stage {
         let partitions = self.plan.partitions;
         let looked = match self.plan.world {
             WorldKind::Memory | WorldKind::Embedded => Ok(self.look_at_server().await),
-            WorldKind::Redis => self.redis.look(partitions).await.map_err(|e| e.to_string()),
+            WorldKind::Redis | WorldKind::SqsRedis => {
+                self.redis.look(partitions).await.map_err(|e| e.to_string())
+            }
             WorldKind::Sqs => self
                 .services
                 .look(partitions)
