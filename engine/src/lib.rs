@@ -13,7 +13,7 @@ mod store;
 mod workers;
 
 pub use error::EngineError;
-pub use events::{EventStream, Observer};
+pub use events::{EventStream, Happened, Observer};
 pub use queue::{Delivery, Depth, Message, Queue, QueueError, Receipt};
 pub use recording::{Recorded, Recorder};
 pub use russet_core as core;

@@ -104,8 +104,9 @@ pub const LEADER_TERM_LEFT: Millis = Millis::from_secs(10);
 /// How long the only node leads that a store can have. Nobody waits to lead in its place: so it
 /// campaigns again only when this is over, since each campaign is a commit.
 pub const LEADER_TERM_ALONE: Millis = core_limits::LEADER_TERM_MAX;
-/// Most batches of events that a slow reader may fall behind before it loses some.
-pub const EVENT_BATCHES: usize = 256;
+/// Most events that a node keeps for readers who are behind, or come back: a few MiB, and none
+/// before the first reader. What is older is lost to them.
+pub const EVENTS_KEPT: usize = 32_768;
 /// Most tasks on one page of a listing.
 pub const PAGE_TASKS: usize = 1_000;
 /// Most tasks of a workflow that are redriven in one transaction, or cancelled at once.

@@ -15,8 +15,8 @@ use libfuzzer_sys::fuzz_target;
 use russet::Api;
 use russet::core::{LeaseId, TaskId, Timestamp, WorkflowId};
 use russet::wire::{
-    CancelTask, CancelWorkflow, CompleteLease, ConfigureQueue, ExtendLease, FailLease, LeaseRequest, ListTasks,
-    OneOrMany, Problem, RedriveTask, RedriveTasks, RedriveWorkflow, ReleaseLease, SubmitTask,
+    CancelTask, CancelTasks, CancelWorkflow, CompleteLease, ConfigureQueue, ExtendLease, FailLease, LeaseRequest, ListTasks,
+    OneOrMany, Problem, PurgeTasks, RedriveTask, RedriveTasks, RedriveWorkflow, ReleaseLease, SubmitTask,
     SubmitWorkflow, WaitTask, from_json,
 };
 use russet_backends::memory::Memory;
@@ -64,6 +64,8 @@ enum Request {
     RedriveEach,
     RedriveWorkflow,
     CancelWorkflow,
+    CancelEach,
+    PurgeEach,
 }
 
 fn play(request: Request, body: &[u8]) {
@@ -108,6 +110,12 @@ fn play(request: Request, body: &[u8]) {
         }),
         Request::RedriveEach => ask(body, async |world, it: RedriveTasks| {
             world.api.redrive_each(it).await
+        }),
+        Request::CancelEach => ask(body, async |world, it: CancelTasks| {
+            world.api.cancel_each(it).await
+        }),
+        Request::PurgeEach => ask(body, async |world, it: PurgeTasks| {
+            world.api.purge_each(it).await
         }),
         Request::CancelWorkflow => ask(body, async |world, it: CancelWorkflow| {
             world.api.cancel_workflow(world.ids.workflow, it).await
@@ -379,6 +387,11 @@ static SOUND: LazyLock<Vec<(Request, String)>> = LazyLock::new(|| {
             r#"{"request_id":"r","cancelled":true}"#,
         ),
         (Request::CancelWorkflow, r#"{"reason":"not needed"}"#),
+        (
+            Request::CancelEach,
+            r#"{"queue":"default","status":"queued","reason":"no","after":"00000000000000000000000001","limit":9}"#,
+        ),
+        (Request::PurgeEach, r#"{"all":true,"status":"dead","limit":1}"#),
     ];
     let named = |text: &str| {
         text.replace("$TASK", &ids.task.to_string())

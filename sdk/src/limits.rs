@@ -18,7 +18,7 @@ pub const LEASE_WAIT_MS: u64 = russet_engine::limits::LEASE_WAIT.as_millis() as 
 pub const TASK_WAIT_MS: u64 = 60_000;
 /// Longest text that names a request to redrive, in bytes.
 pub const REQUEST_ID_BYTES: usize = 256;
-/// Most tasks that the answer to a redrive of a workflow names as not redriven.
+/// Most tasks that an answer names which stay as they are, although they were meant.
 pub const REFUSALS: usize = 100;
 /// How long a cancel or a redrive of a workflow may take beyond [`CALL_TIMEOUT`].
 pub const WORKFLOW_WAIT: Duration = Duration::from_secs(50);
@@ -97,5 +97,7 @@ pub const REPORT_GRACE: Duration = Duration::from_secs(4);
 pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
 /// Most types without a handler of which a worker warns.
 pub const STRANGERS: usize = 1_000;
+/// Most different warnings of follow-up tasks that a worker tells.
+pub const WARNINGS: usize = 1_000;
 /// When a task of a type that the worker has no handler for is offered again.
 pub const UNKNOWN_TYPE_DELAY: Duration = Duration::from_secs(5);

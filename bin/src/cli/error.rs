@@ -5,6 +5,7 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use russet::wire::Problem;
 use russet_backends::config::ConfigError as BackendError;
+use serde::Serialize;
 
 use super::{Cli, Global};
 use crate::config::ConfigError;
@@ -13,6 +14,7 @@ use crate::log::LogError;
 use crate::run::RunError;
 use crate::serve::ServeError;
 use crate::text::{aside, aside_text};
+use crate::workflow::{self, WorkflowError};
 
 /// Exit status of a command that failed.
 const FAILED: u8 = 1;
@@ -29,6 +31,16 @@ pub enum CliError {
         field: String,
         /// What is wrong and what is allowed.
         why: String,
+    },
+    /// What stands in a file cannot be.
+    #[error("{place}: {}{note}", .problem.detail)]
+    Document {
+        /// The file, and the line where it is one of many.
+        place: String,
+        /// What is wrong there.
+        problem: Box<Problem>,
+        /// What else there is to say.
+        note: String,
     },
     /// A file cannot be used.
     #[error("cannot read {name}: {why}")]
@@ -102,6 +114,24 @@ impl CliError {
         }
     }
 
+    /// What stands at a place of a file is refused, as the body of a request would be.
+    pub(super) fn document(place: impl Into<String>, mut problem: Problem) -> Self {
+        problem.detail = problem.detail.replacen("the body", "it", 1);
+        Self::Document {
+            place: place.into(),
+            problem: Box::new(problem),
+            note: String::new(),
+        }
+    }
+
+    /// The same, with what else there is to say.
+    pub(super) fn with_note(mut self, more: String) -> Self {
+        if let Self::Document { note, .. } = &mut self {
+            *note = more;
+        }
+        self
+    }
+
     pub(super) fn file(name: &str, error: &io::Error) -> Self {
         Self::File {
             name: name.to_owned(),
@@ -116,8 +146,11 @@ impl CliError {
             return ExitCode::SUCCESS;
         }
         if global.json {
-            let problem = serde_json::to_string(&self.problem()).unwrap_or_default();
-            aside(problem);
+            let problem = Told {
+                problem: self.problem(),
+                problems: self.parts(),
+            };
+            aside(serde_json::to_string(&problem).unwrap_or_default());
         } else {
             aside(format_args!("error: {self}"));
         }
@@ -128,6 +161,7 @@ impl CliError {
         match self {
             Self::Backend(error) if error.is_outage() => FAILED,
             Self::Input { .. }
+            | Self::Document { .. }
             | Self::File { .. }
             | Self::Config(_)
             | Self::Backend(_)
@@ -144,9 +178,17 @@ impl CliError {
     fn problem(&self) -> Problem {
         let (code, field) = match self {
             Self::Refused(problem) => return Problem::clone(problem),
+            Self::Document { problem, .. } => {
+                let mut problem = Problem::clone(problem);
+                problem.detail = self.to_string();
+                return problem;
+            }
             Self::Input { field, .. } => ("invalid", Some(field.clone())),
             Self::File { name, .. } => ("unreadable", Some(name.clone())),
             Self::Program(_) => ("invalid", Some("--exec".to_owned())),
+            Self::Config(ConfigError::Setting { setting, .. }) => {
+                ("invalid", Some(setting.clone()))
+            }
             Self::Config(_) | Self::Log(_) => ("invalid", None),
             Self::Unsuccessful(_) => ("unsuccessful", None),
             Self::Migrate(_) => ("not_moved", None),
@@ -154,7 +196,7 @@ impl CliError {
             Self::Client(russet::Error::Lost { .. }) => ("lost", None),
             Self::Client(russet::Error::Setting { .. }) => ("invalid", None),
             Self::Client(_) => ("failed", None),
-            Self::Run(error) => (error.code(), None),
+            Self::Run(error) => (error.code(), error.field()),
             Self::Bench(_)
             | Self::Backend(_)
             | Self::Serve(_)
@@ -173,6 +215,23 @@ impl CliError {
         problem.field = field;
         problem
     }
+
+    /// What is wrong, one by one, where that is more than one thing.
+    fn parts(&self) -> &[workflow::Problem] {
+        match self {
+            Self::Run(RunError::Workflow(WorkflowError::Problems { problems, .. })) => problems,
+            _ => &[],
+        }
+    }
+}
+
+/// A problem as it is told in JSON.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    problem: Problem,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    problems: &'a [workflow::Problem],
 }
 
 impl From<Problem> for CliError {
@@ -209,13 +268,30 @@ pub(super) fn usage(error: &clap::Error) -> ExitCode {
         // What follows the first paragraph is the usage.
         let detail = text.split("\n\n").next().unwrap_or(&text).trim();
         let detail = detail.strip_prefix("error: ").unwrap_or(detail);
-        let problem = Problem::new("usage", 422, detail);
+        let mut problem = Problem::new("usage", 422, detail);
+        problem.field = named(error, ContextKind::InvalidArg).map(|names| option(&names));
+        problem.limit = named(error, ContextKind::ValidValue).map(|names| names.join(", "));
         aside(serde_json::to_string(&problem).unwrap_or_default());
     } else {
         // Without an output there is nobody to tell.
         let _ = error.print();
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(BAD_INPUT))
+}
+
+/// What clap says of one side of an error.
+fn named(error: &clap::Error, what: ContextKind) -> Option<Vec<String>> {
+    match error.get(what)? {
+        ContextValue::String(name) => Some(vec![name.clone()]),
+        ContextValue::Strings(names) if !names.is_empty() => Some(names.clone()),
+        _ => None,
+    }
+}
+
+/// The first option that is named, without what stands for its value.
+fn option(names: &[String]) -> String {
+    let first = names.first().map_or("", String::as_str);
+    first.split([' ', '=']).next().unwrap_or(first).to_owned()
 }
 
 /// Shows what can follow a command line that ends with a group of commands, such as

@@ -8,14 +8,14 @@ use clap::Args;
 use futures::future::{join_all, try_join_all};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Bytes, Incoming};
-use russet::wire::EventView;
+use russet::wire::{EventView, MissedReason, MissedView};
 use russet_core::{TaskId, WorkflowId};
 use tokio::time::timeout;
 
 use super::session::unreachable;
 use super::{CliError, Global, report};
 use crate::serve::limits::EVENT_KEEP_ALIVE;
-use crate::text::{aside, attempt};
+use crate::text::{aside, attempt, counted};
 
 /// Longest event that is read, in bytes.
 const EVENT_BYTES: usize = 64 * 1024;
@@ -49,7 +49,7 @@ impl Events {
         let path = self.path();
         let client = global.client()?;
         let servers = client.servers();
-        let streams = servers.iter().map(|server| global.get(server, &path));
+        let streams = servers.iter().map(|server| global.get(server, &path, None));
         let streams = join_all(streams).await;
         let (mut followed, mut missing) = (Vec::new(), None);
         for (server, stream) in servers.iter().zip(streams) {
@@ -82,27 +82,35 @@ impl Events {
         mut body: Option<Incoming>,
         global: &Global,
     ) -> Result<(), CliError> {
+        let mut account = Account::new(server, global);
         loop {
             let why = match body {
-                Some(body) => follow(body, global).await?.told(),
+                Some(body) => account.follow(body).await?.told(),
                 None => "is not there",
             };
             aside(format_args!(
-                "warning: {server} {why}: its events are missing until it is back"
+                "warning: {server} {why}: it is followed again when it is back"
             ));
-            body = Some(self.again(server, global).await?);
-            aside(format_args!(
-                "warning: following {server} now; what happened there in between is missing"
-            ));
+            body = Some(self.again(server, account.last.as_deref(), global).await?);
+            let since = match &account.last {
+                Some(_) => "",
+                None => "; what happened there before is missing",
+            };
+            aside(format_args!("warning: following {server} now{since}"));
         }
     }
 
-    /// The stream of a server that comes back.
-    async fn again(&self, server: &str, global: &Global) -> Result<Incoming, CliError> {
+    /// The stream of a server that comes back, from behind the `last` event that it sent.
+    async fn again(
+        &self,
+        server: &str,
+        last: Option<&str>,
+        global: &Global,
+    ) -> Result<Incoming, CliError> {
         let mut pause = RECONNECT;
         loop {
             tokio::time::sleep(pause).await;
-            match global.get(server, &self.path()).await {
+            match global.get(server, &self.path(), last).await {
                 Err(error) if may_come_back(&error) => {}
                 answer => return answer,
             }
@@ -156,24 +164,6 @@ async fn piece<B: Body<Data = Bytes> + Unpin>(body: &mut B) -> Result<Bytes, End
     }
 }
 
-/// Prints what happens until the stream ends.
-async fn follow(mut body: Incoming, global: &Global) -> Result<End, CliError> {
-    let (mut kept, mut event) = (BytesMut::new(), Event::default());
-    loop {
-        match piece(&mut body).await {
-            Ok(piece) => kept.extend_from_slice(&piece),
-            Err(end) => return Ok(end),
-        }
-        while let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
-            let line = kept.split_to(end + 1);
-            event.take(String::from_utf8_lossy(&line).trim_end(), global)?;
-        }
-        if kept.len() > EVENT_BYTES {
-            kept.clear();
-        }
-    }
-}
-
 /// Whether a server that answers so, or not at all, is on its way down or up.
 fn may_come_back(error: &CliError) -> bool {
     match error {
@@ -189,37 +179,93 @@ fn may_come_back(error: &CliError) -> bool {
     }
 }
 
-/// A server-sent event, line by line.
-#[derive(Default)]
-struct Event {
+/// The server-sent events of one server, line by line.
+struct Account<'a> {
+    server: &'a str,
+    global: &'a Global,
+    /// What the event under way is called.
     name: String,
+    /// How far it says that the reader has come then.
+    id: Option<String>,
+    /// How far the reader has come.
+    last: Option<String>,
 }
 
-impl Event {
-    fn take(&mut self, line: &str, global: &Global) -> Result<(), CliError> {
+impl<'a> Account<'a> {
+    const fn new(server: &'a str, global: &'a Global) -> Self {
+        Self {
+            server,
+            global,
+            name: String::new(),
+            id: None,
+            last: None,
+        }
+    }
+
+    /// Prints what happens until the stream ends.
+    async fn follow(&mut self, mut body: Incoming) -> Result<End, CliError> {
+        let mut kept = BytesMut::new();
+        // What the stream before did not end.
+        self.id = None;
+        loop {
+            match piece(&mut body).await {
+                Ok(piece) => kept.extend_from_slice(&piece),
+                Err(end) => return Ok(end),
+            }
+            while let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
+                let line = kept.split_to(end + 1);
+                self.take(String::from_utf8_lossy(&line).trim_end())?;
+            }
+            if kept.len() > EVENT_BYTES {
+                kept.clear();
+            }
+        }
+    }
+
+    fn take(&mut self, line: &str) -> Result<(), CliError> {
         match line.split_once(':') {
             Some(("event", name)) => name.trim().clone_into(&mut self.name),
-            Some(("data", data)) => self.print(data.trim(), global)?,
-            // The empty line at its end, and the comments that keep the stream alive.
+            Some(("id", id)) => self.id = Some(id.trim().to_owned()),
+            Some(("data", data)) => self.print(data.trim())?,
+            None if line.is_empty() => self.last = self.id.take().or(self.last.take()),
             _ => {}
         }
         Ok(())
     }
 
-    fn print(&self, data: &str, global: &Global) -> Result<(), CliError> {
+    fn print(&self, data: &str) -> Result<(), CliError> {
         if self.name != "task" {
-            aside(format_args!("warning: some events were missed: {data}"));
+            let missed = serde_json::from_str(data);
+            let missed = missed.map_or_else(|_| data.to_owned(), missing);
+            aside(format_args!(
+                "warning: {}: some events are missing: {missed}",
+                self.server
+            ));
             return Ok(());
         }
-        if global.json {
+        if self.global.json {
             return report::line(data);
         }
         match serde_json::from_str::<EventView>(data) {
-            Ok(event) if global.quiet => report::line(event.task),
+            Ok(event) if self.global.quiet => report::line(event.task),
             Ok(event) => report::line(told(&event)),
             Err(_) => report::line(data),
         }
     }
+}
+
+/// Which events are missing, and why.
+fn missing(missed: MissedView) -> String {
+    let of = match missed.commits {
+        Some(commits) => format!("those of {}, ", counted(commits, "commit")),
+        None => String::new(),
+    };
+    let why = match missed.reason {
+        MissedReason::Slow => "they came faster than they were read",
+        MissedReason::Forgotten => "the server does not keep them any more",
+        MissedReason::Unknown => "the server has been started anew, or is another one",
+    };
+    format!("{of}{why}")
 }
 
 fn told(event: &EventView) -> String {

@@ -47,7 +47,7 @@ impl Global {
         let client = self.client()?;
         let mut last = String::new();
         for server in client.servers() {
-            let body = match self.get(server, path).await {
+            let body = match self.get(server, path, None).await {
                 Err(CliError::Unreachable { why, .. }) => {
                     last = why;
                     continue;
@@ -60,12 +60,20 @@ impl Global {
         Err(unreachable(&client, last))
     }
 
-    /// What a server answers at `path`, as it comes.
-    pub(super) async fn get(&self, server: &str, path: &str) -> Result<Incoming, CliError> {
+    /// What a server answers at `path`, as it comes; of events, those that follow `last`.
+    pub(super) async fn get(
+        &self,
+        server: &str,
+        path: &str,
+        last: Option<&str>,
+    ) -> Result<Incoming, CliError> {
         let server = server.to_owned();
         let mut request = hyper::Request::get(format!("{server}{path}"));
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
         }
         let request = request
             .body(Empty::<Bytes>::new())

@@ -23,6 +23,10 @@ pub struct Submit {
     /// What kind of work the task is; workers choose the handler by it.
     #[arg(long = "type", short = 't', value_name = "TYPE")]
     pub kind: Option<String>,
+    /// Its identity, such as the one that an earlier try named: the same command with the same id
+    /// submits one task, however often it is repeated.
+    #[arg(long, value_name = "ID")]
+    pub id: Option<TaskId>,
     /// The queue; `default` when absent.
     #[arg(long)]
     pub queue: Option<String>,
@@ -55,7 +59,8 @@ pub struct Submit {
     #[arg(long, value_parser = input::duration, value_name = "DURATION",
         allow_hyphen_values = true)]
     pub retry_delay: Option<Duration>,
-    /// The longest backoff, 1h when absent.
+    /// The longest backoff, also of the first one; 1h when absent, or the first one where that is
+    /// longer.
     #[arg(long, value_parser = input::duration, value_name = "DURATION",
         allow_hyphen_values = true)]
     pub max_retry_delay: Option<Duration>,
@@ -108,7 +113,7 @@ pub struct Submit {
         long,
         short = 'f',
         value_name = "FILE|-",
-        conflicts_with_all = ["kind", "queue", "payload", "priority", "delay", "scheduled_at",
+        conflicts_with_all = ["kind", "id", "queue", "payload", "priority", "delay", "scheduled_at",
             "expires_in", "expires_at", "max_retries", "retry_delay", "max_retry_delay",
             "retry_jitter", "timeout", "visibility_timeout", "retention", "key", "key_window",
             "depends_on", "if_unsatisfied", "needs", "metadata", "partition_key", "wait"]
@@ -126,8 +131,8 @@ impl Submit {
         let id = task.id.filter(|_| self.key.is_none());
         let submitted = client.submit(task).await;
         let mut submitted = submitted.inspect_err(|error| tell_of_doubt(error, id))?;
-        // It is named here, and so it is no other's.
-        submitted.existing &= self.key.is_some();
+        // Unless the user names it, it is named here, and so it is no other's.
+        submitted.existing &= self.key.is_some() || self.id.is_some();
         if !global.json || self.wait {
             report::warnings(&submitted.warnings);
         }
@@ -162,6 +167,7 @@ impl Submit {
             jitter_percent: self.retry_jitter,
         };
         Ok(SubmitTask {
+            id: self.id,
             kind: self.kind.clone().unwrap_or_default(),
             queue: self.queue.clone(),
             payload: json("--payload", &self.payload)?,
@@ -194,7 +200,7 @@ fn tell_of_doubt(error: &russet::Error, id: Option<TaskId>) {
     }
     match id {
         Some(id) => aside(format_args!(
-            "if it was submitted, it is task {id}: `russet tasks get {id}` says so; with --key a submission can be repeated safely"
+            "if it was submitted, it is task {id}: `russet tasks get {id}` says so; with --id {id} the same command can be repeated safely"
         )),
         None => aside("submit it again with the same --key: it is not done twice"),
     }

@@ -1,5 +1,6 @@
 //! `russet tasks …`
 
+mod bulk;
 mod leases;
 mod list;
 mod view;
@@ -71,10 +72,19 @@ pub struct Wait {
 
 /// `russet tasks cancel`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["ids", "all"]).required(true))]
 pub struct Cancel {
     /// The tasks.
-    #[arg(required = true)]
     pub ids: Vec<TaskId>,
+    /// All tasks that have not ended.
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: only those of this queue.
+    #[arg(long, requires = "all", conflicts_with = "ids")]
+    pub queue: Option<String>,
+    /// With --all: only those in this state; otherwise ended tasks are looked at, too.
+    #[arg(long, requires = "all", conflicts_with = "ids", value_enum)]
+    pub status: Option<bulk::Live>,
     /// Why, for people to read.
     #[arg(long)]
     pub reason: Option<String>,
@@ -99,10 +109,19 @@ pub struct Redrive {
 
 /// `russet tasks purge`
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("which").args(["ids", "all"]).required(true))]
 pub struct Purge {
     /// The tasks.
-    #[arg(required = true)]
     pub ids: Vec<TaskId>,
+    /// All ended tasks.
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: only those of this queue.
+    #[arg(long, requires = "all", conflicts_with = "ids")]
+    pub queue: Option<String>,
+    /// With --all: only those that ended so; otherwise live tasks are looked at, too.
+    #[arg(long, requires = "all", conflicts_with = "ids", value_enum)]
+    pub status: Option<bulk::Ended>,
 }
 
 /// `russet tasks explain`
@@ -119,6 +138,7 @@ impl Tasks {
             Self::List(list) => list.run(&client, global).await,
             Self::Get(get) => get.run(&client, global).await,
             Self::Wait(wait) => wait.run(&client, global).await,
+            Self::Cancel(cancel) if cancel.all => cancel.all(&client, global).await,
             Self::Cancel(cancel) => {
                 let reason = cancel.reason.as_deref();
                 let cancel_one = async |id| client.cancel(id, reason).await;
@@ -132,6 +152,7 @@ impl Tasks {
                 };
                 each(global, &redrive.ids, redrive_one, view::now).await
             }
+            Self::Purge(purge) if purge.all => purge.all(&client, global).await,
             Self::Purge(purge) => {
                 let purge_one = async |id| client.purge(id).await;
                 let purged =
@@ -181,22 +202,6 @@ impl Wait {
             _ => Err(CliError::Unsuccessful(format!(
                 "{failed} of {} tasks did not succeed",
                 self.ids.len()
-            ))),
-        }
-    }
-}
-
-impl Redrive {
-    async fn all(&self, client: &Client, global: &Global) -> Result<ExitCode, CliError> {
-        let done = client.redrive_all(self.queue.as_deref()).await?;
-        report::either(global, &done, |done| {
-            format!("{} redriven\n", done.redriven)
-        })?;
-        match done.refused {
-            0 => Ok(ExitCode::SUCCESS),
-            _ if global.quiet || global.json => Ok(ExitCode::FAILURE),
-            refused => Err(CliError::Unsuccessful(format!(
-                "{refused} could not be redriven now: try again, or redrive one by its id to see why"
             ))),
         }
     }

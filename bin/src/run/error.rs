@@ -149,6 +149,15 @@ impl RunError {
         }
     }
 
+    /// The option that is to blame.
+    pub fn field(&self) -> Option<String> {
+        match self {
+            Self::Option { option, .. } => Some(format!("--{option}")),
+            Self::Events { .. } => Some("--events".to_owned()),
+            _ => None,
+        }
+    }
+
     pub(super) fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         move |why| Self::System { what, why }

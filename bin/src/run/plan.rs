@@ -123,8 +123,8 @@ impl Plan {
             priority: spec.priority,
             retry: RetryPolicy {
                 max_retries: spec.max_retries.unwrap_or(limits::RETRIES),
-                backoff: spec.retry_delay.map_or(limits::RETRY_DELAY, millis),
                 ..RetryPolicy::default()
+                    .with_backoff(spec.retry_delay.map_or(limits::RETRY_DELAY, millis))
             },
             start: spec.delay.map(|delay| When::In(millis(delay))),
             lease_duration: limits::LEASE,

@@ -1,21 +1,29 @@
 //! What happens, as it happens: `GET /v1/events`.
 
+mod position;
+
 use std::convert::Infallible;
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::response::Sse;
-use axum::response::sse::{Event as Message, KeepAlive};
+use axum::response::sse::Event as Message;
 use futures::Stream;
 use futures::stream;
-use russet::wire::{EventView, Problem, id, queue_name};
+use russet::wire::{EventView, MissedReason, MissedView, Problem, id, queue_name};
 use russet_core::{Event, QueueName, Rejection, TaskId, WorkflowId};
-use russet_engine::EventStream;
-use serde::Deserialize;
+use russet_engine::{EventStream, Happened};
+use serde::{Deserialize, Serialize};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::input::Filter;
 use super::refusal::Refusal;
 use super::{App, Stopping, limits};
+use position::Position;
+
+/// The header by which a reader says how far it has come.
+const LAST_EVENT_ID: &str = "last-event-id";
 
 /// Which events to send. Filters that are absent let every event pass.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -30,13 +38,18 @@ pub(super) struct Watch {
     workflow_id: Option<String>,
 }
 
-/// What this node decides, from now on.
+/// What this node decides, from now on, or from where a reader was before.
 ///
-/// Server-sent events: each `task` event carries an `EventView`; a `missed` event says how many
-/// commits a reader was too slow for. What other nodes of the same store decide is not among
-/// them: to see everything, read the events of each node. The header `russet-node` names the
-/// node that answered.
-#[utoipa::path(get, path = "/v1/events", tag = "events", params(Watch), responses(
+/// Server-sent events: each `task` event carries an `EventView`; a `missed` event carries a
+/// `MissedView` where some are missing, and the stream goes on behind it. Each has an `id`; whoever
+/// sends the newest one as `Last-Event-ID` gets what followed it, as far as this node still keeps
+/// that. An `id` by itself, at the beginning and from time to time, says that there was nothing.
+/// What other nodes of the same store decide is not among the events: to see everything, read
+/// those of each node. The header `russet-node` names the node that answered.
+#[utoipa::path(get, path = "/v1/events", tag = "events",
+    params(Watch, ("Last-Event-ID" = Option<String>, Header,
+        description = "The newest `id` that the reader had from this node: the stream begins behind it")),
+    responses(
     (status = 200, description = "Events of this node alone, without an end", body = EventView,
         content_type = "text/event-stream",
         headers(("russet-node" = String, description = "The node whose events these are"))),
@@ -44,6 +57,7 @@ pub(super) struct Watch {
 pub(super) async fn stream(
     State(app): State<App>,
     Filter(watch): Filter<Watch>,
+    headers: HeaderMap,
 ) -> Result<(Node, Sse<impl Stream<Item = Result<Message, Infallible>>>), Refusal> {
     let wanted = Wanted::new(watch)?;
     let place = app.streams.clone().try_acquire_owned();
@@ -52,20 +66,14 @@ pub(super) async fn stream(
         let detail = format!("{most} event streams are open, which is the limit: close one");
         Problem::new("overloaded", 503, detail).retry_after(limits::RETRY_AFTER_MS)
     })?;
-    let reader = Reader {
-        events: app.scheduler().events(),
-        ready: Vec::new(),
-        wanted,
-        stopping: app.stopping.clone(),
-        _place: place,
-    };
+    let last = headers.get(LAST_EVENT_ID).map(|last| last.as_bytes());
+    let reader = Reader::new(&app, last, wanted, place);
     let messages = stream::unfold(reader, |mut reader| async {
         let message = reader.next().await?;
         Some((Ok(message), reader))
     });
-    let alive = KeepAlive::new().interval(limits::EVENT_KEEP_ALIVE);
     let node = [("russet-node", app.scheduler().node_id().to_string())];
-    Ok((node, Sse::new(messages).keep_alive(alive)))
+    Ok((node, Sse::new(messages)))
 }
 
 /// Which node answers, as a header.
@@ -100,40 +108,118 @@ impl Wanted {
 
 struct Reader {
     events: EventStream,
-    /// Messages of one commit, the next one last.
+    start: u64,
+    /// Of the commit that comes next, how many events the reader has had.
+    had: usize,
+    /// What a gap means that is found next.
+    gap: MissedReason,
+    /// Messages that are ready, the next one last.
     ready: Vec<Message>,
     wanted: Wanted,
+    /// When to say that the stream is alive, and how far it has come.
+    alive: Interval,
     stopping: Stopping,
     _place: OwnedSemaphorePermit,
 }
 
 impl Reader {
+    fn new(app: &App, last: Option<&[u8]>, wanted: Wanted, place: OwnedSemaphorePermit) -> Self {
+        let known = last.map(|last| resumed(app, last));
+        let is_unknown = matches!(known, Some(None));
+        let (events, had) = match known.flatten() {
+            Some((events, had)) => (events, had),
+            None => (app.scheduler().events(), 0),
+        };
+        let mut alive = interval(limits::EVENT_KEEP_ALIVE);
+        alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut reader = Self {
+            events,
+            start: app.start,
+            had,
+            gap: MissedReason::Forgotten,
+            ready: Vec::new(),
+            wanted,
+            alive,
+            stopping: app.stopping.clone(),
+            _place: place,
+        };
+        if is_unknown {
+            reader
+                .ready
+                .push(reader.missed(MissedReason::Unknown, None));
+        }
+        reader
+    }
+
     async fn next(&mut self) -> Option<Message> {
-        while self.ready.is_empty() {
-            let events = tokio::select! {
+        loop {
+            if let Some(message) = self.ready.pop() {
+                return Some(message);
+            }
+            let found = tokio::select! {
                 biased;
                 () = self.stopping.wait() => return None,
-                events = self.events.next() => events?,
+                _ = self.alive.tick() => return Some(self.mark()),
+                found = self.events.next() => found?,
             };
-            match events {
-                Ok(events) => {
-                    let wanted = events.iter().filter(|event| self.wanted.is(event));
-                    self.ready = wanted.rev().map(message).collect();
-                }
-                Err(commits) => return Some(missed(commits)),
+            let gap = std::mem::replace(&mut self.gap, MissedReason::Slow);
+            let had = std::mem::take(&mut self.had);
+            match found {
+                Ok(happened) => self.ready = self.messages(&happened, had),
+                Err(commits) => return Some(self.missed(gap, Some(commits))),
             }
         }
-        self.ready.pop()
+    }
+
+    /// Those of a commit's events that are wanted, without the first ones, the last one first.
+    fn messages(&self, happened: &Happened, had: usize) -> Vec<Message> {
+        let events = happened.events.iter().enumerate().skip(had);
+        let wanted = events.filter(|(_, event)| self.wanted.is(event));
+        let id = |at: usize| match at + 1 == happened.events.len() {
+            true => Position::before(self.start, happened.commit + 1),
+            false => Position {
+                start: self.start,
+                commit: happened.commit,
+                events: at + 1,
+            },
+        };
+        let messages = wanted.map(|(at, event)| message("task", id(at), &EventView::from(event)));
+        let mut messages: Vec<_> = messages.collect();
+        messages.reverse();
+        messages
+    }
+
+    fn missed(&self, reason: MissedReason, commits: Option<u64>) -> Message {
+        message("missed", self.position(), &MissedView { reason, commits })
+    }
+
+    /// How far the reader has come, without an event.
+    fn mark(&self) -> Message {
+        Message::default().id(self.position().to_string())
+    }
+
+    fn position(&self) -> Position {
+        Position {
+            events: self.had,
+            ..Position::before(self.start, self.events.position())
+        }
     }
 }
 
-fn message(event: &Event) -> Message {
-    // A view is texts and numbers: it always serialises.
-    let data = serde_json::to_string(&EventView::from(event)).unwrap_or_default();
-    Message::default().event("task").data(data)
+/// What follows the position that a reader names, and how many events of the first commit it has
+/// had; `None` when it is none of this start of this node.
+fn resumed(app: &App, last: &[u8]) -> Option<(EventStream, usize)> {
+    let last: Position = std::str::from_utf8(last).ok()?.parse().ok()?;
+    if last.start != app.start {
+        return None;
+    }
+    let events = app.scheduler().events_from(last.commit)?;
+    Some((events, last.events))
 }
 
-fn missed(commits: u64) -> Message {
-    let data = format!("{{\"commits\":{commits}}}");
-    Message::default().event("missed").data(data)
+fn message(event: &str, id: Position, data: &impl Serialize) -> Message {
+    // A view is texts and numbers: it always serialises.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    let id = id.to_string();
+    Message::default().event(event).id(id).data(data)
 }

@@ -31,7 +31,7 @@ pub const DRAIN: Duration = Duration::from_secs(25);
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Most event streams that are open at once.
 pub const EVENT_STREAMS: usize = 256;
-/// How often a silent event stream says that it is alive.
+/// How often an event stream says that it is alive, and how far it has come.
 pub const EVENT_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// How long one look for ready tasks lasts inside a long poll, before the server checks that
 /// the worker is still there.

@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 use russet::Api;
 use russet_core::Timestamp;
-use russet_engine::{Clock, Scheduler};
+use russet_engine::{Clock, Entropy, Scheduler, SystemEntropy};
 use tokio::sync::{Semaphore, watch};
 
 pub use auth::Tokens;
@@ -59,6 +59,8 @@ pub struct Shared {
     pub stopping: Stopping,
     /// Room for event streams.
     pub streams: Arc<Semaphore>,
+    /// What tells the events of this start of the node from those of others.
+    pub start: u64,
     /// Room for bodies, in KiB.
     pub bodies: Semaphore,
     /// Every look for tasks holds a receiver: it may outlast the request that it is for.
@@ -82,6 +84,7 @@ impl App {
             tokens,
             stopping,
             streams: Arc::new(Semaphore::new(limits::EVENT_STREAMS)),
+            start: SystemEntropy::new().next_u64(),
             bodies: Semaphore::new(limits::BODIES_BYTES / 1024),
             seeks: watch::Sender::new(()),
         }))

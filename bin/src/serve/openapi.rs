@@ -1,14 +1,18 @@
 //! The OpenAPI document, made from the handlers and the wire types.
 
+mod nullable;
+
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
+use russet::wire::{MissedReason, MissedView};
 use serde_json::Value;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
     Components, InfoBuilder, License, OpenApi, OpenApiBuilder, SecurityRequirement, Server,
 };
+use utoipa::{PartialSchema, ToSchema};
 
 use super::refusal::Refusal;
 use super::routes;
@@ -21,6 +25,7 @@ pub fn document() -> Value {
     // A document is made of texts: it always serialises.
     let mut document = serde_json::to_value(&document).unwrap_or_default();
     let_null_be_anything(&mut document);
+    nullable::leave_out(&mut document);
     tidy_texts(&mut document);
     document
 }
@@ -95,6 +100,13 @@ pub(super) fn base() -> OpenApi {
     let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
     let mut components = Components::new();
     components.add_security_scheme("token", bearer);
+    // No answer as a whole: it comes within a stream.
+    for (name, schema) in [
+        (MissedView::name(), MissedView::schema()),
+        (MissedReason::name(), MissedReason::schema()),
+    ] {
+        components.schemas.insert(name.into_owned(), schema);
+    }
     OpenApiBuilder::new()
         .info(info)
         .servers(Some([Server::new("/")]))

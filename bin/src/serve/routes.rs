@@ -14,6 +14,8 @@ use super::{
 pub(super) fn documented() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(tasks::list, tasks::submit))
+        .routes(routes!(tasks::cancel_all))
+        .routes(routes!(tasks::purge_all))
         .routes(routes!(tasks::redrive_all))
         .routes(routes!(tasks::get))
         .routes(routes!(tasks::purge))

@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use russet::wire::{
-    CancelTask, ListTasks, OneOrMany, OneOrResults, Page, RedriveTask, RedriveTasks, RedrivenView,
-    SubmitTask, SubmittedView, TaskNowView, TaskView, WaitTask,
+    CancelTask, CancelTasks, CancelledView, ListTasks, OneOrMany, OneOrResults, Page, PurgeTasks,
+    PurgedView, RedriveTask, RedriveTasks, RedrivenView, SubmitTask, SubmittedView, TaskNowView,
+    TaskView, WaitTask,
 };
 use russet_core::TaskId;
 
@@ -106,11 +107,34 @@ pub(super) async fn redrive(
     Ok(Json(app.api.redrive(id, request).await?))
 }
 
+/// Cancels a page of tasks that have not ended, of `all` queues or of one `queue`; `next` says where
+/// to go on.
+#[utoipa::path(post, path = "/v1/tasks/cancel", tag = "tasks",
+    request_body = CancelTasks, responses(
+    (status = 200, description = "How many, and which not", body = CancelledView), Refusal))]
+pub(super) async fn cancel_all(
+    State(app): State<App>,
+    InputOrDefault(request): InputOrDefault<CancelTasks>,
+) -> Reply<CancelledView> {
+    Ok(Json(app.api.cancel_each(request).await?))
+}
+
+/// Forgets a page of ended tasks, of `all` queues or of one `queue`; `next` says where to go on.
+#[utoipa::path(post, path = "/v1/tasks/purge", tag = "tasks",
+    request_body = PurgeTasks, responses(
+    (status = 200, description = "How many, and which not", body = PurgedView), Refusal))]
+pub(super) async fn purge_all(
+    State(app): State<App>,
+    InputOrDefault(request): InputOrDefault<PurgeTasks>,
+) -> Reply<PurgedView> {
+    Ok(Json(app.api.purge_each(request).await?))
+}
+
 /// Gives a page of dead tasks a new life, of `all` queues or of one `queue`; `next` says where to
 /// go on.
 #[utoipa::path(post, path = "/v1/tasks/redrive", tag = "tasks",
     request_body = RedriveTasks, responses(
-    (status = 200, description = "How many", body = RedrivenView), Refusal))]
+    (status = 200, description = "How many, and which not", body = RedrivenView), Refusal))]
 pub(super) async fn redrive_all(
     State(app): State<App>,
     InputOrDefault(request): InputOrDefault<RedriveTasks>,

@@ -2,6 +2,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use serde::Serialize;
+
 use super::limits;
 
 /// Why a workflow file was refused.
@@ -58,13 +60,16 @@ pub enum WorkflowError {
 const SHOWN: usize = 20;
 
 /// One thing that is wrong in a workflow file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The task, where it concerns one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub task: Option<String>,
     /// The field with its path, such as `resources.cpu`; empty when it concerns the whole.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub field: String,
     /// What is wrong with the value and what is allowed.
+    #[serde(rename = "detail")]
     pub message: String,
 }
 

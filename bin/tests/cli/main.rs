@@ -3,6 +3,7 @@
 mod address;
 mod aws;
 mod bench;
+mod bulk;
 mod commands;
 mod config;
 mod ended;
@@ -12,6 +13,7 @@ mod logs;
 mod migrate;
 mod nodes;
 mod options;
+mod problems;
 mod process;
 mod queues;
 mod redis_sqs;

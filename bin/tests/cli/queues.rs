@@ -152,6 +152,11 @@ fn a_queue_that_nobody_has_used_is_told_from_one_that_holds_nothing() {
         (resumed.status, resumed.stderr.contains("check the name")),
         (0, true)
     );
+    let listed = site.run(&["queues", "list"]);
+    assert!(
+        listed.good().starts_with("no queues"),
+        "a resume makes no queue: {listed:?}"
+    );
     let json = inspect(&["--json", "nosuch"]);
     assert_eq!(
         (&json.json()["name"], &*json.stderr),

@@ -167,16 +167,48 @@ fn whoever_does_not_learn_whether_a_task_was_submitted_is_told_how_to_find_out()
         .strip_prefix("if it was submitted, it is task ")
         .and_then(|rest| rest.split_once(": "))
         .unwrap_or_else(|| panic!("no hint: {said:?}"));
-    let expected =
-        format!("`russet tasks get {id}` says so; with --key a submission can be repeated safely");
+    let expected = format!(
+        "`russet tasks get {id}` says so; with --id {id} the same command can be repeated safely"
+    );
     assert_eq!(hint, expected);
     assert!(
         said[1].starts_with("error: ") && said[1].contains(DOUBT),
         "{said:?}"
     );
     assert_eq!(site.task(id)["payload"], 1);
+    let again = site.run(&["submit", "--type", "a", "--payload", "1", "--id", id]);
+    assert_eq!(again.good(), format!("{id} had been submitted before"));
     let all = site.run(&["--quiet", "tasks", "list", "--all"]);
     assert_eq!(all.good(), id, "all tries were of one task");
+}
+
+#[test]
+fn dedup_a_submission_under_an_id_is_done_once_and_another_one_under_it_is_refused() {
+    let site = Site::start();
+    // In the one partition that there is, as any id is that the server gave.
+    let id = site.submit(&["--type", "a"]);
+    site.run(&["tasks", "cancel", &id]).good();
+    site.run(&["tasks", "purge", &id]).good();
+    let submit = ["submit", "--type", "mail", "--id", &id];
+    assert_eq!(site.run(&submit).good(), format!("{id} submitted"));
+    let again = site.run(&[&["--json"], &submit[..]].concat()).json();
+    assert_eq!(again, json!({"task": id, "existing": true}));
+    let other = ["--json", "submit", "--type", "other", "--id", &id];
+    let other = site.run(&other).problem();
+    assert_eq!(
+        (&other["code"], &other["field"]),
+        (&json!("idempotency_conflict"), &json!("id"))
+    );
+    let nowhere = site.run(&[
+        "submit",
+        "--type",
+        "a",
+        "--id",
+        "7zzzzzzzzzzzzzzzzzzzzzzzzz",
+    ]);
+    assert!(nowhere.error(2).contains("partition"), "{nowhere:?}");
+    let file = site.run(&["submit", "-f", "-", "--id", &id]);
+    assert_eq!(file.status, 2, "{file:?}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Answers against the OpenAPI document.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex};
 
 use jsonschema::Validator;
@@ -92,10 +92,15 @@ fn validate_value(name: &str, schema: &Value, instance: &Value) {
     );
 }
 
-/// Panics unless an event is as the document describes it.
-pub fn check_event(event: &Value) {
-    let schema = json!({"$ref": "#/components/schemas/EventView"});
-    validate_value("EventView", &schema, event);
+/// Panics unless a server-sent event is as the document describes it.
+pub fn check_event(name: &str, data: &Value) {
+    let view = match name {
+        "task" => "EventView",
+        "missed" => "MissedView",
+        other => panic!("an event {other:?}: {data}"),
+    };
+    let schema = json!({"$ref": format!("#/components/schemas/{view}")});
+    validate_value(view, &schema, data);
 }
 
 fn validator(schema: &Value) -> Validator {
@@ -194,6 +199,56 @@ fn texts_of_the_document_are_for_readers_of_any_language() {
     }
     let submit = &DOCUMENT["components"]["schemas"]["SubmitTask"]["properties"];
     assert_eq!(submit["priority"]["maximum"], 9);
+}
+
+/// Collects the named schemas that something is made of.
+fn schemas_of(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(entries) => {
+            let target = entries.get("$ref").and_then(Value::as_str);
+            let name = target.and_then(|target| target.strip_prefix("#/components/schemas/"));
+            if let Some(name) = name
+                && found.insert(name.to_owned())
+            {
+                schemas_of(&DOCUMENT["components"]["schemas"][name], found);
+            }
+            entries.values().for_each(|value| schemas_of(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| schemas_of(item, found)),
+        _ => {}
+    }
+}
+
+fn may_be_null(schema: &Value) -> bool {
+    let kinds = schema["type"].as_array().into_iter().flatten();
+    let mut choices = ["anyOf", "oneOf"]
+        .iter()
+        .filter_map(|key| schema[key].as_array());
+    kinds.into_iter().any(|kind| kind == "null")
+        || choices.any(|some| some.iter().any(|one| one["type"] == "null"))
+}
+
+#[test]
+fn fields_of_answers_are_left_out_and_not_null_but_for_the_settings_of_a_queue() {
+    let schemas = DOCUMENT["components"]["schemas"].as_object();
+    let mut answers = BTreeSet::from(["MissedView".to_owned()]);
+    let paths = DOCUMENT["paths"].as_object().expect("paths").values();
+    for operation in paths.flat_map(|item| item.as_object().expect("operations").values()) {
+        schemas_of(&operation["responses"], &mut answers);
+    }
+    assert!(answers.len() > 20, "only {answers:?}");
+    let mut nullable = Vec::new();
+    for (name, schema) in schemas.expect("schemas") {
+        let fields = schema["properties"].as_object().into_iter().flatten();
+        let fields = fields.filter(|(_, schema)| may_be_null(schema));
+        if answers.contains(name) {
+            nullable.extend(fields.map(|(field, _)| format!("{name}.{field}")));
+        }
+    }
+    assert_eq!(nullable, ["QueueConfigView.concurrency"]);
+    let required = &DOCUMENT["components"]["schemas"]["QueueConfigView"]["required"];
+    let required = required.as_array().expect("a list");
+    assert!(required.contains(&json!("concurrency")), "{required:?}");
 }
 
 #[tokio::test]

@@ -14,11 +14,21 @@ use crate::site::{Site, held};
 struct Events {
     body: Incoming,
     text: String,
+    /// The newest id that came.
+    last: String,
 }
 
 impl Events {
     async fn open(site: &Site, query: &str) -> Self {
-        let request = Request::get(format!("/v1/events{query}"));
+        Self::open_behind(site, query, None).await
+    }
+
+    /// A stream of what comes behind an id.
+    async fn open_behind(site: &Site, query: &str, last: Option<&str>) -> Self {
+        let mut request = Request::get(format!("/v1/events{query}"));
+        if let Some(last) = last {
+            request = request.header("Last-Event-ID", last);
+        }
         let response = site
             .open(request.body(Full::<Bytes>::default()).expect("a request"))
             .await;
@@ -26,20 +36,22 @@ impl Events {
             response.headers().get("content-type").expect("a type"),
             "text/event-stream"
         );
-        let (body, text) = (response.into_body(), String::new());
-        Self { body, text }
+        Self {
+            body: response.into_body(),
+            text: String::new(),
+            last: String::new(),
+        }
     }
 
-    /// The next event; `None` at the end of the stream.
-    async fn next(&mut self) -> Option<Value> {
+    /// The next part of the stream, up to an empty line; `None` at its end.
+    async fn part(&mut self) -> Option<String> {
         loop {
-            if let Some((event, rest)) = self.text.split_once("\n\n") {
-                let data = event.lines().find_map(|line| line.strip_prefix("data: "));
-                let data = data.map(|data| serde_json::from_str(data).expect("JSON"));
-                assert!(event.lines().any(|line| line == "event: task"), "{event}");
+            if let Some((part, rest)) = self.text.split_once("\n\n") {
+                let part = part.to_owned();
                 self.text = rest.to_owned();
-                data.iter().for_each(contract::check_event);
-                return data;
+                let id = part.lines().find_map(|line| line.strip_prefix("id: "));
+                id.expect("an id").clone_into(&mut self.last);
+                return Some(part);
             }
             let frame = timeout(Duration::from_secs(10), self.body.frame())
                 .await
@@ -48,6 +60,28 @@ impl Events {
             self.text
                 .push_str(std::str::from_utf8(&data).expect("text"));
         }
+    }
+
+    /// The next event and its name; `None` at the end of the stream.
+    async fn named(&mut self) -> Option<(String, Value)> {
+        loop {
+            let part = self.part().await?;
+            let field = |name: &str| part.lines().find_map(|line| line.strip_prefix(name));
+            // An id alone is no event.
+            if let Some(data) = field("data: ") {
+                let name = field("event: ").expect("a name").to_owned();
+                let data = serde_json::from_str(data).expect("JSON");
+                contract::check_event(&name, &data);
+                return Some((name, data));
+            }
+        }
+    }
+
+    /// The next event of a task; `None` at the end of the stream.
+    async fn next(&mut self) -> Option<Value> {
+        let (name, data) = self.named().await?;
+        assert_eq!(name, "task", "{data}");
+        Some(data)
     }
 
     async fn names(&mut self, count: usize) -> Vec<String> {
@@ -115,4 +149,81 @@ async fn a_stream_ends_when_the_server_stops() {
     let mut events = Events::open(&site, "").await;
     site.stop().await;
     assert_eq!(events.next().await, None);
+}
+
+#[tokio::test]
+async fn a_reader_that_comes_back_gets_what_it_missed_and_nothing_twice() {
+    let site = Site::start().await;
+    let mut events = Events::open(&site, "").await;
+    let one = site.submit(r#"{"type": "a"}"#).await;
+    assert_eq!(events.names(1).await, ["submitted"]);
+    let last = events.last.clone();
+    drop(events);
+    site.submit(r#"{"type": "a", "queue": "other"}"#).await;
+    let two = site.submit(r#"{"type": "a"}"#).await;
+    let mut events = Events::open_behind(&site, "?queue=default", Some(&last)).await;
+    for (task, event) in [(&one, "queued"), (&two, "submitted"), (&two, "queued")] {
+        let told = events.next().await.expect("an event");
+        assert_eq!(
+            (&told["task"], &told["event"]),
+            (&json!(task), &json!(event))
+        );
+    }
+    // Behind the last event there is nothing but what comes then.
+    let mut events = Events::open_behind(&site, "", Some(&events.last)).await;
+    let three = site.submit(r#"{"type": "a"}"#).await;
+    assert_eq!(events.next().await.expect("an event")["task"], three);
+}
+
+#[tokio::test]
+async fn a_reader_that_had_no_event_yet_comes_back_to_where_its_stream_began() {
+    let site = Site::start().await;
+    let mut events = Events::open(&site, "").await;
+    let begun = events.part().await.expect("goes on");
+    assert!(
+        begun.starts_with("id: ") && begun.lines().count() == 1,
+        "{begun}"
+    );
+    let last = events.last.clone();
+    drop(events);
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let mut events = Events::open_behind(&site, "", Some(&last)).await;
+    assert_eq!(events.next().await.expect("an event")["task"], id);
+}
+
+#[tokio::test]
+async fn a_reader_is_told_when_what_it_missed_is_not_kept_any_more() {
+    let site = Site::start().await;
+    let mut events = Events::open(&site, "").await;
+    events.part().await.expect("goes on");
+    let last = events.last.clone();
+    drop(events);
+    let tasks = vec![r#"{"type": "a"}"#; 1_000].join(", ");
+    let batch = format!(r#"{{"tasks": [{tasks}]}}"#);
+    // Each task is submitted and queued.
+    for _ in 0..=russet_engine::limits::EVENTS_KEPT / 2_000 {
+        site.post("/v1/tasks", &batch).await.good();
+    }
+    let mut events = Events::open_behind(&site, "?queue=late", Some(&last)).await;
+    let (name, missed) = events.named().await.expect("goes on");
+    assert_eq!((&*name, &missed["reason"]), ("missed", &json!("forgotten")));
+    assert!(missed["commits"].as_u64() >= Some(1), "{missed}");
+    let id = site.submit(r#"{"type": "a", "queue": "late"}"#).await;
+    assert_eq!(events.next().await.expect("an event")["task"], id);
+}
+
+#[tokio::test]
+async fn a_reader_is_told_when_its_position_is_none_of_this_start_of_the_node() {
+    let (one, other) = (Site::start().await, Site::start().await);
+    let mut events = Events::open(&other, "").await;
+    events.part().await.expect("goes on");
+    let (start, _) = events.last.split_once('-').expect("a position");
+    let to_come = format!("{start}-1000000-0");
+    for (site, last) in [(&one, &*events.last), (&one, "no id"), (&other, &to_come)] {
+        let mut events = Events::open_behind(site, "", Some(last)).await;
+        let (name, missed) = events.named().await.expect("goes on");
+        assert_eq!((&*name, missed), ("missed", json!({"reason": "unknown"})));
+        let id = site.submit(r#"{"type": "a"}"#).await;
+        assert_eq!(events.next().await.expect("an event")["task"], id, "{last}");
+    }
 }

@@ -1,5 +1,7 @@
 use std::time::{Duration, Instant};
 
+use russet::wire::Time;
+use russet_engine::{Clock, SystemClock};
 use serde_json::json;
 
 use crate::site::{Site, held};
@@ -168,6 +170,31 @@ async fn follow_ups_are_submitted_with_the_completion() {
 }
 
 #[tokio::test]
+async fn follow_ups_that_nobody_can_run_are_committed_with_a_warning() {
+    let site = Site::start().await;
+    site.submit(r#"{"type": "a"}"#).await;
+    let needy = r#"{"type": "b", "resource_requirements": {"gpu": 8}}"#;
+    let poll = r#"{"queues": ["default"], "worker": "w", "capacity": {"cpu": 4}}"#;
+    let leased = site.post("/v1/leases", poll).await.good();
+    let body = format!(
+        r#"{{{}, "follow_ups": [{{"type": "c"}}, {needy}, {needy}]}}"#,
+        held(&leased["tasks"][0])
+    );
+    let done = site.post("/v1/leases/complete", &body).await.good();
+    assert_eq!(done["follow_ups"].as_array().map(Vec::len), Some(3));
+    let warnings = done["warnings"].as_array().expect("a list");
+    assert_eq!(warnings.len(), 1, "one of each kind: {warnings:?}");
+    let told = warnings[0].as_str().expect("a text");
+    assert!(
+        told.starts_with("no live worker of queue default has gpu=8"),
+        "{told}"
+    );
+    let plain = format!("{{{}}}", held(&site.lease().await));
+    let plain = site.post("/v1/leases/complete", &plain).await.good();
+    assert_eq!(plain.get("warnings"), None);
+}
+
+#[tokio::test]
 async fn a_worker_gets_only_what_it_can_hold() {
     let site = Site::start().await;
     site.submit(r#"{"type": "big", "resource_requirements": {"cpu": 4}}"#)
@@ -201,5 +228,35 @@ async fn dedup_a_follow_up_has_no_key_where_partitions_would_hide_another_task_o
             let again = site.post("/v1/tasks", follow_up).await.good();
             assert_eq!((&again["task"], &again["existing"]), (&named, &json!(true)));
         }
+    }
+}
+
+#[tokio::test]
+async fn the_longest_backoff_holds_for_the_first_and_only_a_default_gives_way_to_it() {
+    let site = Site::start().await;
+    for (retry, least, most) in [
+        (
+            r#"{"backoff_ms": 60000, "backoff_cap_ms": 5000, "jitter_percent": 0}"#,
+            4_000,
+            5_000,
+        ),
+        (
+            r#"{"backoff_ms": 7200000, "jitter_percent": 0}"#,
+            7_199_000,
+            7_200_000,
+        ),
+    ] {
+        site.submit(&format!(r#"{{"type": "a", "retry": {retry}}}"#))
+            .await;
+        let fail = format!(r#"{{{}, "message": "no"}}"#, held(&site.lease().await));
+        let failed = site.post("/v1/leases/fail", &fail).await.good();
+        let due: Time = failed["scheduled_at"]
+            .as_str()
+            .expect("is due")
+            .parse()
+            .expect("a time");
+        let now = Time::from(SystemClock.now());
+        let wait = due.timestamp().since(now.timestamp()).as_millis();
+        assert!((least..=most).contains(&wait), "{retry}: {wait} ms");
     }
 }

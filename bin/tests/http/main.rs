@@ -2,6 +2,7 @@
 //! against the server's own OpenAPI document.
 
 mod access;
+mod bulk;
 mod contract;
 mod events;
 mod explain;

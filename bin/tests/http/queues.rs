@@ -146,3 +146,33 @@ async fn a_concurrency_limit_is_explained_where_it_is_reached() {
     assert_eq!(code(&full).await, "concurrency_limit");
     assert_eq!(code(&free).await, "waiting");
 }
+
+#[tokio::test]
+async fn a_queue_without_aging_goes_by_time_alone() {
+    let site = Site::start().await;
+    let first_in_first_out = r#"{"aging_ms": 0}"#;
+    let config = site.patch("/v1/queues/default", first_in_first_out).await;
+    assert_eq!(config.good()["aging_ms"], 0);
+    let mut submitted = Vec::new();
+    for priority in [0, 9, 4] {
+        let task = json!({"type": "a", "priority": priority});
+        submitted.push(site.submit(&task.to_string()).await);
+        // Tasks of one millisecond are ready at once.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for id in submitted {
+        assert_eq!(site.lease().await["id"], id);
+    }
+}
+
+#[tokio::test]
+async fn a_resume_of_a_queue_that_nobody_uses_makes_none_and_a_pause_does() {
+    let site = Site::parted().await;
+    let resumed = site.post("/v1/queues/typo/resume", "").await.good();
+    assert_eq!(resumed["paused"], false);
+    assert_eq!(site.get("/v1/queues").await.good(), json!({"queues": []}));
+    site.post("/v1/queues/later/pause", "").await.good();
+    site.post("/v1/queues/later/resume", "").await.good();
+    let queues = site.get("/v1/queues").await.good();
+    assert_eq!(queues["queues"][0]["name"], "later");
+}

@@ -32,7 +32,9 @@ impl Configure {
             )
             .into());
         }
+        let is_known = draft.queue(&self.queue)?.is_some();
         let mut queue = draft.queue_or_default(&self.queue)?;
+        let was_paused = queue.config.paused;
         let config = &mut queue.config;
         config.paused = patch.paused.unwrap_or(config.paused);
         config.concurrency = patch.concurrency.unwrap_or(config.concurrency);
@@ -40,6 +42,14 @@ impl Configure {
         config.keep_finished = patch.keep_finished.unwrap_or(config.keep_finished);
         config.keep_dead = patch.keep_dead.unwrap_or(config.keep_dead);
         let reply = Reply::Configured(config.clone());
+        let only_pauses = QueuePatch {
+            paused: None,
+            ..patch.clone()
+        } == QueuePatch::default();
+        if !is_known && only_pauses && config.paused == was_paused {
+            // Resuming what nobody paused makes no queue.
+            return Ok(reply);
+        }
         queue.updated_at = draft.now.max(queue.updated_at);
         draft.put_queue(queue);
         Ok(reply)

@@ -10,7 +10,8 @@ pub struct QueueConfig {
     /// Most tasks that run at once, in each partition. It counts the leases that were granted
     /// under a limit; those of a time without one run on beside it.
     pub concurrency: Option<u32>,
-    /// How long a task waits to catch up with one that is one priority more urgent.
+    /// How long a task waits to catch up with one that is one priority more urgent. Zero: they
+    /// go by the time at which they became ready alone.
     pub aging: Millis,
     /// How long succeeded and cancelled tasks are kept, unless a dependency ended them.
     pub keep_finished: Millis,

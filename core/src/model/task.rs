@@ -117,10 +117,23 @@ pub struct RetryPolicy {
     pub max_retries: u32,
     /// How long the first backoff is; each later one is twice the one before.
     pub backoff: Millis,
-    /// The longest backoff.
+    /// The longest backoff, also of the first one.
     pub backoff_cap: Millis,
     /// How much is added to a backoff at most, at random, in percent of it.
     pub jitter_percent: u8,
+}
+
+impl RetryPolicy {
+    /// The policy with another first backoff. One that is longer than the longest is the longest,
+    /// too: nobody asks for it to be cut by a default.
+    #[must_use]
+    pub fn with_backoff(self, backoff: Millis) -> Self {
+        Self {
+            backoff,
+            backoff_cap: self.backoff_cap.max(backoff),
+            ..self
+        }
+    }
 }
 
 impl Default for RetryPolicy {

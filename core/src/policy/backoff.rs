@@ -1,7 +1,7 @@
 use crate::{Millis, RetryPolicy};
 
 /// How long to wait before the next try after `retries` earlier ones: the first backoff
-/// doubled each time, at most the cap, plus up to `jitter_percent` of it by `random`.
+/// doubled each time, at most the cap (which holds for the first one, too), plus up to `jitter_percent` of it by `random`.
 /// Jitter only ever adds, so that no task is tried before its backoff.
 pub fn backoff(policy: &RetryPolicy, retries: u32, random: u64) -> Millis {
     let doubled = match 1u64.checked_shl(retries) {
@@ -37,6 +37,28 @@ mod tests {
             prop_assert!(jittered >= plain);
             prop_assert!(jittered.as_millis() <= plain.as_millis() * 2);
         }
+    }
+
+    #[test]
+    fn a_cap_below_the_first_backoff_is_every_backoff() {
+        let policy = RetryPolicy {
+            backoff: Millis::from_secs(60),
+            backoff_cap: Millis::from_secs(5),
+            ..RetryPolicy::default()
+        };
+        for retries in [0, 1, 100] {
+            assert_eq!(backoff(&policy, retries, 0), Millis::from_secs(5));
+        }
+    }
+
+    #[test]
+    fn a_first_backoff_is_not_cut_by_the_default_cap() {
+        let two_hours = Millis::from_secs(7_200);
+        let policy = RetryPolicy::default().with_backoff(two_hours);
+        assert_eq!(backoff(&policy, 0, 0), two_hours);
+        assert_eq!(backoff(&policy, 9, 0), two_hours);
+        let policy = policy.with_backoff(Millis::from_secs(1));
+        assert_eq!(backoff(&policy, 1, 0), Millis::from_secs(2));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 use crate::{Millis, Timestamp};
 
 /// A ready task's place in its lane, lowest first. Priority is a head start in time, so that
-/// a task waits at most for those that became ready `9 * aging` after it.
+/// a task waits at most for those that became ready `9 * aging` after it. An `aging` of zero is
+/// no head start at all: first in, first out.
 ///
 /// A rank places a task within its priority: up to one `aging` ahead of it.
 pub fn ready_score(ready_at: Timestamp, priority: u8, rank: Option<u16>, aging: Millis) -> i64 {
@@ -45,6 +46,15 @@ mod tests {
             let aging = Millis::new(aging);
             prop_assert!(ready_score(at, p + 1, None, aging) < ready_score(at, p, None, aging));
             prop_assert!(ready_score(at, p, Some(rank), aging) <= ready_score(at, p, None, aging));
+        }
+
+        #[test]
+        fn an_aging_of_zero_leaves_the_order_to_time_alone(
+            ready in 0u64..1 << 44, priority in 0u8..=9, rank: u16,
+        ) {
+            let at = Timestamp::from_millis(ready);
+            let score = ready_score(at, priority, Some(rank), Millis::ZERO);
+            prop_assert_eq!(score, ready as i64);
         }
     }
 }

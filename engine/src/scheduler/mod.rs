@@ -301,6 +301,12 @@ impl Scheduler {
     pub fn events(&self) -> EventStream {
         self.node.events.subscribe()
     }
+
+    /// What this node did from a commit on, by its number; `None` when no commit of this start of
+    /// the node has that number, nor is it the next.
+    pub fn events_from(&self, commit: u64) -> Option<EventStream> {
+        self.node.events.subscribe_from(commit)
+    }
 }
 
 impl Node {

@@ -213,8 +213,8 @@ impl Scheduler {
             let pause = Duration::from(until.since(now)).min(poll);
             poll = (poll + poll / 2).min(WAIT_POLL);
             let changed = async {
-                while let Some(Ok(batch)) = events.next().await {
-                    if batch.iter().any(|event| event.task == id) {
+                while let Some(Ok(happened)) = events.next().await {
+                    if happened.events.iter().any(|event| event.task == id) {
                         return;
                     }
                 }

@@ -1,9 +1,11 @@
 use std::future::pending;
 
 use futures::future::join_all;
+use russet_core::Complete;
 
 use super::Api;
 use super::batch::{items, part, views};
+use super::warnings::Warnings;
 use crate::wire::{
     CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, OneOrMany,
     OneOrResults, Problem, ReleaseLease, TaskNowView, TaskView,
@@ -72,7 +74,22 @@ impl Api {
         let partitions = self.scheduler.partitions();
         let checked = completes.into_iter().map(|c| c.into_complete(partitions));
         let (completes, places) = part(checked);
-        places.fill(views(self.scheduler.complete_each(completes).await))
+        let warned: Vec<_> = completes.iter().map(|c| self.warnings_of(c)).collect();
+        let done = views(self.scheduler.complete_each(completes).await).into_iter();
+        let done = done.zip(warned).map(|(now, warnings)| {
+            let now: TaskNowView = now?;
+            Ok(TaskNowView { warnings, ..now })
+        });
+        places.fill(done.collect())
+    }
+
+    /// What to know of the follow-up tasks of a completion.
+    fn warnings_of(&self, complete: &Complete) -> Vec<String> {
+        let mut warnings = Warnings::new(&self.scheduler);
+        for task in &complete.follow_ups {
+            warnings.of(task);
+        }
+        warnings.all()
     }
 
     /// `POST /v1/leases/fail`: failed attempts.

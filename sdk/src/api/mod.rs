@@ -3,6 +3,7 @@
 //! that both mean the same by every request.
 
 mod batch;
+mod bulk;
 mod cancel;
 mod leases;
 mod queues;

@@ -1,5 +1,6 @@
 //! One client for a scheduler in this process and for a server over HTTP.
 
+mod bulk;
 #[cfg(feature = "http")]
 mod http;
 mod leases;

@@ -8,8 +8,8 @@ use super::http::{Call, query};
 use super::{Client, Link};
 use crate::backoff::later;
 use crate::wire::{
-    CancelTask, ListTasks, Page, RedriveTask, RedriveTasks, RedrivenView, SubmitTask,
-    SubmittedView, TaskNowView, TaskView, WaitTask,
+    CancelTask, ListTasks, Page, RedriveTask, SubmitTask, SubmittedView, TaskNowView, TaskView,
+    WaitTask,
 };
 use crate::{Error, TaskKind, limits};
 
@@ -200,43 +200,6 @@ impl Client {
                 };
                 let call = Call::post(format!("/v1/tasks/{id}/redrive")).safe();
                 http.send(call, &request).await
-            }
-        }
-    }
-
-    /// Gives all dead tasks a new life, or those of one queue. Over HTTP the count may be too
-    /// low, when an answer was lost and the call was sent again.
-    ///
-    /// # Errors
-    /// A queue name that cannot be, or a server that cannot be reached: send it again then.
-    pub async fn redrive_all(&self, queue: Option<&str>) -> Result<RedrivenView, Error> {
-        let mut sum = RedrivenView::default();
-        let request_id = match &self.link {
-            Link::Here(_) => None,
-            #[cfg(feature = "http")]
-            Link::Http(http) => Some(http.new_request_id()),
-        };
-        loop {
-            let request = RedriveTasks {
-                all: queue.is_none(),
-                request_id: request_id.clone(),
-                queue: queue.map(str::to_owned),
-                after: sum.next.map(|id| id.to_string()),
-                limit: None,
-            };
-            let page = match &self.link {
-                Link::Here(api) => api.redrive_each(request).await?,
-                #[cfg(feature = "http")]
-                Link::Http(http) => {
-                    let call = Call::post("/v1/tasks/redrive").safe();
-                    http.send(call, &request).await?
-                }
-            };
-            sum.redriven += page.redriven;
-            sum.refused += page.refused;
-            sum.next = page.next;
-            if sum.next.is_none() {
-                return Ok(sum);
             }
         }
     }

@@ -32,6 +32,33 @@ pub struct EventView {
     pub reason: Option<ErrorKind>,
 }
 
+/// That a reader of events does not get all of them: the server-sent event `missed` of
+/// `GET /v1/events`, where they are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct MissedView {
+    /// Why.
+    pub reason: MissedReason,
+    /// How many commits with events are missing, whichever events were asked for; absent when
+    /// nobody knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits: Option<u64>,
+}
+
+/// Why events are missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum MissedReason {
+    /// The reader was too slow.
+    Slow,
+    /// The node does not keep what followed `Last-Event-ID` any more.
+    Forgotten,
+    /// `Last-Event-ID` is none of this node since it was started: another node gave it, or this
+    /// one before.
+    Unknown,
+}
+
 impl From<&Event> for EventView {
     fn from(event: &Event) -> Self {
         Self {

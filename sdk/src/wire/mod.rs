@@ -10,6 +10,7 @@
 //! one shape of every refusal. The HTTP server is [`Api`](crate::Api) behind routes.
 
 mod batch;
+mod bulk;
 mod cancel;
 mod either;
 mod event;
@@ -37,8 +38,12 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use batch::BATCH_SIZE;
 pub use batch::{Batched, ItemResult, OneOrMany, OneOrResults, Results};
+pub(crate) use bulk::keep;
+pub use bulk::{
+    CancelTasks, CancelledView, PurgeTasks, PurgedView, RedriveTasks, RedrivenView, RefusedTask,
+};
 pub use cancel::{CancelTask, CancelWorkflow, CancelledWorkflowView};
-pub use event::EventView;
+pub use event::{EventView, MissedReason, MissedView};
 pub use info::Info;
 pub use json::Json;
 pub use lease::{
@@ -46,7 +51,7 @@ pub use lease::{
     ReleaseLease,
 };
 pub(crate) use list::request_number;
-pub use list::{ListTasks, Page, RedriveTask, RedriveTasks, RedrivenView, WaitTask, id};
+pub use list::{ListTasks, Page, RedriveTask, WaitTask, id};
 pub use new_task::{DEFAULT_QUEUE, refused};
 pub use new_workflow::NamedWorkflow;
 use object::objects;
@@ -54,7 +59,7 @@ pub use problem::{Problem, ProblemDetails};
 pub use queue::{
     ConfigureQueue, LaneView, QueueConfigView, QueueView, QueuesReply, StatusCounts, queue_name,
 };
-pub use redrive::{RedriveWorkflow, RedrivenWorkflowView, RefusedRedrive};
+pub use redrive::{RedriveWorkflow, RedrivenWorkflowView};
 #[cfg(feature = "openapi")]
 pub use schema::status_schema;
 pub use submit::{DependsOn, RetryView, SubmitTask, SubmittedView, WindowView};
@@ -68,6 +73,7 @@ pub use workflow::{
 
 objects!(
     CancelTask,
+    CancelTasks,
     CancelWorkflow,
     CompleteLease,
     ConfigureQueue,
@@ -75,6 +81,7 @@ objects!(
     FailLease,
     LeaseRequest,
     ProgressReport,
+    PurgeTasks,
     RedriveTask,
     RedriveTasks,
     RedriveWorkflow,

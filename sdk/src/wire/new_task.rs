@@ -117,12 +117,15 @@ fn bytes(json: Option<Json>) -> Bytes {
 }
 
 fn retry(max_retries: Option<u32>, view: Option<RetryView>) -> RetryPolicy {
-    let (view, default) = (view.unwrap_or_default(), RetryPolicy::default());
+    let (view, mut policy) = (view.unwrap_or_default(), RetryPolicy::default());
+    if let Some(ms) = view.backoff_ms {
+        policy = policy.with_backoff(Millis::new(ms));
+    }
     RetryPolicy {
-        max_retries: max_retries.unwrap_or(default.max_retries),
-        backoff: view.backoff_ms.map_or(default.backoff, Millis::new),
-        backoff_cap: view.backoff_cap_ms.map_or(default.backoff_cap, Millis::new),
-        jitter_percent: view.jitter_percent.unwrap_or(default.jitter_percent),
+        max_retries: max_retries.unwrap_or(policy.max_retries),
+        backoff_cap: view.backoff_cap_ms.map_or(policy.backoff_cap, Millis::new),
+        jitter_percent: view.jitter_percent.unwrap_or(policy.jitter_percent),
+        ..policy
     }
 }
 

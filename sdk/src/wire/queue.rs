@@ -67,9 +67,11 @@ pub struct QueueConfigView {
     pub paused: bool,
     /// Most tasks that run at once, in each partition: a store of 4 partitions runs up to 4
     /// times as many. Tasks that were already running when the limit is set, where there was
-    /// none, are not counted.
+    /// none, are not counted. `null`: no limit.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub concurrency: Option<u32>,
-    /// How long a task waits to catch up with one that is one priority more urgent.
+    /// How long a task waits to catch up with one that is one priority more urgent. 0: priorities
+    /// say nothing, and the task that is ready longest is the next.
     pub aging_ms: u64,
     /// How long succeeded tasks are kept, and those that somebody cancelled.
     pub keep_finished_ms: u64,

@@ -1,7 +1,7 @@
-use russet_core::{Label, TaskId, WorkflowId};
+use russet_core::{Label, WorkflowId};
 use serde::{Deserialize, Serialize};
 
-use super::WorkflowCounts;
+use super::{RefusedTask, WorkflowCounts};
 
 /// The body of `POST /v1/workflows/{id}/redrive`; it may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,22 +33,7 @@ pub struct RedrivenWorkflowView {
     /// How many are dead or cancelled and stay so.
     pub refused: u64,
     /// Those, and why: the first 100 of them.
-    pub refusals: Vec<RefusedRedrive>,
+    pub refusals: Vec<RefusedTask>,
     /// How many tasks of the workflow are in which state now.
     pub counts: WorkflowCounts,
-}
-
-/// A task that stays dead or cancelled.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct RefusedRedrive {
-    /// The task.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub task: TaskId,
-    /// What it is called in its workflow.
-    pub name: Option<String>,
-    /// What programs tell reasons apart by: the `code` of a problem.
-    pub code: String,
-    /// Why it was not redriven, and what to do about it.
-    pub detail: String,
 }

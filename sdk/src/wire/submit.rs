@@ -111,7 +111,8 @@ pub struct RetryView {
     /// How long the first backoff is; each later one is twice the one before. 1,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff_ms: Option<u64>,
-    /// The longest backoff. 3,600,000.
+    /// The longest backoff, also of the first one: where this is shorter, every backoff is as
+    /// long as this. 3,600,000, or `backoff_ms` where that is longer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backoff_cap_ms: Option<u64>,
     /// How much is added to a backoff at most, at random, in percent of it. 10.

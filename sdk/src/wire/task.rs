@@ -164,6 +164,9 @@ pub struct TaskNowView {
     /// Follow-up tasks that were committed with a completion, in the order of the request.
     #[cfg_attr(feature = "openapi", schema(value_type = Vec<String>))]
     pub follow_ups: Vec<TaskId>,
+    /// What may keep those from running, such as resources that no live worker has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl TaskView {
@@ -292,6 +295,7 @@ impl From<TaskNow> for TaskNowView {
             scheduled_at: now.scheduled_at.map(Time::from),
             cancel_requested: now.cancel_requested,
             follow_ups: now.follow_ups,
+            warnings: Vec::new(),
         }
     }
 }

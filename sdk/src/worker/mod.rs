@@ -90,6 +90,8 @@ struct Crew {
     ended: mpsc::UnboundedSender<Report>,
     /// Types without a handler that were met, each with the queue where it was.
     strangers: Mutex<BTreeSet<(TaskType, QueueName)>>,
+    /// What was told of follow-up tasks.
+    warned: Mutex<BTreeSet<String>>,
 }
 
 impl Crew {
@@ -112,6 +114,18 @@ impl Crew {
             return false;
         };
         known.len() < limits::STRANGERS && known.insert((kind.clone(), queue.clone()))
+    }
+
+    /// Tells each warning of follow-up tasks once.
+    fn warn(&self, warnings: Vec<String>) {
+        let Ok(mut warned) = self.warned.lock() else {
+            return;
+        };
+        for warning in warnings {
+            if warned.len() < limits::WARNINGS && warned.insert(warning.clone()) {
+                tracing::warn!("of a follow-up task: {warning}");
+            }
+        }
     }
 
     fn failed(&self, error: &Error) {
@@ -161,6 +175,7 @@ impl Worker {
             board: Arc::new(Board::new()),
             ended,
             strangers: Mutex::default(),
+            warned: Mutex::default(),
         });
         let phase = watch::Sender::new(Phase::Working);
         let begun = OnceLock::new();

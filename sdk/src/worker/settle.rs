@@ -185,7 +185,8 @@ fn after(
 ) -> Option<Settlement> {
     let lease = settlement.lease();
     let error = match answer {
-        Ok(_) => {
+        Ok(now) => {
+            crew.warn(now.warnings);
             crew.board.forget(lease);
             return None;
         }

@@ -197,11 +197,8 @@ async fn a_redrive_whose_answer_was_lost_is_sent_again_and_redrives_once() {
     client.cancel(id, None).await.expect("is cancelled");
     let mut redriven = 0;
     loop {
-        let batch = events
-            .next()
-            .await
-            .expect("goes on")
-            .expect("reads in time");
+        let happened = events.next().await.expect("goes on");
+        let batch = happened.expect("reads in time").events;
         redriven += batch
             .iter()
             .filter(|e| e.kind == EventKind::Redriven)

@@ -4,6 +4,7 @@
 mod capacity;
 mod client;
 mod drain;
+mod examples;
 mod failures;
 mod heartbeats;
 #[cfg(feature = "http")]

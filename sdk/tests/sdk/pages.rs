@@ -66,3 +66,52 @@ async fn all_dead_tasks_of_a_queue_are_redriven_page_by_page_over_http() {
     let rest = client.redrive_all(None).await.expect("redrives");
     assert_eq!((rest.redriven, rest.refused), (1, 0));
 }
+
+#[tokio::test]
+async fn all_live_tasks_of_a_queue_are_cancelled_and_purged_page_by_page_over_http() {
+    let server = Server::new();
+    let site = server.open(None).await;
+    let client = Client::http(&site.url()).expect("is an address");
+    let mut tasks = vec![work().in_queue("many"); TASKS];
+    tasks.push(work().in_queue("other"));
+    for submitted in client.submit_many(tasks).await {
+        submitted.expect("is accepted");
+    }
+    let before = server.requests.get();
+    let queued = Some(Status::Queued);
+    let done = client
+        .cancel_all(Some("many"), queued, Some("enough"))
+        .await;
+    let done = done.expect("cancels");
+    assert_eq!(
+        (done.cancelled, done.asked, done.refused, done.next),
+        (TASKS as u64, 0, 0, None)
+    );
+    assert_eq!(server.requests.get() - before, 2, "a request a page");
+    let dead = client.purge_all(None, Some(Status::Dead)).await;
+    assert_eq!(dead.expect("purges").purged, 0);
+    let done = client.purge_all(Some("many"), None).await.expect("purges");
+    assert_eq!(
+        (done.purged, done.refused, done.next),
+        (TASKS as u64, 0, None)
+    );
+    let other = client.queue("other").await.expect("is there");
+    assert_eq!(other.counts.queued, 1);
+}
+
+#[tokio::test]
+async fn a_cancel_of_all_whose_answer_was_lost_is_sent_again() {
+    let server = Server::new();
+    let site = server.open(None).await;
+    let client = Client::http(&site.url()).expect("is an address");
+    let task = client.submit(work()).await.expect("is accepted").task;
+    server.lose.store(1, std::sync::atomic::Ordering::SeqCst);
+    let done = client.cancel_all(None, None, None).await.expect("answers");
+    assert_eq!(
+        (done.cancelled, done.refused),
+        (0, 0),
+        "the first try did it"
+    );
+    let task = client.get(task).await.expect("answers").expect("exists");
+    assert_eq!(task.status, Status::Cancelled);
+}

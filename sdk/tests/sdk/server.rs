@@ -163,6 +163,18 @@ fn tasks() -> Router<Server> {
             .post(async |State(s): State<Server>, Json(b): One<_>| reply(s.api.submit(b).await)),
         )
         .route(
+            "/v1/tasks/cancel",
+            post(async |State(s): State<Server>, Json(b): Body<_>| {
+                reply(s.api.cancel_each(b).await)
+            }),
+        )
+        .route(
+            "/v1/tasks/purge",
+            post(async |State(s): State<Server>, Json(b): Body<_>| {
+                reply(s.api.purge_each(b).await)
+            }),
+        )
+        .route(
             "/v1/tasks/redrive",
             post(async |State(s): State<Server>, Json(b): Body<_>| {
                 reply(s.api.redrive_each(b).await)

@@ -204,37 +204,32 @@ impl<'a> Lines<'a> {
             self.number += 1;
             if line.len() > LINE_BYTES {
                 let why = format!("is longer than {LINE_BYTES} bytes");
-                return Err(self.refuse(&why, submitted));
+                return Err(self.refuse(Problem::new("too_large", 413, why), submitted));
             }
             if line.trim_ascii().is_empty() {
                 continue;
             }
             if line.trim_ascii_start().starts_with(b"[") {
                 let why = "is a JSON list: write one task a line, as `jq -c '.[]'` does";
-                return Err(self.refuse(why, submitted));
+                return Err(self.refuse(Problem::new("malformed", 400, why), submitted));
             }
             let task = from_json(line.trim_ascii());
-            let task = task.map_err(|problem: Problem| {
-                let detail = problem.detail.replacen("the body", "it", 1);
+            let task = task.map_err(|mut problem: Problem| {
                 // The file's own line is named; the reader counts lines within it.
-                self.refuse(
-                    &detail.replace(" at line 1 column ", " at column "),
-                    submitted,
-                )
+                problem.detail = problem.detail.replace(" at line 1 column ", " at column ");
+                self.refuse(problem, submitted)
             })?;
             return Ok(Some((self.number, task)));
         }
     }
 
-    fn refuse(&self, why: &str, submitted: u64) -> CliError {
+    fn refuse(&self, problem: Problem, submitted: u64) -> CliError {
         let sent = match submitted {
             0 => "nothing was submitted".to_owned(),
             1 => "1 task of an earlier line was submitted".to_owned(),
             sent => format!("{sent} tasks of earlier lines were submitted"),
         };
-        CliError::input(
-            format!("{}:{}", self.name, self.number),
-            format!("{why}; {sent}"),
-        )
+        let place = format!("{}:{}", self.name, self.number);
+        CliError::document(place, problem).with_note(format!("; {sent}"))
     }
 }

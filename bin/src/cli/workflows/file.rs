@@ -11,8 +11,7 @@ use crate::workflow::{self, WorkflowError};
 /// The workflow in `file`, or on standard input for `-`.
 pub(super) fn read(file: &str) -> Result<SubmitWorkflow, CliError> {
     let bytes = input::bytes(file)?;
-    let refuse =
-        |problem: Problem| CliError::input(file, problem.detail.replacen("the body", "it", 1));
+    let refuse = |problem: Problem| CliError::document(file, problem);
     let is_json = bytes.trim_ascii_start().starts_with(b"{");
     if is_json {
         return from_json(&bytes).map_err(|problem| match serde_json::from_slice(&bytes) {
