@@ -31,6 +31,9 @@ pub const PAGE_CACHE_BYTES: usize = 128 * 1024 * 1024;
 pub const REBUILD_MOVES: usize = 4_096;
 /// Room that a full disk must have again before the embedded backend tries another commit.
 pub const FREE_BYTES: u64 = 4 * 1024 * 1024;
+/// Room that the disk of the embedded backend must have for a new task: what is left below that is
+/// for the tasks that are there, whose lives go on.
+pub const TASK_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// Most records that are read from the embedded backend's file on the caller's thread; more
 /// are read on a thread that may block.
 pub const READS_INLINE: usize = 64;

@@ -85,16 +85,28 @@ pub const WORKER_BACKOFF_MAX: Duration = Duration::from_secs(5);
 pub const BEATS_PER_LEASE: u32 = 3;
 /// Heartbeats that are due within this part of their interval go with those that are due.
 pub const BEAT_SLACK: u32 = 4;
+/// Most calls with heartbeats that a worker has under way at once: one that is not answered must
+/// not keep those of other leases.
+pub const BEAT_CALLS: usize = 16;
+/// How long heartbeats that are due wait for the answer to those that were sent last, to go
+/// together with what becomes due meanwhile.
+pub const BEAT_STAGGER: Duration = Duration::from_millis(50);
 /// Shortest time for which a heartbeat is waited for.
 pub const BEAT_TIMEOUT_MIN: Duration = Duration::from_millis(100);
 /// Longest line of an error in a worker's log, in characters.
 pub const LOGGED_ERROR_CHARS: usize = 300;
 /// How long handlers may go on when a worker stops.
 pub const DRAIN: Duration = Duration::from_secs(25);
+/// How long a worker that stops waits for its handlers to be dropped where they await; one that
+/// does not let itself be dropped is left.
+pub const DROP_GRACE: Duration = Duration::from_millis(500);
 /// How long a worker that stops tries to report what is left.
 pub const REPORT_GRACE: Duration = Duration::from_secs(4);
 /// How long a handler may go on after its task was cancelled.
 pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
+/// Longest delay of a task that is snoozed or tried again.
+pub const DELAY_MAX: Duration =
+    Duration::from_millis(russet_core::limits::DURATION_MAX.as_millis());
 /// Most types without a handler of which a worker warns.
 pub const STRANGERS: usize = 1_000;
 /// Most different warnings of follow-up tasks that a worker tells.

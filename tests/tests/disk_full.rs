@@ -13,6 +13,8 @@ const ROOM: u64 = 2_048;
 const PAYLOAD: usize = 60_000;
 /// A server must not keep anybody waiting because its disk is full.
 const SOON: Duration = Duration::from_secs(10);
+/// How long a lease lasts of what runs while the disk gets full.
+const LEASE: Duration = Duration::from_secs(1);
 
 /// What the server acknowledged: ids, and the size of what was submitted.
 type Acknowledged = Vec<(String, usize)>;
@@ -120,6 +122,46 @@ fn a_full_disk_refuses_submissions_and_everything_else_goes_on_until_there_is_ro
     assert!(
         said.contains("a request failed: the store is full"),
         "{said}"
+    );
+    stopped(server.process);
+}
+
+#[test]
+fn a_task_that_runs_while_the_disk_gets_full_keeps_its_lease_and_completes() {
+    let folder = tempfile::tempdir().expect("makes a folder");
+    let (server, mut acknowledged) = nearly_full(folder.path());
+    let mut client = server.client();
+    let request =
+        json!({"queues": ["default"], "worker": "w", "visibility_timeout_ms": LEASE.as_millis()});
+    let leased = client.post("/v1/leases", &request).expect("answers").good();
+    let task = &leased["tasks"][0];
+    let held = json!({"task": task["id"], "lease_id": task["lease_id"]});
+
+    let mut submitter = server.client();
+    let filling = std::thread::spawn(move || {
+        fill(&mut submitter, &mut acknowledged);
+        let start = Instant::now();
+        while start.elapsed() < 3 * LEASE {
+            // A rest of room may still take one.
+            let _ = submit(&mut submitter, PAYLOAD);
+        }
+    });
+    while !filling.is_finished() {
+        let extended = client.post("/v1/leases/extend", &held).expect("answers");
+        extended.good();
+        std::thread::sleep(LEASE / 5);
+    }
+    filling.join().expect("the disk is full");
+    let done = client
+        .post("/v1/leases/complete", &held)
+        .expect("answers")
+        .good();
+    assert_eq!(done["status"], "succeeded", "{done}");
+    let path = format!("/v1/tasks/{}", task["id"].as_str().expect("an id"));
+    let task = client.get(&path).expect("answers").good();
+    assert_eq!(
+        (&task["attempt"], &task["retry_count"]),
+        (&json!(1), &json!(0))
     );
     stopped(server.process);
 }

@@ -12,7 +12,7 @@ use russet_engine::{Version, Versioned};
 use super::error::DiskError;
 use super::medium::Medium;
 use crate::key;
-use crate::limits::FREE_BYTES;
+use crate::limits::{FREE_BYTES, TASK_FREE_BYTES};
 use crate::value::{self, ValueError};
 
 /// Values (see [`crate::value`]) by key (see [`super::key`]).
@@ -149,11 +149,22 @@ impl Disk {
         })
     }
 
+    /// Whether there is room for new tasks: some is kept for the lives of those that are there.
+    pub(crate) fn check_room_for_tasks(&self, bytes: usize) -> Result<(), DiskError> {
+        self.check_free(
+            TASK_FREE_BYTES.saturating_add(bytes as u64),
+            "for new tasks",
+        )
+    }
+
     fn check_room(&self, bytes: usize) -> Result<(), DiskError> {
-        let needed = FREE_BYTES.saturating_add(bytes as u64);
+        self.check_free(FREE_BYTES.saturating_add(bytes as u64), "for anything")
+    }
+
+    fn check_free(&self, needed: u64, what: &str) -> Result<(), DiskError> {
         match self.medium.free_bytes() {
             Some(free) if free < needed => Err(DiskError::Full(format!(
-                "the disk of {:?} has {free} bytes left, and {needed} are needed",
+                "the disk of {:?} has {free} bytes left, and {needed} are needed {what}",
                 self.medium.name
             ))),
             _ => Ok(()),

@@ -102,6 +102,11 @@ impl DiskError {
     pub(crate) fn breaks(&self) -> bool {
         matches!(self, Self::Full(_) | Self::Damaged(_) | Self::Failed(_))
     }
+
+    /// Whether there is no room.
+    pub(crate) fn is_full(&self) -> bool {
+        matches!(self, Self::Full(_))
+    }
 }
 
 /// What to do about damage.

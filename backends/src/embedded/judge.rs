@@ -31,18 +31,22 @@ struct State<'a> {
 
 impl<'a> Judgement<'a> {
     /// Decides the transactions of a request one after another, each on what those before
-    /// it leave.
+    /// it leave. Those that make tasks are left out when there is no room for new ones.
     pub(crate) fn add(
         &mut self,
         shared: &Shared,
         request: &'a Request,
         table: &disk::Writer<'_>,
+        takes_tasks: bool,
     ) -> Result<(), DiskError> {
         let mut known = shared.versions(request, table)?.into_iter();
         let transactions = request.transactions.iter();
         let outcomes = transactions.map(|transaction| {
-            let known = known.by_ref().take(transaction.changes.len());
-            self.judge(request, transaction, known)
+            let known: Vec<_> = known.by_ref().take(transaction.changes.len()).collect();
+            match takes_tasks || !transaction.makes_task {
+                true => self.judge(request, transaction, known.into_iter()),
+                false => Outcome::Conflict,
+            }
         });
         let outcomes = outcomes.collect();
         self.outcomes.push(outcomes);

@@ -13,12 +13,16 @@ const FILE: &str = "russet.redb";
 /// Opens the bytes that the database is kept in, as often as they are needed.
 pub(crate) type Open = Box<dyn Fn() -> io::Result<Box<dyn StorageBackend>> + Send + Sync>;
 
+/// How much room there is, in bytes; `None` when that is not known.
+pub(crate) type Free = Box<dyn Fn() -> Option<u64> + Send + Sync>;
+
 /// Where the database is kept.
 pub(crate) struct Medium {
     /// What messages call it.
     pub(crate) name: PathBuf,
     file: Option<PathBuf>,
     open: Open,
+    pub(crate) free: Free,
 }
 
 impl Medium {
@@ -34,10 +38,12 @@ impl Medium {
             let backend = FileBackend::new(file).map_err(io::Error::other)?;
             Ok(Box::new(backend) as Box<dyn StorageBackend>)
         };
+        let path = file.clone();
         Ok(Self {
             name: directory.to_owned(),
             file: Some(file),
             open: Box::new(open),
+            free: Box::new(move || free_bytes(&path)),
         })
     }
 
@@ -46,6 +52,7 @@ impl Medium {
             name: PathBuf::from("a custom storage backend"),
             file: None,
             open,
+            free: Box::new(|| None),
         }
     }
 
@@ -83,17 +90,21 @@ impl Medium {
     pub(crate) fn forget_cached(&self) {}
 
     /// How much room the disk has; `None` when that is not known.
-    #[cfg(target_os = "linux")]
     pub(crate) fn free_bytes(&self) -> Option<u64> {
-        let disk = rustix::fs::statvfs(self.file.as_ref()?).ok()?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        (disk.f_blocks > 0).then_some(free)
+        (self.free)()
     }
+}
 
-    #[cfg(not(target_os = "linux"))]
-    pub(crate) fn free_bytes(&self) -> Option<u64> {
-        None
-    }
+#[cfg(target_os = "linux")]
+fn free_bytes(file: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(file).ok()?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    (disk.f_blocks > 0).then_some(free)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
 }
 
 /// Makes an empty database when there is none. It gets its name when it is complete, so that

@@ -24,6 +24,10 @@ pub(crate) struct Request {
 pub(crate) struct Prepared {
     pub(crate) version: Version,
     pub(crate) changes: Vec<PreparedChange>,
+    /// It makes a task, for which there must be more room than for what becomes of one.
+    pub(crate) makes_task: bool,
+    /// How much of the request's bytes it has.
+    bytes: usize,
 }
 
 /// A change, encoded.
@@ -64,12 +68,16 @@ impl Request {
             return Err(StoreError::TooLarge { why });
         }
         let version = transaction.version;
+        let makes_task = transaction.changes.iter().any(is_new_task);
+        let before = self.bytes.len();
         let changes = transaction.changes.into_iter();
         Ok(Prepared {
             version,
             changes: changes
                 .map(|change| self.prepare_change(change, version))
                 .collect::<Result<_, _>>()?,
+            makes_task,
+            bytes: self.bytes.len() - before,
         })
     }
 
@@ -104,6 +112,14 @@ impl Request {
         self.bytes.len()
     }
 
+    /// How many of its transactions make tasks, and how much these write.
+    pub(crate) fn new_tasks(&self) -> (usize, usize) {
+        let new = self.transactions.iter().filter(|made| made.makes_task);
+        new.fold((0, 0), |(count, bytes), made| {
+            (count + 1, bytes + made.bytes)
+        })
+    }
+
     /// The key of a change, as it stands in the file.
     pub(crate) fn place(&self, change: &PreparedChange) -> &[u8] {
         &self.bytes[change.place.clone()]
@@ -117,6 +133,10 @@ impl Request {
     pub(crate) fn take_reply(&mut self) -> Option<oneshot::Sender<Written>> {
         self.reply.take()
     }
+}
+
+fn is_new_task(change: &Change) -> bool {
+    matches!(change.key, RecordKey::Task(_)) && change.before.is_none() && change.after.is_some()
 }
 
 impl PreparedChange {

@@ -27,6 +27,24 @@ struct Group {
     requests: Vec<Request>,
     outcomes: Vec<Vec<Outcome>>,
     proof: Option<Proof>,
+    /// Why those that make tasks are left out.
+    no_tasks: Option<DiskError>,
+}
+
+impl Group {
+    /// How many transactions there are, and how much is to be written.
+    fn all(&self) -> (usize, usize) {
+        let each = self.requests.iter();
+        each.fold((0, 0), |(count, bytes), request| {
+            (count + request.transactions.len(), bytes + request.len())
+        })
+    }
+
+    /// As [`Self::all`], of those that make tasks.
+    fn new_tasks(&self) -> (usize, usize) {
+        let each = self.requests.iter().map(Request::new_tasks);
+        each.fold((0, 0), |sum, own| (sum.0 + own.0, sum.1 + own.1))
+    }
 }
 
 /// Serves requests until nobody can send any more.
@@ -62,14 +80,50 @@ impl Shared {
             requests,
             outcomes: Vec::new(),
             proof: None,
+            no_tasks: None,
         };
-        let bytes = group.requests.iter().map(Request::len).sum();
+        let (transactions, bytes) = group.all();
+        let (new_tasks, their_bytes) = group.new_tasks();
         let commits = group.requests.len();
         let _span = tracing::debug_span!("write", commits, bytes).entered();
+        if new_tasks > 0 {
+            group.no_tasks = self.disk.check_room_for_tasks(bytes).err();
+        }
+        loop {
+            if let Some(error) = &group.no_tasks
+                && new_tasks == transactions
+            {
+                let error = error.clone().into();
+                return refuse(group.requests, &error);
+            }
+            let left_out = group.no_tasks.as_ref().map_or(0, |_| their_bytes);
+            match self.try_write(&mut group, bytes - left_out) {
+                Ok(()) => {
+                    writer.newest = group.proof.take().or(writer.newest.take());
+                    return self.apply(group);
+                }
+                Err(WriteError::Refused(error)) => {
+                    // Reads go on at once; when this fails, the next one tries again.
+                    let recovered = self.recover(&mut writer).is_ok();
+                    if !recovered || !error.is_full() || group.no_tasks.is_some() || new_tasks == 0
+                    {
+                        return refuse(group.requests, &error.into());
+                    }
+                    group.no_tasks = Some(error);
+                }
+                Err(WriteError::Unknown(error)) => {
+                    return self.resolve(&mut writer, group, error);
+                }
+            }
+        }
+    }
+
+    fn try_write(&self, group: &mut Group, bytes: usize) -> Result<(), WriteError> {
+        let takes_tasks = group.no_tasks.is_none();
         let judge = |table: &mut disk::Writer<'_>| {
             let mut judgement = Judgement::default();
             for request in &group.requests {
-                judgement.add(self, request, table)?;
+                judgement.add(self, request, table, takes_tasks)?;
             }
             (group.outcomes, group.proof) = judgement.write(table)?;
             Ok(group.proof.is_some())
@@ -77,18 +131,7 @@ impl Shared {
         let start = self.clock.now();
         let written = self.disk.write(bytes, judge);
         tracing::debug!(took = %self.clock.now().since(start), "written and synced");
-        match written {
-            Ok(()) => {
-                writer.newest = group.proof.take().or(writer.newest.take());
-                self.apply(group)
-            }
-            Err(WriteError::Refused(error)) => {
-                // Reads go on at once; when this fails, the next one tries again.
-                let _ = self.recover(&mut writer);
-                refuse(group.requests, &error.into())
-            }
-            Err(WriteError::Unknown(error)) => self.resolve(&mut writer, group, error),
-        }
+        written
     }
 
     /// Opens the database again after an error. Whether a commit that failed turns out to be
@@ -153,10 +196,30 @@ impl Shared {
     fn apply(&self, group: Group) -> Vec<Answer> {
         let mut answers = Vec::new();
         for (mut request, outcomes) in group.requests.into_iter().zip(group.outcomes) {
+            let left_out = group
+                .no_tasks
+                .as_ref()
+                .and_then(|error| of_part(&request, error));
             let reply = request.take_reply();
             self.enter(request, &outcomes);
-            answers.extend(reply.map(|reply| (reply, Ok(outcomes))));
+            let written = left_out.map_or(Ok(outcomes), Err);
+            answers.extend(reply.map(|reply| (reply, written)));
         }
         answers
     }
 }
+
+/// What a request is answered with when those of its transactions that make tasks were left out.
+fn of_part(request: &Request, error: &DiskError) -> Option<StoreError> {
+    let (new_tasks, _) = request.new_tasks();
+    match new_tasks {
+        0 => None,
+        all if all == request.transactions.len() => Some(error.clone().into()),
+        _ => Some(StoreError::Indeterminate {
+            why: error.to_string(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -20,6 +20,8 @@ use crate::workflow::{self, WorkflowError};
 const FAILED: u8 = 1;
 /// Exit status of a command line, or an input, that cannot be.
 const BAD_INPUT: u8 = 2;
+/// Exit status of a wait for something that has ended, and of which is not known any more how.
+const NOT_KEPT: u8 = 3;
 
 /// Why a command did not do what was asked.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +89,14 @@ pub enum CliError {
     /// The workflow could not be run to its end.
     #[error(transparent)]
     Run(#[from] RunError),
+    /// What was waited for has ended, and is no longer kept.
+    #[error(
+        "{what} has ended and is no longer kept: how it ended is not known any more; a longer retention keeps it, --retention of a task or --keep-finished and --keep-dead of its queue"
+    )]
+    NotKept {
+        /// The task or workflow.
+        what: String,
+    },
     /// What was asked for was done, and did not go well.
     #[error("{0}")]
     Unsuccessful(String),
@@ -157,7 +167,7 @@ impl CliError {
         ExitCode::from(self.status())
     }
 
-    fn status(&self) -> u8 {
+    pub(super) fn status(&self) -> u8 {
         match self {
             Self::Backend(error) if error.is_outage() => FAILED,
             Self::Input { .. }
@@ -171,7 +181,19 @@ impl CliError {
             Self::Refused(problem) if matches!(problem.status, 400 | 413 | 422) => BAD_INPUT,
             Self::Serve(error) if error.is_bad_input() => BAD_INPUT,
             Self::Run(error) if error.is_bad_input() => BAD_INPUT,
+            Self::NotKept { .. } => NOT_KEPT,
             _ => FAILED,
+        }
+    }
+
+    /// What an error says of something that was there before: when it is not found any more, it
+    /// has ended and its retention is over.
+    pub(super) fn of_known(self, what: impl std::fmt::Display) -> Self {
+        match self {
+            Self::Refused(problem) if problem.is_not_found() => Self::NotKept {
+                what: what.to_string(),
+            },
+            other => other,
         }
     }
 
@@ -191,6 +213,7 @@ impl CliError {
             }
             Self::Config(_) | Self::Log(_) => ("invalid", None),
             Self::Unsuccessful(_) => ("unsuccessful", None),
+            Self::NotKept { .. } => ("not_kept", None),
             Self::Migrate(_) => ("not_moved", None),
             Self::Unreachable { .. } => ("unreachable", None),
             Self::Client(russet::Error::Lost { .. }) => ("lost", None),
@@ -205,6 +228,7 @@ impl CliError {
         };
         let status = match self {
             Self::Unreachable { .. } => 503,
+            Self::NotKept { .. } => 410,
             Self::Backend(error) if error.is_outage() => 503,
             Self::Client(russet::Error::Lost { .. }) => 504,
             Self::Run(error) if error.is_full() => 507,

@@ -32,7 +32,8 @@ use crate::exec::guard;
     name = "russet",
     version,
     about = "A durable task queue, scheduler and worker pool in one binary",
-    after_help = "Exit status: 0 it worked, 1 it failed, 2 the command line or its input cannot be."
+    after_help = "Exit status: 0 it worked, 1 it failed, 2 the command line or its input cannot be, \
+        3 what was waited for has ended and is no longer kept."
 )]
 pub struct Cli {
     /// Options of every command.

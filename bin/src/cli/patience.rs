@@ -56,7 +56,10 @@ impl Patience {
     }
 }
 
-/// The task when it has ended, or as it is when `wait` is over.
+/// A task that was there before: when it has ended, or as it is when `wait` is over.
+///
+/// # Errors
+/// [`CliError::NotKept`] when it has ended and is not there any more.
 pub(super) async fn ended(
     client: &Client,
     id: TaskId,
@@ -78,8 +81,13 @@ pub(super) async fn ended(
                 slice = WAIT_SLICE;
                 patience = Patience::new();
             }
-            Err(error) if left.is_zero() => return Err(error.into()),
-            Err(error) => patience.bear(error.into()).await?,
+            Err(error) => {
+                let error = CliError::from(error).of_known(format_args!("task {id}"));
+                if left.is_zero() {
+                    return Err(error);
+                }
+                patience.bear(error).await?;
+            }
         }
     }
 }

@@ -36,7 +36,8 @@ pub struct Run {
     /// more is kept for a run that has more, and all else runs.
     #[arg(long, value_name = "NAME=AMOUNT,…", value_parser = input::amounts)]
     pub capacity: Option<std::vec::Vec<(String, u64)>>,
-    /// Write one JSON object for each event to this file, over all sessions of the run.
+    /// Write one JSON object for each event to this file, over all sessions of the run. A file
+    /// that holds something else is refused; events of an earlier run are replaced.
     #[arg(long, value_name = "FILE")]
     pub events: Option<PathBuf>,
     /// Forget what an earlier run of the file did, and start anew.

@@ -105,7 +105,8 @@ pub struct Submit {
     /// A text that chooses the partition: tasks with equal ones share it.
     #[arg(long, value_name = "TEXT")]
     pub partition_key: Option<String>,
-    /// Wait until it has ended; fails unless it succeeded.
+    /// Wait until it has ended; fails unless it succeeded. Exit status 3 says that how it ended is
+    /// not known any more, since its retention was over.
     #[arg(long)]
     pub wait: bool,
     /// Submit many: one JSON object a line, as `POST /v1/tasks` takes it; - for standard input.

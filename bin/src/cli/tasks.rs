@@ -29,6 +29,9 @@ pub enum Tasks {
     /// Show tasks with everything that is known of them.
     Get(Get),
     /// Wait until tasks have ended; fails unless they succeeded.
+    ///
+    /// Exit status 3 says that no task failed, and that how some ended is not known any more, since
+    /// their retention was over.
     Wait(Wait),
     /// Cancel tasks, or ask their workers to stop.
     Cancel(Cancel),
@@ -186,18 +189,25 @@ impl Get {
 impl Wait {
     async fn run(&self, client: &Client, global: &Global) -> Result<ExitCode, CliError> {
         let until = tokio::time::Instant::now() + self.timeout.unwrap_or(FOR_EVER);
-        let mut failed = 0;
+        let (mut failed, mut not_kept) = (0, None);
         for id in &self.ids {
             client.get(*id).await?.ok_or_else(|| not_found(*id))?;
         }
         for id in &self.ids {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
-            let task = patience::ended(client, *id, left, global).await?;
+            let task = match patience::ended(client, *id, left, global).await {
+                Err(error @ CliError::NotKept { .. }) => {
+                    error.report(global);
+                    not_kept = Some(error.status());
+                    continue;
+                }
+                ended => ended?,
+            };
             report::either(global, &task, view::outcome)?;
             failed += usize::from(task.status != Status::Succeeded);
         }
         match failed {
-            0 => Ok(ExitCode::SUCCESS),
+            0 => Ok(not_kept.map_or(ExitCode::SUCCESS, ExitCode::from)),
             _ if self.ids.len() == 1 || global.quiet || global.json => Ok(ExitCode::FAILURE),
             _ => Err(CliError::Unsuccessful(format!(
                 "{failed} of {} tasks did not succeed",

@@ -33,8 +33,13 @@ RUSSET_WORKFLOW_ID, RUSSET_TASK_NAME and RUSSET_CHECKPOINT. RUSSET_GUARD is a ma
 found again. No other RUSSET_ variable of the worker is passed on, its token least of all.
 
 It runs in a process group of its own. When the task is cancelled, takes too long or is no longer
-this worker's, the group gets SIGTERM, and SIGKILL after --grace. Processes that it leaves behind
-in its group are killed when it ends, or when the worker does, however that comes about.";
+this worker's, or when the worker is stopped and --drain is over, the group gets SIGTERM, and
+SIGKILL after --grace. Processes that it leaves behind in its group are killed when it ends, or
+when the worker does, however that comes about.
+
+A task is cancelled or given back when its command is gone. After a time-out or a lost lease the
+server does not wait for that: the next attempt may begin while the command still has its grace,
+unless the task's retry delay is longer than --grace.";
 
 /// `russet worker`
 #[derive(Debug, Args)]

@@ -43,7 +43,8 @@ pub enum Workflows {
 pub struct Submit {
     /// The file, or - for standard input.
     pub file: String,
-    /// Wait until all tasks have ended; fails unless they succeeded.
+    /// Wait until all tasks have ended; fails unless they succeeded. Exit status 3 says that how
+    /// they ended is not known any more, since their retention was over.
     #[arg(long)]
     pub wait: bool,
 }
@@ -109,7 +110,10 @@ async fn wait(client: &Client, id: WorkflowId, global: &Global) -> Result<ExitCo
                 patience = Patience::new();
                 tokio::time::sleep(LOOK_AGAIN).await;
             }
-            Err(error) => patience.bear(error).await?,
+            Err(error) => {
+                let error = error.of_known(format_args!("workflow {id}"));
+                patience.bear(error).await?;
+            }
         }
     };
     let failed = match workflow.counts.dead {

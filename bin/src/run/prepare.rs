@@ -73,6 +73,9 @@ pub(super) async fn prepare(
     let fingerprint = fingerprint(&workflow);
     let identity = known(options, directory, &fingerprint)?;
     if identity.is_none() {
+        if let Some(path) = &options.events {
+            EventsFile::examine(path)?;
+        }
         if !options.fresh {
             refuse_orphans(directory, seams.clock.clone()).await?;
         }

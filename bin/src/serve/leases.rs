@@ -10,6 +10,7 @@ use russet::wire::{
 };
 use russet_core::{Millis, Release, Task};
 use russet_engine::EngineError;
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use super::input::Input;
@@ -18,7 +19,7 @@ use super::reply::{Json, Large};
 use super::{App, limits};
 
 type Reply<T> = Result<Json<T>, Refusal>;
-type Leased = Result<Vec<Arc<Task>>, EngineError>;
+type Leased = Result<Granted, EngineError>;
 
 // The documentation takes types without parameters.
 type Extends = OneOrMany<ExtendLease>;
@@ -40,27 +41,58 @@ pub(super) async fn lease(
     let seeking = app.seeks.subscribe();
     tokio::spawn(seek(app.clone(), seeking, request, give));
     // It ends soon after the server is told to stop.
-    let leased = got.await.unwrap_or(Err(EngineError::Stopping))?;
+    let granted = got.await.unwrap_or(Err(EngineError::Stopping))?;
+    let leased = &granted.tasks;
     let mut tasks = Vec::with_capacity(leased.len());
     let bytes = leased
         .iter()
         .map(|task| limits::REPLY_BYTES + task.payload.len());
     let bytes = bytes.sum();
-    for task in &leased {
+    for task in leased {
         app.metrics.leased(task);
         // The lease is granted: better a task without its long list than none.
         let view = TaskView::load(app.scheduler(), task).await;
         tasks.push(view.unwrap_or_else(|_| TaskView::new(task, &[])));
     }
+    granted.answered();
     Ok(Large(LeaseReply { tasks }, bytes))
 }
 
-/// Looks for tasks in a task of its own, because a worker may go away at any moment: what is
-/// leased for a worker that is gone is given back at once, and not when its lease runs out. The
-/// server does not stop before that is done.
+/// What was leased for a worker, on its way to the answer. When the request is gone before that
+/// is made, the tasks are given back at once, and not when their leases run out.
+struct Granted {
+    app: App,
+    tasks: Vec<Arc<Task>>,
+    /// The server does not stop before they are given back.
+    seeking: watch::Receiver<()>,
+}
+
+impl Granted {
+    fn answered(mut self) {
+        self.tasks.clear();
+    }
+}
+
+impl Drop for Granted {
+    fn drop(&mut self) {
+        let tasks = std::mem::take(&mut self.tasks);
+        if tasks.is_empty() {
+            return;
+        }
+        let (app, seeking) = (self.app.clone(), self.seeking.clone());
+        if let Ok(runtime) = Handle::try_current() {
+            runtime.spawn(async move {
+                give_back(&app, &tasks).await;
+                drop(seeking);
+            });
+        }
+    }
+}
+
+/// Looks for tasks in a task of its own, because a worker may go away at any moment.
 async fn seek(
     app: App,
-    _seeking: watch::Receiver<()>,
+    seeking: watch::Receiver<()>,
     request: russet_engine::LeaseRequest,
     give: oneshot::Sender<Leased>,
 ) {
@@ -78,9 +110,13 @@ async fn seek(
         if none && app.now() < until && !give.is_closed() && !app.stopping.is_set() {
             continue;
         }
-        if let Err(Ok(tasks)) = give.send(leased) {
-            give_back(&app, &tasks).await;
-        }
+        let granted = leased.map(|tasks| Granted {
+            app,
+            tasks,
+            seeking,
+        });
+        // Nobody may be there to take it any more.
+        drop(give.send(granted));
         return;
     }
 }

@@ -48,6 +48,60 @@ fn waiting_goes_on_while_the_server_is_restarted() {
 }
 
 #[test]
+fn a_wait_for_what_ended_meanwhile_and_is_not_kept_does_not_say_that_it_failed() {
+    let mut site = Site::start();
+    let workflow = r#"{"tasks": [{"name": "a", "type": "a", "retention_ms": 0}]}"#;
+    site.file("w.json", workflow);
+    let task = site.submit(&["--type", "a", "--retention", "0s"]);
+    let commands: [&[&str]; 3] = [
+        &["tasks", "wait", &task],
+        &["submit", "--type", "a", "--retention", "0s", "--wait"],
+        &["workflows", "submit", "w.json", "--wait"],
+    ];
+    let waiting = commands.map(|arguments| {
+        let mut command = site.command(arguments);
+        let mut process = Process::spawn(command.stderr(Stdio::piped()));
+        let mut said = BufReader::new(process.stderr()).lines();
+        let what = match arguments[0] {
+            "tasks" => format!("task {task}"),
+            noun => {
+                let line = said.next().expect("a line").expect("text");
+                let id = line.split(' ').next().expect("an id");
+                format!(
+                    "{} {id}",
+                    if noun == "submit" { "task" } else { "workflow" }
+                )
+            }
+        };
+        (process, said, what)
+    });
+    std::thread::sleep(Duration::from_millis(500));
+    for (process, ..) in &waiting {
+        process.signal("STOP");
+    }
+    // What they had asked is answered, and nobody hears of the end.
+    site.restart_in_place("TERM");
+    let _worker = site.worker(&["--exec", "true"]);
+    let start = Instant::now();
+    for (_, _, what) in &waiting {
+        let (noun, id) = what.split_once(' ').expect("two words");
+        while site.run(&[&format!("{noun}s"), "get", id]).status == 0 {
+            assert!(start.elapsed() < PATIENCE, "{what} is still there");
+        }
+    }
+    for (mut process, said, what) in waiting {
+        process.signal("CONT");
+        assert_eq!(process.wait(), 3);
+        let said: Vec<_> = said.map(|line| line.expect("text")).collect();
+        let last = said.last().expect("says why");
+        let begin = format!("error: {what} has ended and is no longer kept: ");
+        assert!(last.starts_with(&begin), "{said:?}");
+    }
+    let unknown = site.run(&["tasks", "wait", &task]);
+    assert!(unknown.error(1).contains("there is no task"), "{unknown:?}");
+}
+
+#[test]
 fn waiting_for_a_server_that_stays_away_ends_with_its_time() {
     let mut site = Site::start();
     let id = site.submit(&["--type", "a"]);

@@ -287,6 +287,23 @@ fn a_worker_stopped_before_its_commands_end_gives_their_tasks_back() {
 }
 
 #[test]
+fn a_task_that_is_given_back_does_not_start_again_before_its_command_is_gone() {
+    let site = Site::start();
+    let script = "mkdir held || echo overlap > overlap
+        trap 'sleep 0.5; rmdir held; exit 1' TERM
+        mkdir first && echo $$ > up1 || echo $$ > up2
+        while :; do sleep 0.02; done";
+    let mut first = site.worker(&["--shell", "--drain", "50ms", "--exec", script]);
+    site.submit(&["--type", "a"]);
+    appears(&site.folder.path().join("up1"));
+    let _second = site.worker(&["--shell", "--exec", script]);
+    first.signal("TERM");
+    appears(&site.folder.path().join("up2"));
+    assert!(!site.folder.path().join("overlap").exists());
+    assert_eq!(first.wait(), 0);
+}
+
+#[test]
 fn a_worker_with_a_capacity_leaves_what_does_not_fit() {
     let site = Site::start();
     let _worker = site.worker(&["--exec", "true", "--capacity", "cpu=2,memory_mb=512"]);

@@ -18,12 +18,14 @@ pub enum What {
     Everything,
     /// Nothing: whoever commits meets a bug.
     Bug,
+    /// The dependencies of tasks that have many, while they are loaded.
+    Dependencies,
 }
 
 impl What {
     fn holds(self, batch: &[Transaction]) -> bool {
         match self {
-            Self::Nothing | Self::Bug => false,
+            Self::Nothing | Self::Bug | Self::Dependencies => false,
             Self::Leases => batch.iter().any(is_lease),
             Self::Everything => true,
         }
@@ -54,6 +56,17 @@ impl Held {
     /// Lets all of them go on.
     pub fn let_go(&self) {
         self.hold(What::Nothing);
+    }
+
+    /// Waits while something is held up.
+    async fn pass(&self, is_held: impl Fn(What) -> bool) {
+        let mut holds = self.holds.subscribe();
+        if is_held(*holds.borrow()) {
+            self.waiting.send_modify(|waiting| *waiting += 1);
+            let free = holds.wait_for(|what| !is_held(*what)).await.map(|_| ());
+            free.expect("the store is there");
+            self.waiting.send_modify(|waiting| *waiting -= 1);
+        }
     }
 
     /// Waits until something is held up.
@@ -88,6 +101,10 @@ impl Store for Held {
         partition: PartitionId,
         keys: &[RecordKey],
     ) -> Result<Vec<Option<Versioned>>, StoreError> {
+        let is_list = |key: &RecordKey| matches!(key, RecordKey::Dependencies(..));
+        let any_list = keys.iter().any(is_list);
+        self.pass(|what| what == What::Dependencies && any_list)
+            .await;
         self.inner.get(partition, keys).await
     }
 
@@ -96,17 +113,9 @@ impl Store for Held {
         partition: PartitionId,
         batch: Vec<Transaction>,
     ) -> Result<Vec<Outcome>, StoreError> {
-        let mut holds = self.holds.subscribe();
-        assert!(
-            *holds.borrow() != What::Bug,
-            "broken invariant: a test of one"
-        );
-        if holds.borrow().holds(&batch) {
-            self.waiting.send_modify(|waiting| *waiting += 1);
-            let free = holds.wait_for(|what| !what.holds(&batch)).await.map(|_| ());
-            free.expect("the store is there");
-            self.waiting.send_modify(|waiting| *waiting -= 1);
-        }
+        let is_bug = *self.holds.borrow() == What::Bug;
+        assert!(!is_bug, "broken invariant: a test of one");
+        self.pass(|what| what.holds(&batch)).await;
         self.inner.commit(partition, batch).await
     }
 

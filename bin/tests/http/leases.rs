@@ -2,8 +2,10 @@ use std::time::{Duration, Instant};
 
 use russet::wire::Time;
 use russet_engine::{Clock, SystemClock};
+use russet_core::limits::INLINE_DEPENDENCIES;
 use serde_json::json;
 
+use crate::held::What;
 use crate::site::{Site, held};
 
 #[tokio::test]
@@ -67,6 +69,41 @@ async fn a_task_leased_for_a_worker_that_went_away_is_given_back() {
     let id = site
         .submit(r#"{"type": "a", "visibility_timeout_ms": 3600000}"#)
         .await;
+    let task = site.lease().await;
+    assert_eq!((&task["id"], &task["retry_count"]), (&json!(id), &json!(0)));
+}
+
+#[tokio::test]
+async fn a_task_whose_worker_went_away_before_the_answer_was_made_is_given_back() {
+    let site = Site::start().await;
+    let mut parents = Vec::new();
+    for _ in 0..=INLINE_DEPENDENCIES {
+        parents.push(site.submit(r#"{"type": "a", "queue": "parents"}"#).await);
+    }
+    let body = json!({"type": "a", "dependencies": parents, "visibility_timeout_ms": 3_600_000});
+    let id = site.submit(&body.to_string()).await;
+    let body = r#"{"queues": ["parents"], "worker": "w", "max": 100}"#;
+    let leased = site.post("/v1/leases", body).await.good();
+    for task in leased["tasks"].as_array().expect("tasks") {
+        let body = format!("{{{}}}", held(task));
+        site.post("/v1/leases/complete", &body).await.good();
+    }
+
+    site.store.hold(What::Dependencies);
+    let body = r#"{"queues": ["default"], "worker": "gone", "wait_ms": 10000}"#;
+    tokio::select! {
+        _ = site.post("/v1/leases", body) => panic!("the answer is held up"),
+        () = site.store.holds_one() => {}
+    }
+    let start = Instant::now();
+    while site.get("/v1/queues/default").await.good()["counts"]["queued"] != 1 {
+        assert!(
+            start.elapsed() < Duration::from_secs(10),
+            "it is leased to nobody"
+        );
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    site.store.let_go();
     let task = site.lease().await;
     assert_eq!((&task["id"], &task["retry_count"]), (&json!(id), &json!(0)));
 }

@@ -226,6 +226,11 @@ fn an_events_file_of_something_else() {
         .run(&["w.yaml", "--events", "diary.txt"])
         .refused("--events: diary.txt holds something else (line 1); name another file");
     assert_eq!(world.read("diary.txt"), "dear diary\n");
+    world.write("note.txt", "no line");
+    world
+        .run(&["w.yaml", "--events", "note.txt"])
+        .refused("--events: note.txt holds something else (line 1); name another file");
+    assert_eq!(world.read("note.txt"), "no line");
     world.run(&["w.yaml", "--fresh"]).ended(0);
     world
         .run(&["w.yaml", "--events", "events"])
@@ -233,6 +238,40 @@ fn an_events_file_of_something_else() {
     world.run(&["w.yaml", "--events", "no/such/dir"]).refused(
         "--events: no/such/dir cannot be read and written: No such file or directory (os error 2); name another file",
     );
+}
+
+#[test]
+fn a_run_that_begins_overwrites_nothing_but_events() {
+    let world = World::with(ONE);
+    let begin = ["w.yaml", "--events", "w.yaml"];
+    for content in [&format!("{ONE}\n")[..], ONE] {
+        world.write("w.yaml", content);
+        for more in [&begin[..], &["w.yaml", "--fresh", "--events", "w.yaml"]] {
+            world
+                .run(more)
+                .refused("--events: w.yaml holds something else (line 1); name another file");
+            assert_eq!(world.read("w.yaml"), content);
+        }
+    }
+    world.run(&["w.yaml", "--events", "events"]).ended(0);
+    let forgotten = ["w.yaml", "--fresh", "--events", "w.yaml"];
+    world.run(&forgotten).ended(2);
+    world.run(&["w.yaml"]).ended(0);
+    assert_eq!(world.read("ran"), "a\n", "what was done is not forgotten");
+    let earlier = world.read("events");
+    world
+        .run(&["w.yaml", "--fresh", "--events", "events"])
+        .ended(0);
+    assert_eq!(world.read("ran"), "a\na\n");
+    let events = world.read("events");
+    assert_eq!(events.lines().count(), earlier.lines().count());
+    assert_ne!(events, earlier, "begun anew");
+    let cut = &events[..7];
+    world.write("events", cut);
+    world
+        .run(&["w.yaml", "--fresh", "--events", "events"])
+        .ended(0);
+    assert!(world.read("events").ends_with("}\n"));
 }
 
 #[test]

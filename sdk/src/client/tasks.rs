@@ -106,7 +106,8 @@ impl Client {
     /// Waits until a task has ended, at most `wait`; returns it as it is then.
     ///
     /// # Errors
-    /// An unknown task, or a server that cannot be reached.
+    /// An unknown task, which is also one that ended and whose retention was over before the end
+    /// was seen, or a server that cannot be reached.
     pub async fn wait(&self, id: TaskId, wait: Duration) -> Result<TaskView, Error> {
         let until = later(Instant::now(), wait);
         loop {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use russet_core::policy::cut_error;
 use russet_core::{ErrorKind, LeaseId};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -16,7 +17,7 @@ use tracing::Instrument;
 use super::board::LeaseState;
 use super::failure::Ending;
 use super::settle::{Report, Settlement};
-use super::{BoxError, Crew, Phase, TaskContext, TaskFailure, TaskOutput};
+use super::{BoxError, Crew, Phase, Room, TaskContext, TaskFailure, TaskOutput};
 use crate::limits;
 use crate::wire::{CompleteLease, FailLease, ProgressReport, ReleaseLease, TaskView};
 
@@ -61,17 +62,22 @@ pub(super) async fn attempt(crew: Arc<Crew>, context: TaskContext, hold: Hold) {
     };
     let news = crew.board.finished(lease);
     let (room, keeps) = context.leave();
+    let place = room.map(Room::into_place);
+    if let (End::Stopped, Some(place)) = (&end, &place) {
+        // What outlives the handler goes on under this lease, which heartbeats keep until then.
+        place.unused().await;
+    }
     let settlement = settlement(&crew, &context, lease, end, news);
     span.in_scope(|| tell(settlement.as_ref(), begun.elapsed()));
     match settlement {
         Some(settlement) => crew.report(Report {
             settlement,
-            _room: room.clone().filter(|_| keeps),
+            _room: place.clone().filter(|_| keeps),
         }),
         None => crew.board.forget(lease),
     }
     // The report goes first, so that what is leased into this room comes behind it.
-    drop(room);
+    drop(place);
 }
 
 /// Logs how the attempt ended, as this worker sees it.
@@ -162,13 +168,13 @@ fn settlement(
     news: Option<ProgressReport>,
 ) -> Option<Settlement> {
     let task = context.id();
-    let fail = |kind, message, after: Option<Duration>| {
+    let fail = |kind, message: String, after: Option<Duration>| {
         Settlement::Fail(FailLease {
             task,
             lease_id,
-            message,
+            message: cut_error(&message),
             kind: Some(kind),
-            retry_after_ms: after.map(|after| after.as_millis() as u64),
+            retry_after_ms: after.map(|after| delay_ms(crew, after)),
             progress: None,
         })
     };
@@ -176,7 +182,7 @@ fn settlement(
         Settlement::Release(ReleaseLease {
             task,
             lease_id,
-            delay_ms: delay.map(|delay| delay.as_millis() as u64),
+            delay_ms: delay.map(|delay| delay_ms(crew, delay)),
             progress: None,
         })
     };
@@ -200,6 +206,19 @@ fn settlement(
     };
     *settlement.progress() = news;
     Some(settlement)
+}
+
+/// A delay as it is reported: one that is longer than any may be would be refused, and cost the
+/// task its report.
+fn delay_ms(crew: &Crew, delay: Duration) -> u64 {
+    if delay > limits::DELAY_MAX && crew.is_first_long_delay() {
+        tracing::warn!(
+            ?delay,
+            "a handler asked for a longer delay than there is: such tasks come back after {:?}",
+            limits::DELAY_MAX
+        );
+    }
+    delay.min(limits::DELAY_MAX).as_millis() as u64
 }
 
 /// Says once for each type and queue that the worker takes tasks which it cannot handle, and what

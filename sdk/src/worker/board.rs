@@ -74,6 +74,8 @@ struct Held {
     /// How long the lease lasts after a heartbeat.
     term: Duration,
     next_beat: Instant,
+    /// A heartbeat of it is under way.
+    beating: bool,
     news: Option<ProgressReport>,
     waiting: Vec<oneshot::Sender<Kept>>,
     state: watch::Sender<LeaseState>,
@@ -84,14 +86,17 @@ impl Held {
         self.term / limits::BEATS_PER_LEASE
     }
 
-    fn is_lost(&self) -> bool {
-        self.state.borrow().lost
+    /// Whether a heartbeat may be sent: a lease is in one call at a time.
+    fn may_beat(&self) -> bool {
+        !self.beating && !self.state.borrow().lost
     }
 }
 
 /// A heartbeat to be sent.
 pub(super) struct Beat {
     pub extend: ExtendLease,
+    /// The time between two heartbeats of the lease.
+    pub interval: Duration,
     pub waiting: Vec<oneshot::Sender<Kept>>,
 }
 
@@ -163,6 +168,7 @@ impl Board {
             running: true,
             term,
             next_beat,
+            beating: false,
             news: None,
             waiting: Vec::new(),
             state,
@@ -229,7 +235,7 @@ impl Board {
     /// When the next heartbeat is due.
     pub fn next_beat(&self) -> Option<Instant> {
         let mut all = self.lock();
-        let live = all.by_id.values().filter(|held| !held.is_lost());
+        let live = all.by_id.values().filter(|held| held.may_beat());
         all.awaited = live.map(|held| held.next_beat).min();
         all.awaited
     }
@@ -238,11 +244,13 @@ impl Board {
     pub fn due(&self, now: Instant, extend_by: Option<Duration>) -> Vec<Beat> {
         let mut beats = Vec::new();
         for (lease, held) in &mut self.lock().by_id {
-            let soon = now + held.interval() / limits::BEAT_SLACK;
-            if held.is_lost() || held.next_beat > soon {
+            let interval = held.interval();
+            let soon = now + interval / limits::BEAT_SLACK;
+            if !held.may_beat() || held.next_beat > soon {
                 continue;
             }
-            held.next_beat = now + held.interval();
+            held.next_beat = now + interval;
+            held.beating = true;
             beats.push(Beat {
                 extend: ExtendLease {
                     task: held.task,
@@ -250,15 +258,21 @@ impl Board {
                     visibility_timeout_ms: extend_by.map(|d| d.as_millis() as u64),
                     progress: held.news.take(),
                 },
+                interval,
                 waiting: std::mem::take(&mut held.waiting),
             });
         }
         beats
     }
 
-    /// The shortest time between two heartbeats of the leases held.
-    pub fn shortest_interval(&self) -> Option<Duration> {
-        self.lock().by_id.values().map(Held::interval).min()
+    /// The call with heartbeats of these leases is over, whatever became of it.
+    pub fn answered(&self, leases: impl Iterator<Item = LeaseId>) {
+        let mut all = self.lock();
+        for lease in leases {
+            if let Some(held) = all.by_id.get_mut(&lease) {
+                held.beating = false;
+            }
+        }
     }
 
     /// A heartbeat that was sent at `sent` was accepted.

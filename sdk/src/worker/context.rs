@@ -140,8 +140,9 @@ impl TaskContext {
     }
 
     /// The room that the task takes here, for work that outlives the handler, such as a process
-    /// that is still stopping: the worker starts nothing in it, and does not end, before this
-    /// is dropped. `None` when the handler has ended.
+    /// that is still stopping: before this is dropped, the worker starts nothing in it, does not
+    /// end, and does not give back the task of a handler that it dropped. `None` when the handler
+    /// has ended.
     pub fn room(&self) -> Option<Room> {
         lock(&self.0.room).clone()
     }

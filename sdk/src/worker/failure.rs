@@ -31,7 +31,8 @@ impl TaskFailure {
         })
     }
 
-    /// The attempt failed; another is made after `delay` while there are retries.
+    /// The attempt failed; another is made after `delay` while there are retries, at the latest
+    /// after [`limits::DELAY_MAX`](crate::limits::DELAY_MAX).
     pub fn retry_after(message: impl fmt::Display, delay: Duration) -> Self {
         Self(Ending::Retry {
             message: message.to_string(),
@@ -49,7 +50,8 @@ impl TaskFailure {
         Self(Ending::TimedOut(message.to_string()))
     }
 
-    /// It is too early: the task is to be offered again after `delay`. This uses no retry.
+    /// It is too early: the task is to be offered again after `delay`, at the latest after
+    /// [`limits::DELAY_MAX`](crate::limits::DELAY_MAX). This uses no retry.
     pub fn snooze(delay: Duration) -> Self {
         Self(Ending::Snooze(delay))
     }

@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::future::pending;
 
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Crew;
@@ -10,38 +12,49 @@ use super::board::Beat;
 use crate::wire::ExtendedView;
 use crate::{Error, limits};
 
-/// Sends heartbeats for as long as it is polled.
+/// Sends heartbeats for as long as it is polled. What becomes due while a call is under way goes
+/// with the next one; a call that is not answered soon is not waited for, since leases that are
+/// shorter than its own would end meanwhile.
 pub(super) async fn run(crew: &Crew) -> Infallible {
     let board = &crew.board;
+    let mut under_way = FuturesUnordered::new();
+    let mut last_sent = Instant::now();
     loop {
-        let next = board.next_beat();
+        let next = board.next_beat().map(|at| match under_way.is_empty() {
+            true => at,
+            false => at.max(last_sent + limits::BEAT_STAGGER),
+        });
+        let may_send = under_way.len() < limits::BEAT_CALLS;
         let due = async {
             match next {
-                Some(at) => sleep_until(at).await,
-                None => pending().await,
+                Some(at) if may_send => sleep_until(at).await,
+                _ => pending().await,
             }
         };
         tokio::select! {
             biased;
+            Some(()) = under_way.next() => {}
             () = board.hurry.notified() => {}
-            () = due => {}
-        }
-        let now = Instant::now();
-        if board.next_beat().is_some_and(|at| at <= now) {
-            send(crew, board.due(now, crew.settings.lease)).await;
+            () = due => {
+                last_sent = Instant::now();
+                let beats = board.due(last_sent, crew.settings.lease);
+                under_way.push(send(crew, beats));
+            }
         }
     }
 }
 
 async fn send(crew: &Crew, beats: Vec<Beat>) {
-    if beats.is_empty() {
+    let Some(shortest) = beats.iter().map(|beat| beat.interval).min() else {
         return;
-    }
+    };
     let sent = Instant::now();
-    let patience = crew.board.shortest_interval().unwrap_or_default();
-    let patience = patience.max(limits::BEAT_TIMEOUT_MIN);
+    let patience = shortest.max(limits::BEAT_TIMEOUT_MIN);
     let extends = beats.iter().map(|beat| beat.extend.clone()).collect();
-    let Ok(answers) = timeout(patience, crew.client.extend(extends)).await else {
+    let answers = timeout(patience, crew.client.extend(extends)).await;
+    let leases = beats.iter().map(|beat| beat.extend.lease_id);
+    crew.board.answered(leases);
+    let Ok(answers) = answers else {
         tracing::warn!(
             leases = beats.len(),
             ?patience,
@@ -93,7 +106,7 @@ fn settle(
         }
         return Ok(());
     }
-    let pause = crew.board.shortest_interval().unwrap_or_default() / limits::BEAT_SLACK;
+    let pause = beat.interval / limits::BEAT_SLACK;
     let pause = pause.min(limits::WORKER_BACKOFF_MAX);
     let Some(problem) = error.unacceptable() else {
         crew.board.again(beat, Instant::now() + pause);
@@ -115,6 +128,7 @@ fn settle(
             ..beat.extend
         },
         waiting: Vec::new(),
+        ..beat
     };
     crew.board.again(silent, at);
     Err(error)

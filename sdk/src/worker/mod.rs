@@ -16,6 +16,7 @@ mod steps;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -92,6 +93,8 @@ struct Crew {
     strangers: Mutex<BTreeSet<(TaskType, QueueName)>>,
     /// What was told of follow-up tasks.
     warned: Mutex<BTreeSet<String>>,
+    /// A handler has asked for a longer delay than there is.
+    long_delay: AtomicBool,
 }
 
 impl Crew {
@@ -126,6 +129,11 @@ impl Crew {
                 tracing::warn!("of a follow-up task: {warning}");
             }
         }
+    }
+
+    /// Whether a handler asks for the first time for a longer delay than there is.
+    fn is_first_long_delay(&self) -> bool {
+        !self.long_delay.swap(true, Ordering::Relaxed)
     }
 
     fn failed(&self, error: &Error) {
@@ -176,6 +184,7 @@ impl Worker {
             ended,
             strangers: Mutex::default(),
             warned: Mutex::default(),
+            long_delay: AtomicBool::default(),
         });
         let phase = watch::Sender::new(Phase::Working);
         let begun = OnceLock::new();
@@ -282,6 +291,8 @@ async fn stop(
     }
     let interrupted = crew.board.counts().running;
     phase.send_replace(Phase::Stopping);
+    let dropped = crew.board.until(|now| now.running == 0);
+    let _ = timeout(limits::DROP_GRACE, dropped).await;
     // Handlers that do not let themselves be dropped are not waited for.
     crew.board.until(|now| now.placed <= now.running).await;
     Stopped {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -13,7 +14,8 @@ use tokio::sync::mpsc;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::{Crew, Room};
+use super::Crew;
+use super::room::Place;
 use crate::backoff::Backoff;
 use crate::wire::{
     CompleteLease, FailLease, Problem, ProgressReport, ReleaseLease, TaskNowView, Weighed,
@@ -24,7 +26,7 @@ use crate::{Error, limits};
 pub(super) struct Report {
     pub settlement: Settlement,
     /// What is only free once the end is recorded.
-    pub _room: Option<Room>,
+    pub _room: Option<Arc<Place>>,
 }
 
 /// How an attempt ended.
@@ -210,26 +212,48 @@ fn after(
     if problem.is_some_and(is_about_progress) && settlement.progress().take().is_some() {
         return Some(settlement);
     }
-    match (problem, settlement) {
-        (None, settlement) => {
-            crew.failed(&error);
-            Some(settlement)
-        }
-        // A completion that can never be accepted must not hold the task until its lease ends.
-        (Some(problem), Settlement::Complete(complete)) => Some(Settlement::Fail(FailLease {
-            task: complete.task,
-            lease_id: complete.lease_id,
-            message: format!("the completion was refused: {}", problem.detail),
-            kind: Some(ErrorKind::Final),
-            retry_after_ms: None,
-            progress: complete.progress,
-        })),
-        (Some(problem), _) => {
-            tracing::error!(%lease, %problem, "the end of an attempt was refused");
-            crew.board.forget(lease);
-            None
-        }
+    let Some(problem) = problem else {
+        crew.failed(&error);
+        return Some(settlement);
+    };
+    tracing::error!(%lease, %problem, "the end of an attempt was refused");
+    let instead = instead(settlement, problem);
+    if instead.is_none() {
+        crew.board.forget(lease);
     }
+    instead
+}
+
+/// What is reported in place of what can never be accepted, so that it does not hold the task
+/// until its lease ends: a failure that says why, at last without any wish. One that is refused
+/// even then leaves nothing to report.
+fn instead(settlement: Settlement, problem: &Problem) -> Option<Settlement> {
+    let (task, lease_id, what, kind, progress) = match settlement {
+        Settlement::Complete(CompleteLease {
+            task,
+            lease_id,
+            progress,
+            ..
+        }) => (task, lease_id, "completion", ErrorKind::Final, progress),
+        Settlement::Release(ReleaseLease {
+            task,
+            lease_id,
+            progress,
+            ..
+        }) => (task, lease_id, "release", ErrorKind::Failed, progress),
+        Settlement::Fail(mut fail) => {
+            fail.retry_after_ms.take()?;
+            return Some(Settlement::Fail(fail));
+        }
+    };
+    Some(Settlement::Fail(FailLease {
+        task,
+        lease_id,
+        message: format!("the {what} was refused: {}", problem.detail),
+        kind: Some(kind),
+        retry_after_ms: None,
+        progress,
+    }))
 }
 
 fn is_about_progress(problem: &Problem) -> bool {

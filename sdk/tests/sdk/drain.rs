@@ -88,6 +88,35 @@ async fn a_worker_ends_when_the_room_that_outlives_a_handler_is_free() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_is_given_back_when_what_outlives_its_dropped_handler_is_over() {
+    let client = client();
+    let handler = |context: TaskContext, _: Work| async move {
+        let room = context.room();
+        let teller = tokio::sync::oneshot::channel::<()>();
+        tokio::spawn(async move {
+            // Until the handler is dropped, and then some more, as a process that is stopping.
+            let _ = teller.1.await;
+            sleep(MINUTE).await;
+            drop(room);
+        });
+        let _teller = teller.0;
+        std::future::pending::<Result<(), TaskFailure>>().await
+    };
+    let worker = Worker::new(client.clone()).drain(Duration::from_secs(3));
+    let running = Running::start(worker.register(handler));
+    let id = submit(&client, work()).await;
+    sleep(Duration::from_secs(1)).await;
+    let stopping = tokio::spawn(running.stop());
+    sleep(MINUTE).await;
+    let task = client.get(id).await.expect("is there").expect("exists");
+    assert_eq!((task.status, task.attempt), (Status::Running, 1));
+    let stopped = stopping.await.expect("stops");
+    assert_eq!((stopped.interrupted, stopped.unreported), (1, 0));
+    let task = client.get(id).await.expect("is there").expect("exists");
+    assert_eq!((task.status, task.retry_count), (Status::Queued, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn handlers_end_at_once_when_that_is_asked_for() {
     let client = client();
     let handler = |_: TaskContext, _: Work| std::future::pending::<Result<(), TaskFailure>>();

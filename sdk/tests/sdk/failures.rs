@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use russet::core::{ErrorKind, Status};
-use russet::{Error, TaskContext, TaskFailure, Worker};
+use russet::{Error, TaskContext, TaskFailure, Worker, limits};
 use tokio::time::Instant;
 
 use crate::world::{Counter, MINUTE, Running, Work, client, ended, submit, work};
@@ -108,6 +108,35 @@ async fn a_snoozed_task_comes_back_without_using_a_retry() {
         (Status::Succeeded, 0, 4)
     );
     assert!(start.elapsed() >= 3 * MINUTE);
+}
+
+/// Runs the first attempt of a task, which ends so; the task as it is then.
+async fn after_one(failure: TaskFailure) -> russet::wire::TaskView {
+    let client = client();
+    let handler = move |_: TaskContext, _: Work| std::future::ready(Err::<(), _>(failure.clone()));
+    let running = Running::start(Worker::new(client.clone()).register(handler));
+    let id = submit(&client, work()).await;
+    tokio::time::sleep(MINUTE).await;
+    running.stop().await;
+    client.get(id).await.expect("is there").expect("exists")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delay_that_is_longer_than_any_may_be_costs_neither_the_report_nor_a_retry() {
+    let too_long = limits::DELAY_MAX + Duration::from_millis(1);
+    for delay in [too_long, Duration::from_secs(u64::MAX), Duration::MAX] {
+        let snoozed = after_one(TaskFailure::snooze(delay)).await;
+        assert_eq!(
+            (snoozed.status, snoozed.attempt, snoozed.retry_count),
+            (Status::Scheduled, 1, 0)
+        );
+        let failed = after_one(TaskFailure::retry_after("busy", delay)).await;
+        assert_eq!(
+            (failed.status, failed.attempt, failed.retry_count),
+            (Status::Scheduled, 1, 1)
+        );
+        assert_eq!(failed.last_error.expect("says why").message, "busy");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,10 +1,18 @@
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
+use axum::Router;
+use axum::http::{Request, Response};
+use bytes::Bytes;
 use russet::core::{ErrorKind, Status};
-use russet::{TaskContext, TaskFailure, Worker};
+use russet::{Client, TaskContext, TaskFailure, Transport, TransportError, Worker};
+use russet_engine::SystemEntropy;
 use tokio::time::{Instant, sleep};
 
 use crate::failures::DropCounter;
+use crate::reports::answer;
+use crate::server::{Server, router};
 use crate::world::{Counter, MINUTE, Running, Work, client, ended, submit, work};
 
 #[tokio::test(start_paused = true)]
@@ -22,6 +30,49 @@ async fn heartbeats_keep_a_lease_for_as_long_as_the_work_takes() {
     .await;
     let task = client.wait(id, 11 * MINUTE).await.expect("exists");
     assert_eq!((task.status, task.attempt), (Status::Succeeded, 1));
+    running.stop().await;
+}
+
+/// A line on which the first call with heartbeats gets its answer late.
+struct Stalling {
+    server: Router,
+    calls: Counter,
+}
+
+#[async_trait]
+impl Transport for Stalling {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        if request.uri().path().ends_with("/extend") && self.calls.add() == 1 {
+            sleep(Duration::from_secs(9)).await;
+        }
+        Ok(answer(&self.server, request).await)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_with_heartbeats_that_is_not_answered_keeps_no_other_lease_from_its_own() {
+    let calls = Counter::default();
+    let line = Stalling {
+        server: router(Server::on(crate::world::scheduler())),
+        calls: calls.clone(),
+    };
+    let entropy = Arc::new(SystemEntropy::new());
+    let client = Client::over(line, "http://far", entropy).expect("an address");
+    let handler = |_: TaskContext, _: Work| async {
+        sleep(Duration::from_secs(25)).await;
+        Ok::<(), TaskFailure>(())
+    };
+    let running = Running::start(Worker::new(client.clone()).register(handler));
+    let lasting = |lease| work().with_visibility_timeout(Duration::from_secs(lease));
+    let long = submit(&client, lasting(30)).await;
+    // Its first heartbeat comes after 10 s.
+    sleep(Duration::from_secs(11)).await;
+    assert_eq!(calls.get(), 1);
+    let short = submit(&client, lasting(3)).await;
+    for id in [long, short] {
+        let task = ended(&client, id).await;
+        assert_eq!((task.status, task.attempt), (Status::Succeeded, 1));
+    }
     running.stop().await;
 }
 

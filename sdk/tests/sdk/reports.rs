@@ -1,4 +1,4 @@
-//! Reports over a line that takes its time for each byte.
+//! Reports over a line that takes its time for each byte, and to a server that takes no delays.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,8 +8,11 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use bytes::Bytes;
-use russet::core::Status;
-use russet::{Client, TaskContext, TaskOutput, Transport, TransportError, Worker, limits};
+use russet::core::{ErrorKind, Status};
+use russet::wire::Problem;
+use russet::{
+    Client, TaskContext, TaskFailure, TaskOutput, Transport, TransportError, Worker, limits,
+};
 use russet_engine::SystemEntropy;
 use tower::{ServiceExt, service_fn};
 
@@ -40,11 +43,70 @@ impl Transport for Line {
         }
         let takes = Duration::from_millis(bytes as u64 * 1_000 / BYTES_A_SECOND);
         tokio::time::sleep(takes).await;
-        let answer = self.server.clone().oneshot(request.map(Body::from)).await;
-        let (head, body) = answer.expect("a router always answers").into_parts();
-        let body = to_bytes(body, limits::REPLY_BYTES).await.expect("a body");
-        Ok(Response::from_parts(head, body))
+        Ok(answer(&self.server, request).await)
     }
+}
+
+/// What the server answers.
+pub async fn answer(server: &Router, request: Request<Bytes>) -> Response<Bytes> {
+    let answer = server.clone().oneshot(request.map(Body::from)).await;
+    let (head, body) = answer.expect("a router always answers").into_parts();
+    let body = to_bytes(body, limits::REPLY_BYTES).await.expect("a body");
+    Response::from_parts(head, body)
+}
+
+/// A line to a server of another version, by which no report may ask for a delay.
+struct Strict(Router);
+
+#[async_trait]
+impl Transport for Strict {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let text = String::from_utf8_lossy(request.body()).into_owned();
+        if !text.contains("delay_ms") && !text.contains("retry_after_ms") {
+            return Ok(answer(&self.0, request).await);
+        }
+        let problem = Problem::new("invalid", 422, "no delays here");
+        let body = serde_json::to_vec(&problem).expect("is JSON");
+        let answer = Response::builder().status(422).body(body.into());
+        Ok(answer.expect("an answer"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_that_is_refused_is_not_left_to_the_end_of_the_lease() {
+    let delay = Duration::from_secs(1);
+    for (failure, why) in [
+        (TaskFailure::retry_after("busy", delay), "busy"),
+        (
+            TaskFailure::snooze(delay),
+            "the release was refused: no delays here",
+        ),
+    ] {
+        let server = Server::on(scheduler());
+        let entropy = Arc::new(SystemEntropy::new());
+        let line = Strict(router(server.clone()));
+        let client = Client::over(line, "http://far", entropy).expect("an address");
+        let failing = service_fn(move |_: TaskContext| std::future::ready(failed(&failure)));
+        let id = submit(&client, work().with_max_retries(0)).await;
+        let running = Running::start(Worker::new(client).service("work", failing));
+        let ended = server
+            .api
+            .scheduler()
+            .wait(id, Duration::from_secs(5))
+            .await;
+        let task = ended.expect("answers").expect("exists");
+        assert_eq!(task.status, Status::Dead);
+        let error = task.last_error.as_ref().expect("says why");
+        assert_eq!(
+            (error.kind, error.message.as_str()),
+            (ErrorKind::Failed, why)
+        );
+        running.stop().await;
+    }
+}
+
+fn failed(failure: &TaskFailure) -> Result<TaskOutput, TaskFailure> {
+    Err(failure.clone())
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,11 +20,27 @@ pub(in crate::run) struct EventsFile {
 }
 
 impl EventsFile {
+    /// Refuses a file that holds something else than events, for a run that begins: what is in
+    /// it would be lost.
+    ///
+    /// # Errors
+    /// What the system says, or the file is of something else.
+    pub fn examine(path: &Path) -> Result<(), RunError> {
+        // A pipe or a terminal holds nothing, and neither does what is not there.
+        if !path.metadata().is_ok_and(|known| known.is_file()) {
+            return Ok(());
+        }
+        let bytes = std::fs::read(path).map_err(unwritable(path))?;
+        let held = whole(&bytes).and_then(|whole| lines(whole).try_for_each(|line| line.map(drop)));
+        held.map_err(of_something_else(path))
+    }
+
     /// Empties the file, for a run that begins.
     ///
     /// # Errors
-    /// What the system says.
+    /// As [`Self::examine`].
     pub fn start(path: &Path, plan: Arc<Plan>) -> Result<Self, RunError> {
+        Self::examine(path)?;
         let file = File::create(path).map_err(unwritable(path))?;
         Ok(Self::new(path, file, plan))
     }
@@ -52,13 +68,9 @@ impl EventsFile {
         let mut file = options.open(path).map_err(unwritable(path))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(unwritable(path))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n');
-        bytes.truncate(whole.map_or(0, |at| at + 1));
-        let reached = read(&bytes, &plan, first, tasks).map_err(|why| RunError::Events {
-            file: path.to_owned(),
-            why,
-        })?;
-        file.set_len(bytes.len() as u64)
+        let whole = whole(&bytes).map_err(of_something_else(path))?;
+        let reached = read(whole, &plan, first, tasks).map_err(of_something_else(path))?;
+        file.set_len(whole.len() as u64)
             .and_then(|()| file.seek(SeekFrom::End(0)))
             .map_err(unwritable(path))?;
         Self::new(path, file, plan).fill(tasks, &reached)
@@ -132,6 +144,30 @@ fn unwritable(path: &Path) -> impl FnOnce(io::Error) -> RunError {
     }
 }
 
+/// A file that is not to be written to.
+fn of_something_else(path: &Path) -> impl FnOnce(String) -> RunError {
+    let file = path.to_owned();
+    move |why| RunError::Events { file, why }
+}
+
+/// The lines that are whole: a kill may have cut off the last one.
+fn whole(bytes: &[u8]) -> Result<&[u8], String> {
+    match bytes.iter().rposition(|byte| *byte == b'\n') {
+        Some(at) => Ok(&bytes[..=at]),
+        None if Line::may_begin(bytes) => Ok(&[]),
+        None => Err(something_else(1)),
+    }
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Result<Line<'_>, String>> {
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
+    lines.map(|(at, line)| serde_json::from_slice(line).map_err(|_| something_else(at + 1)))
+}
+
+fn something_else(line: usize) -> String {
+    format!("holds something else (line {line})")
+}
+
 /// How far each task's history goes in the file.
 fn read(
     bytes: &[u8],
@@ -146,10 +182,9 @@ fn read(
     let is_again = |task: &Task| Plan::submission_of(task.id) != first;
     let any_again = tasks.iter().any(|task| is_again(task));
     let mut reached = vec![Reached::NOTHING; tasks.len()];
-    for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
+    for (number, line) in lines(bytes).enumerate() {
         let of_another_run = || format!("is of another run (line {})", number + 1);
-        let line: Line<'_> = serde_json::from_slice(line)
-            .map_err(|_| format!("holds something else (line {})", number + 1))?;
+        let line = line?;
         let position = positions.get(line.task.as_ref()).copied();
         let Some((position, task)) = position.and_then(|at| Some((at, tasks.get(at)?))) else {
             // The file may have named more tasks before some were submitted once more.

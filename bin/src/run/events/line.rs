@@ -27,6 +27,12 @@ impl<'a> Line<'a> {
         }
     }
 
+    /// Whether a line that was cut off after `bytes` may have been one of these.
+    pub fn may_begin(bytes: &[u8]) -> bool {
+        const BEGINNING: &[u8] = br#"{"at_ms":"#;
+        bytes.starts_with(BEGINNING) || BEGINNING.starts_with(bytes)
+    }
+
     pub fn write(&self, to: &mut Vec<u8>) {
         serde_json::to_writer(&mut *to, self).expect("texts and numbers become JSON");
         to.push(b'\n');
