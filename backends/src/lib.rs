@@ -22,6 +22,8 @@ pub mod secret;
 #[cfg(feature = "aws")]
 pub mod sqs;
 mod tasks;
+#[cfg(any(feature = "aws", feature = "redis"))]
+mod unreadable;
 mod value;
 
 use russet_core::PartitionId;

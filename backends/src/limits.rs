@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use russet_core::Millis;
+
 /// Lanes that are remembered before those that hold nothing are forgotten.
 pub const LANES_REMEMBERED: usize = 16_384;
 /// Known queues before those that hold nothing are struck off.
@@ -83,6 +85,18 @@ pub const REDIS_CALL_BYTES: usize = 4 * 1024 * 1024;
 /// Of how many bytes the payload and the metadata of a task must be together to be written once,
 /// and not with every step of its life.
 pub const REDIS_BODY_BYTES: usize = 1_024;
+/// For how long an embedded store that had no room for a commit is said to be full although others
+/// are written.
+pub const FULL_REMEMBERED: Millis = Millis::from_secs(30);
+/// Room on its disk below which `russet config check` warns of an embedded store, in bytes.
+pub const DISK_LOW_BYTES: u64 = 64 * 1024 * 1024;
+/// Most index entries of a store that cannot be read and are told apart; further ones are left out
+/// without a word.
+pub const UNREADABLE_ENTRIES: usize = 1_000;
+/// Most bytes of such an entry that are shown.
+pub const UNREADABLE_SHOWN: usize = 128;
+/// For how long a place of a lane that cannot be read is hidden before it is met again.
+pub const REDIS_UNREADABLE_HIDDEN: Duration = Duration::from_secs(60);
 /// Most records that are loaded in one call to Redis.
 pub const REDIS_LOADS: usize = 1_000;
 /// Most deliveries that are taken in one call to Redis.

@@ -58,6 +58,14 @@ pub enum Rejection {
         #[serde(default)]
         expired_at: Option<Timestamp>,
     },
+    /// The task was completed with this lease before, and with another result. That one stands.
+    #[error(
+        "task {task} was completed with this lease already, with another result, which stands: discard this one, or read the task for what was kept"
+    )]
+    ResultConflict {
+        /// The task.
+        task: TaskId,
+    },
     /// The task cannot be leased now.
     #[error("task {task} cannot be leased now: it is {status}")]
     NotQueued {
@@ -212,6 +220,7 @@ impl Rejection {
             Self::Invalid(_) => "invalid",
             Self::NotFound { .. } | Self::NoWorkflow { .. } => "not_found",
             Self::StaleLease { .. } => "stale_lease",
+            Self::ResultConflict { .. } => "result_conflict",
             Self::NotQueued { .. } => "not_queued",
             Self::Paused { .. } => "paused",
             Self::ConcurrencyLimit { .. } => "concurrency_limit",

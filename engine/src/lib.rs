@@ -19,7 +19,7 @@ pub use recording::{Recorded, Recorder};
 pub use russet_core as core;
 pub use scheduler::{
     Backend, CancelledWorkflow, Configuration, Extended, LeaseRequest, ONLY_NODE, QueueView,
-    RedrivenWorkflow, Scheduler, Submitted, TaskIds, TaskNow,
+    RedrivenWorkflow, Scheduler, Submitted, TaskIds, TaskNow, Unreadable,
 };
 pub use seams::{Clock, Entropy, SystemClock, SystemEntropy};
 pub use store::{

@@ -57,6 +57,10 @@ pub const QUEUE_FORGOTTEN: Duration = Duration::from_millis(200);
 /// Most queues of which a node remembers that any number of tasks may start; each partition has an
 /// equal share of them.
 pub const QUEUES_REMEMBERED: usize = 10_000;
+/// After how long the log tells again of a record that cannot be read.
+pub const DAMAGE_TOLD: Millis = Millis::from_secs(60);
+/// Of how many such records a node remembers that it has told.
+pub const DAMAGE_REMEMBERED: usize = 1_000;
 /// Most tasks that one lease request is granted.
 pub const LEASE_TASKS: usize = 1_000;
 /// Most bytes of payloads, checkpoints, metadata and dependencies in the tasks that one lease

@@ -79,6 +79,11 @@ pub trait Queue: Send + Sync + 'static {
     /// Waits until [`Self::lanes_epoch`] is beyond `known`.
     async fn lanes_changed(&self, known: u64);
 
+    /// How many messages could not be read since the queue was opened; the log tells of each.
+    fn undecodable(&self) -> u64 {
+        0
+    }
+
     /// How much waits in a lane.
     async fn depth(&self, lane: &Lane) -> Result<Depth, QueueError>;
 }

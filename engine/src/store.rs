@@ -183,6 +183,21 @@ pub trait Store: Send + Sync + 'static {
     /// One page of the tasks of all partitions, by keyset and never by a full scan.
     async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError>;
 
+    /// How many index entries could not be read since the store was opened. They are left out, and
+    /// the log tells of each once.
+    fn unreadable(&self) -> u64 {
+        0
+    }
+
+    /// Why the store takes nothing new now, and what to do; `None` while it has room, as far as
+    /// it can say.
+    ///
+    /// # Errors
+    /// A store that is unavailable.
+    async fn fullness(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
     /// What the store holds, from counters and never by counting. Queues that were configured
     /// and hold nothing are among them where the store can name them without a scan.
     async fn stats(&self) -> Result<Stats, StoreError>;

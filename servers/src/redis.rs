@@ -23,7 +23,8 @@ pub enum RedisVersion {
 }
 
 impl RedisVersion {
-    fn program(self) -> &'static str {
+    /// The name under which it is installed.
+    pub fn program(self) -> &'static str {
         match self {
             Self::Redis6 => "redis-6.2",
             Self::Redis7 => "redis-7",
@@ -58,7 +59,8 @@ impl RedisServer {
         started.unwrap_or_else(|why| panic!("{why}"))
     }
 
-    /// Starts a server that also listens with TLS, on a port beside the one on which it is asked.
+    /// Starts a server that also listens with TLS, on a port beside the one on which it is asked. Of
+    /// those that are installed only Redis 7 is built with it.
     ///
     /// # Panics
     /// When it does not listen within a minute.
@@ -167,6 +169,11 @@ impl RedisServer {
         let value = lines.find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
         let missing = || io::Error::other(format!("no {field} in INFO"));
         Ok(value.ok_or_else(missing)?.to_owned())
+    }
+
+    /// Which server it is.
+    pub fn version(&self) -> RedisVersion {
+        self.version
     }
 
     /// The process.

@@ -105,6 +105,10 @@ fn a_full_disk_refuses_submissions_and_everything_else_goes_on_until_there_is_ro
             assert_eq!(client.get(path).expect("answers").status, 200, "{path}");
         }
     }
+    let ready = client.get("/readyz").expect("answers");
+    assert_eq!(ready.status, 200, "{}", ready.text());
+    let said = "ready, but no new task is accepted: the store is full";
+    assert!(ready.text().starts_with(said), "{}", ready.text());
     nothing_is_lost(&mut client, &acknowledged);
     workers_are_answered(&mut client);
 

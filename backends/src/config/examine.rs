@@ -10,6 +10,7 @@ use super::{
     AwsTable, Config, ConfigError, DATA_DIR, DynamoTable, QueueBackend, RedisTable, SqsTable,
     StoreBackend,
 };
+use crate::limits::DISK_LOW_BYTES;
 use crate::redis::{self, RedisFound};
 
 /// One thing that was looked at.
@@ -61,15 +62,15 @@ impl Config {
         let store = |found| vec![Finding::new("store", found)];
         let stores = match self.store.backend {
             StoreBackend::Memory => store(Ok("memory: nothing survives the process".to_owned())),
-            StoreBackend::Embedded => store(self.examine_embedded(clock.clone())),
+            StoreBackend::Embedded => match self.examine_embedded(clock.clone()) {
+                Ok(finding) => vec![finding],
+                Err(error) => store(Err(error)),
+            },
             StoreBackend::Redis => match self.examine_redis(clock.clone()).await {
                 Ok(finding) => vec![finding],
                 Err(error) => store(Err(error)),
             },
-            StoreBackend::Dynamodb => match self.examine_dynamodb(clock.clone()).await {
-                Ok(findings) => findings,
-                Err(error) => store(Err(error)),
-            },
+            StoreBackend::Dynamodb => Vec::new(),
         };
         let queue = |found| vec![Finding::new("queue", found)];
         let queues = match self.queue.backend {
@@ -79,14 +80,13 @@ impl Config {
             QueueBackend::Memory => queue(Ok(
                 "memory: only this process hears of ready tasks at once".to_owned(),
             )),
-            QueueBackend::Sqs => match self.examine_sqs(clock).await {
-                Ok(findings) => findings,
-                Err(error) => queue(Err(error)),
-            },
+            QueueBackend::Sqs => Vec::new(),
         };
+        let of_aws = self.examine_aws(clock).await;
         let unused = self.unused().into_iter();
         let unused = unused.map(|(table, why)| Finding::warning(table, why));
-        stores.into_iter().chain(queues).chain(unused).collect()
+        let own = stores.into_iter().chain(of_aws).chain(queues);
+        own.chain(unused).collect()
     }
 
     /// Tables that say something which is not used, with what and why.
@@ -144,31 +144,49 @@ impl Config {
             primaries => format!("{product}, a cluster of {primaries} at {address}"),
         };
         let detail = format!("{place}, {partitions}");
-        Ok(match found.is_durable {
+        let doubts = [
+            (!found.is_durable, RedisFound::NOT_DURABLE),
+            (found.is_full, RedisFound::IS_FULL),
+        ];
+        let doubts = doubts.into_iter().filter(|(is_so, _)| *is_so);
+        let doubts: Vec<_> = doubts.map(|(_, said)| said).collect();
+        Ok(match doubts.is_empty() {
             true => Finding::new("store", Ok(detail)),
-            false => Finding::warning("store", format!("{detail}; {}", RedisFound::NOT_DURABLE)),
+            false => Finding::warning("store", format!("{detail}; {}", doubts.join("; "))),
         })
     }
 
-    fn examine_embedded(&self, clock: Arc<dyn Clock>) -> Result<String, ConfigError> {
+    fn examine_embedded(&self, clock: Arc<dyn Clock>) -> Result<Finding, ConfigError> {
         let directory = self.store.data_dir.as_deref();
         let directory = directory.unwrap_or(Path::new(DATA_DIR));
         if directory.exists() {
             let embedded = self.store.open_embedded(clock)?;
             let partitions = embedded.partitions();
             let data = directory.display();
-            return Ok(format!(
-                "embedded: data in {data}, partitions: {partitions}"
-            ));
+            let detail = format!("embedded: data in {data}, partitions: {partitions}");
+            return Ok(
+                match embedded.free_bytes().filter(|free| *free < DISK_LOW_BYTES) {
+                    None => Finding::new("store", Ok(detail)),
+                    Some(free) => Finding::warning(
+                        "store",
+                        format!(
+                            "{detail}; its disk has {} MiB of room left, and without any no new task \
+                         is accepted: free some",
+                            free >> 20
+                        ),
+                    ),
+                },
+            );
         }
         let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
         let parent = absolute.ancestors().find(|folder| folder.exists());
         let parent = parent.unwrap_or(Path::new("/"));
         match is_writable(parent) {
-            true => Ok(format!(
-                "embedded: {} will be made at the first start",
-                directory.display()
-            )),
+            true => {
+                let directory = directory.display();
+                let detail = format!("embedded: {directory} will be made at the first start");
+                Ok(Finding::new("store", Ok(detail)))
+            }
             false => Err(ConfigError::Directory {
                 directory: directory.to_owned(),
                 parent: parent.to_owned(),

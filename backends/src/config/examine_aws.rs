@@ -4,12 +4,28 @@ use std::sync::Arc;
 
 use russet_engine::Clock;
 
-use super::{Config, ConfigError, Finding};
+use super::{Config, ConfigError, Finding, QueueBackend, StoreBackend};
 use crate::aws::{OpenError, Permissions};
 use crate::dynamodb::Dynamo;
 use crate::sqs::Sqs;
 
 impl Config {
+    /// What [`Self::examine`] says of AWS, as far as opening does not find it: what is configured
+    /// there is not changed by whoever opens it, and works for others. Nothing where AWS is not
+    /// used.
+    pub async fn examine_aws(&self, clock: Arc<dyn Clock>) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        if self.store.backend == StoreBackend::Dynamodb {
+            let found = self.examine_dynamodb(clock.clone()).await;
+            findings.extend(found.unwrap_or_else(|error| vec![Finding::new("store", Err(error))]));
+        }
+        if self.queue.backend == QueueBackend::Sqs {
+            let found = self.examine_sqs(clock).await;
+            findings.extend(found.unwrap_or_else(|error| vec![Finding::new("queue", Err(error))]));
+        }
+        findings
+    }
+
     pub(super) async fn examine_dynamodb(
         &self,
         clock: Arc<dyn Clock>,

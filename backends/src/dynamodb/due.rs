@@ -5,7 +5,7 @@ use russet_core::{PartitionId, Timestamp};
 use russet_engine::{Due, StoreError};
 
 use super::query::Group;
-use super::{Dynamo, fail, item, shape};
+use super::{Dynamo, item, shape};
 use crate::limits::DYNAMO_TIMER_SHARDS;
 
 impl Dynamo {
@@ -38,9 +38,8 @@ impl Dynamo {
             let timers = timers.limit(limit - due.len()).from(start);
             let page = timers.read().await?;
             for entry in &page.entries {
-                let timer = item::read_timer(entry);
-                let (at, timer) = timer.ok_or_else(|| fail::strange(shape::TIMERS))?;
-                due.push(Due { at, timer });
+                let timer = self.entry(shape::TIMERS, entry, item::read_timer(entry));
+                due.extend(timer.map(|(at, timer)| Due { at, timer }));
             }
             start = page.next;
             if start.is_none() || due.len() >= limit {

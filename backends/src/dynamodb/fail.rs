@@ -35,10 +35,3 @@ pub(super) fn unreadable(partition: PartitionId, key: &RecordKey, why: &ValueErr
         },
     }
 }
-
-/// An entry of an index that is none of ours.
-pub(super) fn strange(index: &str) -> StoreError {
-    StoreError::Damaged {
-        why: format!("an entry of the index {index} was not written by russet"),
-    }
-}

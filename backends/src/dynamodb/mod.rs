@@ -80,6 +80,7 @@ use self::usage::Meter;
 pub use self::usage::Usage;
 use crate::aws::{AwsOptions, OpenError, Pauses};
 use crate::limits::DYNAMO_STATS_FRESH;
+use crate::unreadable::Unreadable;
 
 /// How a table is found and used.
 #[derive(Clone, Debug)]
@@ -117,6 +118,7 @@ pub struct Dynamo {
     meter: Meter,
     queues: Queues,
     counted: Counted,
+    unreadable: Unreadable,
 }
 
 /// The engine's clock, which has nothing to show.
@@ -150,6 +152,7 @@ impl Dynamo {
             meter: Meter::default(),
             queues: Queues::default(),
             counted: Counted::new(options.stats_fresh),
+            unreadable: Unreadable::default(),
         }))
     }
 
@@ -178,6 +181,16 @@ impl Dynamo {
     ) -> Result<DynamoFound, OpenError> {
         let reached = open::reach(options, &clock).await?;
         found::examine(&reached, options).await
+    }
+
+    /// What an entry of an index says; one that cannot be read is noted, and left out.
+    fn entry<T>(&self, index: &str, entry: &item::Item, read: Option<T>) -> Option<T> {
+        if read.is_none() {
+            let key = item::bytes_of(entry, item::KEY).unwrap_or_default();
+            let removal = "delete the item from the table";
+            self.unreadable.note(index, key, removal);
+        }
+        read
     }
 
     /// What was consumed since this store was opened.

@@ -29,6 +29,12 @@ impl Group {
         }
     }
 
+    /// What the index is called.
+    pub(super) fn index_name(&self) -> &'static str {
+        let (name, ..) = self.index();
+        name
+    }
+
     fn value(&self) -> AttributeValue {
         match self {
             Self::Timers(group) | Self::Listed(group) => item::bytes(group.as_slice()),

@@ -72,7 +72,7 @@ impl Dynamo {
                 let name = item::bytes_of(entry, item::ID).unwrap_or_default();
                 let name = std::str::from_utf8(name).ok();
                 let name = name.and_then(|name| QueueName::new(name).ok());
-                found.insert(name.ok_or_else(|| fail::strange(shape::LISTINGS))?);
+                found.extend(self.entry(shape::LISTINGS, entry, name));
             }
             start = page.next;
             if start.is_none() {

@@ -63,6 +63,10 @@ impl Store for Dynamo {
         self.due_timers(partition, before, limit).await
     }
 
+    fn unreadable(&self) -> u64 {
+        self.unreadable.count()
+    }
+
     async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError> {
         self.page(listing).await
     }

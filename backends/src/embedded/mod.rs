@@ -32,6 +32,7 @@
 mod disk;
 mod error;
 mod export;
+mod fullness;
 mod hot;
 mod judge;
 mod medium;
@@ -122,6 +123,11 @@ impl Embedded {
             source,
         })?;
         Self::on(medium, options, clock)
+    }
+
+    /// How much room its disk has, in bytes; `None` when that is not known.
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.shared.disk.medium().free_bytes()
     }
 
     /// Opens the store that is kept in what `backend` opens: at the start, and again whenever

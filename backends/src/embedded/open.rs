@@ -13,6 +13,7 @@ use russet_engine::Clock;
 
 use super::disk::{self, Disk, RECORDS, guarded};
 use super::error::{DiskError, OpenError};
+use super::fullness::Fullness;
 use super::medium::Medium;
 use super::shared::{Partition, Shared};
 use super::{EmbeddedOptions, export};
@@ -91,6 +92,7 @@ pub(crate) fn open(
         clock: clock.clone(),
         writer: Mutex::default(),
         uncertain: AtomicBool::new(false),
+        fullness: Fullness::default(),
     };
     if shared.disk.went_back() {
         warn_that_it_went_back(&name);

@@ -8,6 +8,7 @@ use russet_engine::{Clock, Outcome, StoreError, Version, Versioned};
 
 use super::disk::{self, Disk};
 use super::error::DiskError;
+use super::fullness::Fullness;
 use super::hot::Hot;
 use super::request::Request;
 use super::writer::Writer;
@@ -24,6 +25,7 @@ pub(crate) struct Shared {
     pub(crate) writer: Mutex<Writer>,
     /// A commit failed and is neither here nor known not to be there: memory may be behind.
     pub(crate) uncertain: AtomicBool,
+    pub(crate) fullness: Fullness,
 }
 
 /// What is kept in memory of one partition.

@@ -88,6 +88,11 @@ impl Store for Embedded {
         Ok(partition.map_or_else(Vec::new, |p| p.index.due(before, limit)))
     }
 
+    /// As far as the last writes tell: of a disk's room nothing is known before it is used up.
+    async fn fullness(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.shared.fullness.why(self.shared.clock.now()))
+    }
+
     async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError> {
         let mut pages = Pages::new(listing);
         for id in (0..self.partitions()).map(PartitionId) {

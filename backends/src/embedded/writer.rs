@@ -66,7 +66,11 @@ impl Shared {
     /// Commits requests together and answers each. Whoever no longer waits for the answer
     /// finds out by loading.
     pub(crate) fn commit(&self, requests: Vec<Request>) {
-        for (reply, written) in self.write(requests) {
+        let answers = self.write(requests);
+        for (_, written) in &answers {
+            self.fullness.note(written.as_ref().err(), self.clock.now());
+        }
+        for (reply, written) in answers {
             let _ = reply.send(written);
         }
     }

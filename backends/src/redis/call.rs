@@ -36,6 +36,10 @@ impl Args {
 /// Behind this an error of the server repeats arguments of the command.
 const REPEATED: &str = ", with args beginning with";
 
+/// What is said of a server without memory.
+pub(crate) const FULL: &str =
+    "Redis has reached its maxmemory; what runs can still finish, without follow-up tasks";
+
 /// Why a call has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum CallError {
@@ -176,7 +180,7 @@ impl CallError {
         }
         match self.reason() {
             Some(Reason::Full) => StoreError::Full {
-                why: "Redis has reached its maxmemory; what runs can still finish, without follow-up tasks".to_owned(),
+                why: FULL.to_owned(),
             },
             _ => self.of_read(),
         }

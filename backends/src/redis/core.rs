@@ -7,7 +7,9 @@ use russet_core::{Epoch, PartitionId, QueueName, planted};
 use russet_engine::Clock;
 
 use super::call::{Args, CallError, Refusal, array, integer, strings};
+use super::dialer::text;
 use super::groups::Groups;
+use super::info::Info;
 use super::keys::{Keys, Names};
 use super::lanes::KnownLanes;
 use super::link::Live;
@@ -16,6 +18,7 @@ use super::options::Acknowledge;
 use super::script;
 use super::slots::slot;
 use crate::limits::REDIS_EPOCHS_APART;
+use crate::unreadable::Unreadable;
 
 /// What all parts of the backend share.
 pub(crate) struct Core {
@@ -26,6 +29,7 @@ pub(crate) struct Core {
     pub(crate) lanes: KnownLanes,
     pub(crate) groups: Groups,
     pub(crate) acknowledge: Acknowledge,
+    pub(crate) unreadable: Unreadable,
 }
 
 /// One partition, as this node knows it.
@@ -74,6 +78,17 @@ impl Core {
     /// The partition; one that does not exist holds nothing.
     pub(crate) fn partition(&self, id: PartitionId) -> Option<&Partition> {
         self.partitions.get(usize::from(id.0))
+    }
+
+    /// What a member of a set or of a sorted set says; one that cannot be read is noted, and left
+    /// out.
+    pub(crate) fn read<T>(&self, key: &[u8], member: &[u8], read: Option<T>) -> Option<T> {
+        if read.is_none() {
+            let removal = "remove it with ZREM, or with SREM from a set of names";
+            self.unreadable
+                .note(&String::from_utf8_lossy(key), member, removal);
+        }
+        read
     }
 
     /// Where calls for the partition go.
@@ -157,6 +172,22 @@ impl Core {
         partition.epoch.fetch_max(epoch, Ordering::AcqRel);
         partition.entered.store(live.number, Ordering::Release);
         Ok((live, partition.epoch()))
+    }
+
+    /// Whether a server has used up its memory, of those that can be reached.
+    pub(crate) async fn is_full(&self) -> Result<bool, CallError> {
+        let servers = self.links.servers();
+        let asked = servers.iter().map(async |server| {
+            let link = server.link(0);
+            let live = link.live().await?;
+            let answer = link
+                .command(&live, redis::cmd("INFO").arg("memory"))
+                .await?;
+            Ok(Info::read(&text(answer)?).is_full())
+        });
+        let answers = join_all(asked).await.into_iter().map(|answer| ((), answer));
+        let reached = sift(answers, |()| ())?;
+        Ok(reached.into_iter().any(|((), is_full)| is_full))
     }
 
     /// Reads the lanes that hold a task. Some partitions may be out of reach, but not all.

@@ -15,6 +15,8 @@ pub struct RedisFound {
     pub product: String,
     /// Whether all servers write down each change (`appendonly yes`).
     pub is_durable: bool,
+    /// Whether a server has used up its memory.
+    pub is_full: bool,
     /// How many servers the store is on: more than one in a cluster.
     pub primaries: usize,
     /// How many partitions the store has; `None` when it is not made yet.
@@ -25,6 +27,10 @@ impl RedisFound {
     /// What is said of a server that does not write down each change.
     pub(crate) const NOT_DURABLE: &str = "Redis has appendonly off: when the server stops, what \
         it has not saved is lost, acknowledged tasks too; set appendonly yes";
+
+    /// What is said of a server that has used up its memory.
+    pub(crate) const IS_FULL: &str = "Redis has reached its maxmemory, and no new task is accepted: \
+        raise maxmemory, or remove what is not needed";
 }
 
 /// Tries what opening the store needs, and says what there is.
@@ -46,6 +52,7 @@ pub(crate) async fn examine(
     Ok(RedisFound {
         product: product.unwrap_or_default(),
         is_durable: infos.iter().all(|info| info.is_durable()),
+        is_full: infos.iter().any(|info| info.is_full()),
         partitions,
         primaries: infos.len(),
     })

@@ -22,6 +22,12 @@ impl Info {
         self.field("role") == Some("slave")
     }
 
+    /// Whether it only says which server is the primary. Valkey has another name for the field.
+    pub(crate) fn is_sentinel(&self) -> bool {
+        let mode = self.field("redis_mode").or(self.field("server_mode"));
+        mode == Some("sentinel")
+    }
+
     /// Its policy, when that throws data away where memory is used up.
     pub(crate) fn evicts(&self) -> Option<&str> {
         let policy = self.field("maxmemory_policy");
@@ -33,6 +39,16 @@ impl Info {
         match self.field("valkey_version") {
             Some(version) => format!("valkey {version}"),
             None => format!("redis {}", self.field("redis_version").unwrap_or("unknown")),
+        }
+    }
+
+    /// Whether it has used up its memory: it takes nothing new.
+    pub(crate) fn is_full(&self) -> bool {
+        let bytes = |name| self.field(name).and_then(|text| text.parse::<u64>().ok());
+        let uncounted = bytes("mem_not_counted_for_evict").unwrap_or(0);
+        match (bytes("maxmemory"), bytes("used_memory")) {
+            (Some(most), Some(used)) => most > 0 && used.saturating_sub(uncounted) > most,
+            _ => false,
         }
     }
 
@@ -65,5 +81,16 @@ mod tests {
             Info::read(b"redis_version:7.2.4\r\nvalkey_version:9.1.0\r\naof_enabled:1\r\n");
         assert_eq!(valkey.product(), "valkey 9.1.0");
         assert!(valkey.is_durable() && !info.is_durable());
+        assert!(!valkey.is_sentinel());
+        for text in ["redis_mode:sentinel\r\n", "server_mode:sentinel\r\n"] {
+            assert!(Info::read(text.as_bytes()).is_sentinel(), "{text}");
+        }
+        assert!(!info.is_full());
+        for (most, is_full) in [(0, false), (899, true), (900, false)] {
+            let text = format!(
+                "used_memory:1000\r\nmaxmemory:{most}\r\nmem_not_counted_for_evict:100\r\n"
+            );
+            assert_eq!(Info::read(text.as_bytes()).is_full(), is_full, "{most}");
+        }
     }
 }

@@ -36,14 +36,23 @@ pub(crate) async fn queues(
     core: &Core,
     partition: &Partition,
 ) -> Result<BTreeSet<QueueName>, CallError> {
+    names(core, partition, &partition.keys.queues()).await
+}
+
+/// The names of queues in a set.
+pub(crate) async fn names(
+    core: &Core,
+    partition: &Partition,
+    key: &[u8],
+) -> Result<BTreeSet<QueueName>, CallError> {
     let mut command = cmd("SMEMBERS");
-    command.arg(partition.keys.queues());
+    command.arg(key);
     let names = strings(core.link(partition).read(&command).await?)?;
-    let names = names.into_iter().map(|name| {
-        let text = String::from_utf8_lossy(&name);
-        QueueName::new(&*text).map_err(|error| CallError::Strange(error.to_string()))
+    let names = names.iter().filter_map(|name| {
+        let text = std::str::from_utf8(name).ok();
+        core.read(key, name, text.and_then(|text| QueueName::new(text).ok()))
     });
-    names.collect()
+    Ok(names.collect())
 }
 
 async fn of_queues(
@@ -113,7 +122,7 @@ async fn window(
         let read = members.len();
         let ids = members
             .iter()
-            .filter_map(|bytes| member::read_task(partition.id, bytes));
+            .filter_map(|bytes| core.read(&key, bytes, member::read_task(partition.id, bytes)));
         tasks.extend(ids.filter(|id| is_behind(*id, listing)));
         if read < most || tasks.len() >= limit {
             break;
@@ -202,9 +211,10 @@ async fn members(
     };
     command.arg("LIMIT").arg(0).arg(count(most));
     let members = strings(core.link(partition).read(&command).await?)?;
+    let (key, read) = (partition.keys.members(), member::read_of_workflow);
     let tasks = members
         .iter()
-        .filter_map(|bytes| member::read_of_workflow(partition.id, bytes));
+        .filter_map(|bytes| core.read(&key, bytes, read(partition.id, bytes)));
     Ok(tasks.collect())
 }
 
@@ -216,7 +226,7 @@ async fn passing(
     tasks: Vec<TaskId>,
 ) -> Result<Vec<TaskId>, StoreError> {
     let keys: Vec<_> = tasks.iter().map(|task| RecordKey::Task(*task)).collect();
-    let loaded = store::get(core, partition, &keys).await?;
+    let loaded = store::readable(core, partition, &keys).await?;
     let passing = tasks.into_iter().zip(loaded).filter(|(_, loaded)| {
         let listed = loaded
             .as_ref()

@@ -75,6 +75,7 @@ use self::options::Target;
 pub use self::options::{Acknowledge, Address, RedisOptions, Topology};
 use self::running::Running;
 pub use self::seen::Seen;
+use crate::unreadable::Unreadable;
 
 /// A store in Redis that is its own queue.
 pub struct Redis {
@@ -121,6 +122,7 @@ impl Redis {
             lanes: KnownLanes::new(),
             groups: Groups::new(partitions),
             acknowledge: options.acknowledge,
+            unreadable: Unreadable::default(),
         });
         core.enter_all().await;
         let (heard, mut hears) = watch::channel(false);

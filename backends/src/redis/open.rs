@@ -39,6 +39,9 @@ pub(crate) async fn check_servers(
     if !infos.iter().all(|info| info.is_durable()) {
         tracing::warn!("{}", RedisFound::NOT_DURABLE);
     }
+    if infos.iter().any(|info| info.is_full()) {
+        tracing::warn!("{}", RedisFound::IS_FULL);
+    }
     let route = links.route(slot(&names.store()), 0);
     let opening = Opening {
         options,
@@ -88,7 +91,7 @@ pub(super) struct Opening<'a> {
 impl Opening<'_> {
     fn check_info(&self, info: &Info) -> Result<(), RedisOpenError> {
         let address = self.address.clone();
-        if info.field("redis_mode") == Some("sentinel") {
+        if info.is_sentinel() {
             return Err(RedisOpenError::Sentinel { address });
         }
         let found = info.field("redis_version").unwrap_or("unknown");

@@ -38,14 +38,9 @@ pub(crate) async fn stats(core: &Core) -> Result<Stats, StoreError> {
 type Counts = Vec<(QueueName, [u64; Status::ALL.len()])>;
 
 async fn counts(core: &Core, partition: &Partition) -> Result<Counts, CallError> {
-    let mut command = redis::cmd("SMEMBERS");
-    command.arg(partition.keys.configured());
-    let configured = strings(core.link(partition).read(&command).await?)?;
-    let configured = configured.iter().filter_map(|name| {
-        let name = std::str::from_utf8(name).ok()?;
-        QueueName::new(name).ok()
-    });
+    let configured = list::names(core, partition, &partition.keys.configured()).await?;
     let mut counts: Counts = configured
+        .into_iter()
         .map(|queue| (queue, Default::default()))
         .collect();
     let queues = list::queues(core, partition).await?;
@@ -78,7 +73,7 @@ async fn oldest_ready(
         .iter()
         .map(|(_, place)| RecordKey::Task(place.task))
         .collect();
-    let loaded = store::get(core, partition, &keys).await?;
+    let loaded = store::readable(core, partition, &keys).await?;
     let ready = firsts.into_iter().zip(loaded);
     let ready = ready.filter_map(|((lane, _), loaded)| match loaded?.record {
         Record::Task(task) => Some((lane.queue, task.ready_at?)),

@@ -6,7 +6,7 @@ use russet_engine::{
 };
 
 use super::apart;
-use super::call::{CallError, array, integer, optional};
+use super::call::{CallError, FULL, array, integer, optional};
 use super::core::{Core, Partition};
 use super::options::Acknowledge;
 use super::{Redis, list, member, stats};
@@ -85,6 +85,15 @@ impl Store for Redis {
         }
     }
 
+    fn unreadable(&self) -> u64 {
+        self.core.unreadable.count()
+    }
+
+    async fn fullness(&self) -> Result<Option<String>, StoreError> {
+        let full = self.core.is_full().await.map_err(CallError::of_read)?;
+        Ok(full.then(|| FULL.to_owned()))
+    }
+
     async fn list(&self, listing: &Listing) -> Result<Page<TaskId>, StoreError> {
         list::list(&self.core, listing).await
     }
@@ -133,6 +142,30 @@ pub(super) async fn get(
     Ok(loaded)
 }
 
+/// Those of the records that can be read; the log tells of the others.
+pub(super) async fn readable(
+    core: &Core,
+    partition: &Partition,
+    keys: &[RecordKey],
+) -> Result<Vec<Option<Versioned>>, StoreError> {
+    match get(core, partition, keys).await {
+        Err(error) if error.concerns_records() => {}
+        answer => return answer,
+    }
+    // Each by itself, once it is known that one cannot be read.
+    let mut loaded = Vec::with_capacity(keys.len());
+    for key in keys {
+        match get(core, partition, std::slice::from_ref(key)).await {
+            Err(error) if error.concerns_records() => {
+                tracing::debug!(%error, "left out");
+                loaded.push(None);
+            }
+            answer => loaded.extend(answer?),
+        }
+    }
+    Ok(loaded)
+}
+
 fn unreadable(partition: PartitionId, key: &RecordKey, why: &ValueError) -> StoreError {
     let record = format!("the record {key:?} of partition {}", partition.0);
     StoreError::Unreadable {
@@ -150,21 +183,29 @@ async fn due(
     before: Timestamp,
     limit: usize,
 ) -> Result<Vec<Due>, CallError> {
-    let mut command = cmd("ZRANGEBYSCORE");
-    command.arg(partition.keys.timers()).arg("-inf");
-    command.arg(member::timer_score(before)).arg("WITHSCORES");
-    command.arg("LIMIT").arg(0);
-    command.arg(i64::try_from(limit).unwrap_or(-1));
-    let answer = array(core.link(partition).read(&command).await?)?;
-    let mut due = Vec::with_capacity(answer.len() / 2);
-    let mut answer = answer.into_iter();
-    while let (Some(timer), Some(at)) = (answer.next(), answer.next()) {
-        let bytes = super::call::bytes(timer)?;
-        let timer = member::read_timer(partition.id, &bytes);
-        due.push(Due {
-            at: Timestamp::from_millis(integer(at)?.max(0) as u64),
-            timer: timer.ok_or_else(|| CallError::strange(&redis::Value::BulkString(bytes)))?,
-        });
+    let timers = partition.keys.timers();
+    let (mut due, mut seen) = (Vec::new(), 0);
+    // Those that cannot be read stay where they are, and are looked past.
+    loop {
+        let most = limit.saturating_sub(due.len());
+        let mut command = cmd("ZRANGEBYSCORE");
+        command.arg(&timers).arg("-inf");
+        command.arg(member::timer_score(before)).arg("WITHSCORES");
+        command.arg("LIMIT").arg(seen);
+        command.arg(i64::try_from(most).unwrap_or(-1));
+        let answer = array(core.link(partition).read(&command).await?)?;
+        let read = answer.len() / 2;
+        let mut answer = answer.into_iter();
+        while let (Some(timer), Some(at)) = (answer.next(), answer.next()) {
+            let bytes = super::call::bytes(timer)?;
+            let timer = member::read_timer(partition.id, &bytes);
+            let at = Timestamp::from_millis(integer(at)?.max(0) as u64);
+            let timer = core.read(&timers, &bytes, timer);
+            due.extend(timer.map(|timer| Due { at, timer }));
+        }
+        seen += read;
+        if read < most || due.len() >= limit {
+            return Ok(due);
+        }
     }
-    Ok(due)
 }

@@ -15,7 +15,7 @@ use super::member;
 use super::receipt::Ticket;
 use super::script;
 use crate::index::keys::Place;
-use crate::limits::{REDIS_BACKOFF_MAX, REDIS_CALL_LANES};
+use crate::limits::{REDIS_BACKOFF_MAX, REDIS_CALL_LANES, REDIS_UNREADABLE_HIDDEN};
 
 /// What a look at lanes found.
 #[derive(Default)]
@@ -91,7 +91,8 @@ async fn choose(
     let peeks = shelves.iter().map(|shelf| shelf.peek(core, max));
     let peeks = join_all(peeks).await.into_iter().enumerate();
     let mut found = Found::default();
-    let mut places: Vec<(Place, usize, usize)> = Vec::new();
+    // One that cannot be read counts as the first of all: it is taken out of the way.
+    let mut places: Vec<(Option<Place>, usize, usize)> = Vec::new();
     for (number, peek) in sift(peeks, |missed| found.miss(&shelves[missed]))? {
         let partition = shelves[number].partition.id;
         found
@@ -134,7 +135,8 @@ struct Shelf<'a> {
 }
 
 struct Peek {
-    places: Vec<Vec<Place>>,
+    /// `None` where one cannot be read.
+    places: Vec<Vec<Option<Place>>>,
     wait: Option<Duration>,
 }
 
@@ -154,8 +156,12 @@ impl Shelf<'_> {
         let mut answer = array(answer)?.into_iter();
         let wait = wait(answer.next())?;
         let places = answer
-            .map(|seen| places(self.partition.id, seen))
-            .collect::<Result<_, _>>()?;
+            .map(|seen| {
+                let seen = strings(seen)?.into_iter();
+                let place = |bytes: Vec<u8>| member::read_place(self.partition.id, &bytes);
+                Ok(seen.map(place).collect())
+            })
+            .collect::<Result<_, CallError>>()?;
         Ok(Peek { places, wait })
     }
 
@@ -184,26 +190,36 @@ impl Shelf<'_> {
             .visible
             .extend(wait.map(|wait| (self.partition.id, wait)));
         let until = integer(answer.next().unwrap_or_default())?;
-        let mut full = true;
+        let (mut full, mut unreadable) = (true, Vec::new());
         for ((lane, taken), count) in self.lanes.iter().zip(answer).zip(counts) {
-            let taken = places(self.partition.id, taken)?;
+            let taken = strings(taken)?;
             full &= taken.len() == *count;
-            found.taken.extend(taken.into_iter().map(|place| {
-                let ticket = Ticket {
-                    place,
-                    partition: self.partition.id,
-                    until,
-                    lane: lane.clone(),
-                };
-                let delivery = Delivery {
-                    task: place.task,
-                    receipt: ticket.write(),
-                    lane: ticket.lane,
-                };
-                (place, delivery)
-            }));
+            let [ready, _] = self.partition.keys.lane(lane);
+            for member in taken {
+                let place = member::read_place(self.partition.id, &member);
+                match core.read(&ready, &member, place) {
+                    Some(place) => found.taken.push(self.deliver(lane, place, until)),
+                    None => unreadable.push((lane, until, member)),
+                }
+            }
         }
+        put_aside(core, self.partition, &unreadable).await;
         Ok(full)
+    }
+
+    fn deliver(&self, lane: &Lane, place: Place, until: i64) -> (Place, Delivery) {
+        let ticket = Ticket {
+            place,
+            partition: self.partition.id,
+            until,
+            lane: lane.clone(),
+        };
+        let delivery = Delivery {
+            task: place.task,
+            receipt: ticket.write(),
+            lane: ticket.lane,
+        };
+        (place, delivery)
     }
 }
 
@@ -235,39 +251,55 @@ pub(crate) async fn release(
         let Some(partition) = core.partition(*id) else {
             return Ok(());
         };
-        let mut lanes: Vec<&Lane> = tickets.iter().map(|ticket| &ticket.lane).collect();
-        lanes.sort_unstable();
-        lanes.dedup();
-        let mut args = Args::default();
-        args.number(delay.as_micros().min(u128::from(member::MICROS_MAX)));
-        args.push(core.names.channel());
-        for lane in &lanes {
-            args.push(partition.keys.arrival(lane));
-        }
-        for ticket in tickets {
-            let number = lanes.binary_search(&&ticket.lane).unwrap_or_default() + 1;
-            args.number(number).number(ticket.until);
-            args.push(member::place(*id, ticket.place));
-        }
-        let keys: Vec<_> = lanes
-            .iter()
-            .flat_map(|lane| partition.keys.lane(lane))
-            .collect();
-        let link = core.link(partition);
-        link.repeatable(&script::RELEASE, &keys, &args).await?;
-        Ok(())
+        let hidden = tickets.iter().map(|ticket| {
+            let place = member::place(*id, ticket.place);
+            (&ticket.lane, ticket.until, place)
+        });
+        let hidden: Vec<_> = hidden.collect();
+        release_in(core, partition, &hidden, delay).await
     });
     join_all(calls).await.into_iter().collect()
 }
 
-fn places(partition: PartitionId, value: Value) -> Result<Vec<Place>, CallError> {
-    let members = strings(value)?.into_iter();
-    members
-        .map(|bytes| {
-            member::read_place(partition, &bytes)
-                .ok_or_else(|| CallError::strange(&Value::BulkString(bytes)))
-        })
-        .collect()
+/// Gives members of lanes back, each hidden until then, to be met again after `delay`.
+async fn release_in<M: AsRef<[u8]>>(
+    core: &Core,
+    partition: &Partition,
+    hidden: &[(&Lane, i64, M)],
+    delay: Duration,
+) -> Result<(), CallError> {
+    let mut lanes: Vec<&Lane> = hidden.iter().map(|(lane, ..)| *lane).collect();
+    lanes.sort_unstable();
+    lanes.dedup();
+    let mut args = Args::default();
+    args.number(delay.as_micros().min(u128::from(member::MICROS_MAX)));
+    args.push(core.names.channel());
+    for lane in &lanes {
+        args.push(partition.keys.arrival(lane));
+    }
+    for (lane, until, member) in hidden {
+        let number = lanes.binary_search(lane).unwrap_or_default() + 1;
+        args.number(number).number(until);
+        args.push(member);
+    }
+    let keys: Vec<_> = lanes
+        .iter()
+        .flat_map(|lane| partition.keys.lane(lane))
+        .collect();
+    let link = core.link(partition);
+    link.repeatable(&script::RELEASE, &keys, &args).await?;
+    Ok(())
+}
+
+/// Hides members that cannot be read for long, so that they stand in nobody's way.
+async fn put_aside(core: &Core, partition: &Partition, members: &[(&Lane, i64, Vec<u8>)]) {
+    if members.is_empty() {
+        return;
+    }
+    let hidden = release_in(core, partition, members, REDIS_UNREADABLE_HIDDEN).await;
+    if let Err(error) = hidden {
+        tracing::debug!(%error, "what cannot be read is met again soon");
+    }
 }
 
 fn wait(value: Option<Value>) -> Result<Option<Duration>, CallError> {

@@ -66,6 +66,10 @@ impl Queue for Sqs {
         self.0.directory.changed(known).await;
     }
 
+    fn undecodable(&self) -> u64 {
+        Self::undecodable(self)
+    }
+
     async fn depth(&self, lane: &Lane) -> Result<Depth, QueueError> {
         let lanes = std::slice::from_ref(lane);
         let mut depth = Depth::default();

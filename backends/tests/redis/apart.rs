@@ -115,7 +115,7 @@ async fn fields(server: &RedisServer) -> Vec<(Vec<u8>, usize)> {
     sizes.collect()
 }
 
-async fn ask<T: redis::FromRedisValue>(server: &RedisServer, command: &redis::Cmd) -> T {
+pub async fn ask<T: redis::FromRedisValue>(server: &RedisServer, command: &redis::Cmd) -> T {
     let client = redis::Client::open(server.url()).expect("an address");
     let connection = client.get_multiplexed_async_connection().await;
     let answer = command

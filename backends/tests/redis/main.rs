@@ -2,6 +2,7 @@
 
 mod apart;
 mod cluster;
+mod damage;
 mod failing;
 mod forgotten;
 mod full;

@@ -9,6 +9,7 @@ use russet_core::RecordKey;
 use russet_engine::{Store, SystemClock};
 use russet_servers::{Process, RedisServer, RedisVersion, installed};
 
+use super::failing::ALL;
 use super::nodes::{FIRST, receive, submit};
 use super::open;
 
@@ -21,11 +22,11 @@ fn sentinel(primary: &RedisServer) -> Process {
 
 /// The same with more settings.
 pub fn sentinel_with(primary: &RedisServer, more: &str) -> Process {
-    sentinel_of(primary.process().port(), more)
+    sentinel_of(primary, primary.process().port(), more)
 }
 
 /// One that knows the primary by this port.
-pub fn sentinel_of(watched: u16, more: &str) -> Process {
+pub fn sentinel_of(primary: &RedisServer, watched: u16, more: &str) -> Process {
     Process::start(|folder, port| {
         let settings = format!(
             "port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {watched} 1\n\
@@ -33,20 +34,34 @@ pub fn sentinel_of(watched: u16, more: &str) -> Process {
         );
         let file = folder.join("sentinel.conf");
         std::fs::write(&file, settings).expect("the settings are written");
-        let mut command = Command::new(installed("redis-7"));
+        let mut command = Command::new(installed(primary.version().program()));
         command.arg(file).arg("--sentinel");
         command
     })
 }
 
-/// After a failover the new primary is found, and receivers are woken by it.
 #[tokio::test]
-async fn the_primary_is_found_again_after_a_failover() {
+async fn the_primary_is_found_again_after_a_failover_of_redis_6() {
+    find_the_primary_again(RedisVersion::Redis6).await;
+}
+
+#[tokio::test]
+async fn the_primary_is_found_again_after_a_failover_of_redis_7() {
+    find_the_primary_again(RedisVersion::Redis7).await;
+}
+
+#[tokio::test]
+async fn the_primary_is_found_again_after_a_failover_of_valkey_9() {
+    find_the_primary_again(RedisVersion::Valkey9).await;
+}
+
+/// After a failover the new primary is found, and receivers are woken by it.
+async fn find_the_primary_again(version: RedisVersion) {
     let at_once = ["--repl-diskless-sync-delay", "0"];
-    let mut primary = RedisServer::start_with(RedisVersion::Redis7, &at_once);
+    let mut primary = RedisServer::start_with(version, &at_once);
     let port = primary.process().port().to_string();
-    let arguments = ["--replicaof", &format!("127.0.0.1 {port}")];
-    let replica = RedisServer::start_with(RedisVersion::Redis7, &arguments);
+    let arguments = ["--replicaof", "127.0.0.1", &port];
+    let replica = RedisServer::start_with(version, &arguments);
     let sentinel = sentinel(&primary);
     let mut options = RedisOptions::new(format!("redis://127.0.0.1:{}", sentinel.port()));
     options.timeout = Duration::from_secs(1);
@@ -90,20 +105,19 @@ async fn the_primary_is_found_again_after_a_failover() {
 
 #[tokio::test]
 async fn a_primary_that_no_sentinel_knows_is_named() {
-    let primary = RedisServer::start(RedisVersion::Redis7);
-    let sentinel = sentinel(&primary);
-    let mut options = RedisOptions::new(format!("redis://127.0.0.1:{}", sentinel.port()));
-    options.topology = Topology::Sentinel {
-        master: "other".to_owned(),
-        others: Vec::new(),
-        password: None,
-    };
-    let redis = russet_backends::redis::Redis::open(
-        options,
-        std::sync::Arc::new(russet_engine::SystemClock),
-    );
-    let error = redis.await.err().expect("it is refused").to_string();
-    assert!(error.contains("it knows no primary \"other\""), "{error}");
+    for version in ALL {
+        let primary = RedisServer::start(version);
+        let sentinel = sentinel(&primary);
+        let mut options = RedisOptions::new(format!("redis://127.0.0.1:{}", sentinel.port()));
+        options.topology = Topology::Sentinel {
+            master: "other".to_owned(),
+            others: Vec::new(),
+            password: None,
+        };
+        let redis = Redis::open(options, Arc::new(SystemClock)).await;
+        let error = redis.err().expect("it is refused").to_string();
+        assert!(error.contains("it knows no primary \"other\""), "{error}");
+    }
 }
 
 fn sentinel_knows(sentinel: &Process, field: &str) -> String {
@@ -122,11 +136,13 @@ fn sentinel_knows(sentinel: &Process, field: &str) -> String {
 
 #[tokio::test]
 async fn a_sentinel_that_is_taken_for_a_server_is_named() {
-    let primary = RedisServer::start(RedisVersion::Redis7);
-    let sentinel = sentinel(&primary);
-    let url = format!("redis://127.0.0.1:{}", sentinel.port());
-    let opened = Redis::open(RedisOptions::new(url), Arc::new(SystemClock)).await;
-    let error = opened.err().expect("it is refused");
-    assert!(matches!(error, RedisOpenError::Sentinel { .. }), "{error}");
-    assert!(error.to_string().contains("set sentinel_master"), "{error}");
+    for version in ALL {
+        let primary = RedisServer::start(version);
+        let sentinel = sentinel(&primary);
+        let url = format!("redis://127.0.0.1:{}", sentinel.port());
+        let opened = Redis::open(RedisOptions::new(url), Arc::new(SystemClock)).await;
+        let error = opened.err().expect("it is refused");
+        assert!(matches!(error, RedisOpenError::Sentinel { .. }), "{error}");
+        assert!(error.to_string().contains("set sentinel_master"), "{error}");
+    }
 }

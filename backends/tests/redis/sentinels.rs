@@ -8,6 +8,7 @@ use russet_backends::secret::Secret;
 use russet_engine::SystemClock;
 use russet_servers::{Certificate, Process, RedisServer, RedisVersion, free_port};
 
+use super::failing::ALL;
 use super::nodes::{receive, submit};
 use super::open;
 use super::sentinel::{sentinel_of, sentinel_with};
@@ -16,8 +17,8 @@ const OF_PRIMARY: &str = "sesame";
 const OF_SENTINELS: &str = "poppy";
 
 /// A primary with a password, and a sentinel with another one.
-fn locked() -> (RedisServer, Process) {
-    let primary = RedisServer::start_with(RedisVersion::Redis7, &["--requirepass", OF_PRIMARY]);
+fn locked(version: RedisVersion) -> (RedisServer, Process) {
+    let primary = RedisServer::start_with(version, &["--requirepass", OF_PRIMARY]);
     let settings = format!("requirepass {OF_SENTINELS}\nsentinel auth-pass main {OF_PRIMARY}\n");
     let sentinel = sentinel_with(&primary, &settings);
     (primary, sentinel)
@@ -40,55 +41,61 @@ fn options(first: u16, others: &[u16], password: Option<&str>) -> RedisOptions {
 
 #[tokio::test]
 async fn when_the_first_sentinel_is_dead_the_second_is_asked_with_its_password() {
-    let (_primary, sentinel) = locked();
-    let options = options(free_port(), &[sentinel.port()], Some(OF_SENTINELS));
-    let redis = open(options).await;
-    let task = submit(&redis, 1).await.expect("it is committed");
-    assert_eq!(receive(&redis, Duration::from_secs(20)).await, [task]);
+    for version in ALL {
+        let (_primary, sentinel) = locked(version);
+        let options = options(free_port(), &[sentinel.port()], Some(OF_SENTINELS));
+        let redis = open(options).await;
+        let task = submit(&redis, 1).await.expect("it is committed");
+        assert_eq!(receive(&redis, Duration::from_secs(20)).await, [task]);
+    }
 }
 
 #[tokio::test]
 async fn when_the_first_sentinel_hangs_the_second_is_asked() {
-    let (primary, sentinel) = locked();
-    let settings = format!("sentinel auth-pass main {OF_PRIMARY}\n");
-    let hanging = sentinel_with(&primary, &settings);
-    hanging.signal("STOP");
-    let options = options(hanging.port(), &[sentinel.port()], Some(OF_SENTINELS));
-    open(options).await;
-    hanging.signal("CONT");
+    for version in ALL {
+        let (primary, sentinel) = locked(version);
+        let settings = format!("sentinel auth-pass main {OF_PRIMARY}\n");
+        let hanging = sentinel_with(&primary, &settings);
+        hanging.signal("STOP");
+        let options = options(hanging.port(), &[sentinel.port()], Some(OF_SENTINELS));
+        open(options).await;
+        hanging.signal("CONT");
+    }
 }
 
 #[tokio::test]
 async fn a_wrong_password_of_a_sentinel_or_its_primary_is_named_and_not_shown() {
-    let (_primary, sentinel) = locked();
-    let mut wrong = options(sentinel.port(), &[], Some(OF_SENTINELS));
-    wrong.url = wrong.url.replace(OF_PRIMARY, "thistle");
-    for (options, said) in [
-        (options(sentinel.port(), &[], None), "set sentinel_password"),
-        (
-            options(sentinel.port(), &[], Some("thistle")),
-            "set sentinel_password",
-        ),
-        (wrong, "right user and password in the url"),
-    ] {
-        let refused = Redis::open(options, Arc::new(SystemClock)).await;
-        let error = refused.err().expect("it is refused").to_string();
-        assert!(error.contains(said), "{error}");
-        for password in [OF_PRIMARY, OF_SENTINELS, "thistle"] {
-            assert!(!error.contains(password), "{error}");
+    for version in ALL {
+        let (_primary, sentinel) = locked(version);
+        let mut wrong = options(sentinel.port(), &[], Some(OF_SENTINELS));
+        wrong.url = wrong.url.replace(OF_PRIMARY, "thistle");
+        for (options, said) in [
+            (options(sentinel.port(), &[], None), "set sentinel_password"),
+            (
+                options(sentinel.port(), &[], Some("thistle")),
+                "set sentinel_password",
+            ),
+            (wrong, "right user and password in the url"),
+        ] {
+            let refused = Redis::open(options, Arc::new(SystemClock)).await;
+            let error = refused.err().expect("it is refused").to_string();
+            assert!(error.contains(said), "{error}");
+            for password in [OF_PRIMARY, OF_SENTINELS, "thistle"] {
+                assert!(!error.contains(password), "{error}");
+            }
         }
     }
 }
 
 /// A sentinel with and without TLS, which reaches the primary at this port with TLS.
-fn encrypted(watched: u16, certificate: &Certificate) -> (Process, u16) {
+fn encrypted(primary: &RedisServer, watched: u16, certificate: &Certificate) -> (Process, u16) {
     let port = free_port();
     let of_tls = certificate.arguments();
     let pairs = of_tls.chunks(2).map(|pair| pair.join(" "));
     let settings = pairs.map(|setting| setting.replacen("--", "", 1) + "\n");
     let more = format!("tls-port {port}\ntls-replication yes\n");
     let more = settings.fold(more, |more, setting| more + &setting);
-    (sentinel_of(watched, &more), port)
+    (sentinel_of(primary, watched, &more), port)
 }
 
 #[tokio::test]
@@ -96,8 +103,8 @@ async fn sentinels_and_their_primary_are_both_reached_by_tls_or_neither_is() {
     let certificate = Certificate::make();
     let arguments = ["--requirepass", OF_PRIMARY];
     let primary = RedisServer::start_with_tls(RedisVersion::Redis7, &certificate, &arguments);
-    let (with, with_tls) = encrypted(primary.tls_port(), &certificate);
-    let (_without, without_tls) = encrypted(primary.process().port(), &certificate);
+    let (with, with_tls) = encrypted(&primary, primary.tls_port(), &certificate);
+    let (_without, without_tls) = encrypted(&primary, primary.process().port(), &certificate);
     let by_tls = |sentinel: u16| {
         let mut options = options(sentinel, &[], None);
         options.url = options.url.replace("redis://", "rediss://");

@@ -146,7 +146,9 @@ fn is_empty(queue: &QueueView) -> bool {
 
 /// Whether there is nothing that would tell the queue from one that nobody ever named.
 fn is_unknown(queue: &QueueView) -> bool {
-    is_empty(queue) && queue.config == QueueConfigView::from(&QueueConfig::default())
+    is_empty(queue)
+        && queue.unreadable.is_none()
+        && queue.config == QueueConfigView::from(&QueueConfig::default())
 }
 
 /// Says of a queue that was named whether it is there.
@@ -160,7 +162,7 @@ async fn look_for(client: &russet::Client, queue: &str, global: &Global) {
 
 /// What is to be said of a queue without tasks: its name may be a typing error.
 fn hint_of_none(global: &Global, queue: &QueueView) {
-    if !is_empty(queue) || !hints(global) {
+    if !is_empty(queue) || queue.unreadable.is_some() || !hints(global) {
         return;
     }
     let name = &queue.name;
@@ -211,7 +213,7 @@ fn list(queues: &[QueueView], global: &Global) -> Result<(), CliError> {
             counts.dead.to_string(),
             counts.cancelled.to_string(),
             queue.oldest_ready_age_ms.map_or_else(|| "-".into(), ms),
-            state(&queue.config),
+            state(queue),
         ]);
     }
     report::text(table)
@@ -221,7 +223,11 @@ fn ms(ms: u64) -> String {
     lasting(Duration::from_millis(ms))
 }
 
-fn state(config: &QueueConfigView) -> String {
+fn state(queue: &QueueView) -> String {
+    if queue.unreadable.is_some() {
+        return "damaged".into();
+    }
+    let config = &queue.config;
     let limit = config
         .concurrency
         .map(|limit| format!("at most {limit} at once in each partition"));
@@ -269,7 +275,13 @@ fn inspect(queue: &QueueView) -> String {
     if queue.more_lanes > 0 {
         put("lanes", format!("and {} more", queue.more_lanes));
     }
-    out + &configuration(&queue.config)
+    match &queue.unreadable {
+        Some(why) => {
+            put("damaged", why.clone());
+            out
+        }
+        None => out + &configuration(&queue.config),
+    }
 }
 
 fn configuration(config: &QueueConfigView) -> String {

@@ -1,11 +1,12 @@
 //! `russet serve`
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use russet_backends::config::StoreBackend;
+use russet_backends::config::{Finding, StoreBackend};
 use russet_engine::{Configuration, ONLY_NODE, Scheduler, SystemClock, SystemEntropy};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -14,7 +15,7 @@ use super::{CliError, Global, report};
 use crate::config::{self, Config};
 use crate::log::{self, LogFormat};
 use crate::run::is_of_a_run;
-use crate::serve::{Metrics, Place, Server, Stop, Tokens};
+use crate::serve::{Metrics, Place, Server, Stop, Tokens, limits};
 
 /// Where a server listens, and to whom.
 #[derive(Debug, Args)]
@@ -125,7 +126,7 @@ impl Serve {
             "configured"
         );
         let entropy = Arc::new(SystemEntropy::new());
-        let scheduler = Scheduler::start(backend, configuration, clock, entropy);
+        let scheduler = Scheduler::start(backend, configuration, clock.clone(), entropy);
         let server = match Server::listen(place, partitions, scheduler.clone(), metrics) {
             Ok(server) => server,
             Err(error) => {
@@ -142,9 +143,37 @@ impl Serve {
             &serde_json::json!({"url": url, "store": store}),
             |_| format!("listening on {url}, {store}\n"),
         );
-        server.run().await?;
+        let mut serving = pin!(server.run());
+        tokio::select! {
+            biased;
+            served = &mut serving => served?,
+            () = examine(&settings, clock) => serving.await?,
+        }
         tracing::info!("russet has stopped");
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Tells the log what `russet config check` finds on AWS, while the server serves: what is wrong with
+/// one queue, or not allowed, leaves much that works, and can be set right meanwhile.
+async fn examine(settings: &russet_backends::config::Config, clock: Arc<SystemClock>) {
+    let examined = settings.examine_aws(clock);
+    let Ok(findings) = tokio::time::timeout(limits::EXAMINATION, examined).await else {
+        tracing::warn!("what is on AWS was not looked at in time: see `russet config check`");
+        return;
+    };
+    for Finding {
+        table,
+        ok,
+        warning,
+        detail,
+    } in findings
+    {
+        match (ok, warning) {
+            (false, _) => tracing::error!("[{table}] {detail}"),
+            (true, true) => tracing::warn!("[{table}] {detail}"),
+            (true, false) => tracing::debug!("[{table}] {detail}"),
+        }
     }
 }
 

@@ -37,10 +37,10 @@ pub(super) async fn pass(State(app): State<App>, request: Request, next: Next) -
         }
     };
     let (status, took) = (response.status().as_u16(), start.elapsed());
-    if status >= 500 {
-        let why = response.extensions().get::<Failure>();
-        let why = why.map_or("", |Failure(why)| why);
-        span.in_scope(|| tracing::warn!(status, route = &*route, "a request failed: {why}"));
+    let why = response.extensions().get::<Failure>();
+    let why = why.map_or("", |Failure(why)| why);
+    if status >= 500 || !why.is_empty() {
+        span.in_scope(|| app.failures.tell(status, &route, why));
     } else {
         span.in_scope(|| tracing::debug!(status, took = ?took, "answered"));
     }

@@ -2,8 +2,10 @@
 
 use axum::extract::State;
 use russet::wire::Problem;
+use russet_engine::StoreError;
 use tokio::time::timeout;
 
+use super::metrics::Node;
 use super::refusal::Refusal;
 use super::{App, limits};
 
@@ -14,25 +16,32 @@ pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The store answers, and the server is not stopping.
+/// The store answers, and the server is not stopping. A store that is full is told of and no reason
+/// to send nothing here: what is there is worked on.
 #[utoipa::path(get, path = "/readyz", tag = "health", security(()), responses(
     (status = 200, description = "The server can work", body = String), Refusal))]
-pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Refusal> {
+pub(super) async fn readyz(State(app): State<App>) -> Result<String, Refusal> {
     if app.stopping.is_set() {
         return Err(russet_engine::EngineError::Stopping.into());
     }
     let within = limits::READY_TIMEOUT;
-    match timeout(within, app.scheduler().ready()).await {
-        Ok(ready) => {
-            ready?;
-        }
+    let full = match timeout(within, app.scheduler().ready()).await {
+        Ok(ready) => ready?,
         Err(_) => {
             let detail = format!("the store has not answered within {} s", within.as_secs());
             let problem = Problem::new("unavailable", 503, detail);
             return Err(problem.retry_after(limits::RETRY_AFTER_MS).into());
         }
-    }
-    Ok("ready\n")
+    };
+    Ok(full.map_or_else(
+        || "ready\n".to_owned(),
+        |why| {
+            format!(
+                "ready, but no new task is accepted: {}\n",
+                StoreError::Full { why }
+            )
+        },
+    ))
 }
 
 /// Metrics in the text format of Prometheus. While the store does not answer, those of its tasks
@@ -43,9 +52,12 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<&'static str, Refus
 pub(super) async fn metrics(State(app): State<App>) -> ([(&'static str, &'static str); 1], String) {
     let queues = app.scheduler().queues().await.ok();
     let now = app.now();
-    let text = app
-        .metrics
-        .text(queues, app.scheduler().workers().live(now), now);
+    let node = Node {
+        workers: app.scheduler().workers().live(now),
+        is_full: matches!(app.scheduler().ready().await, Ok(Some(_))),
+        unreadable: app.scheduler().unreadable(),
+    };
+    let text = app.metrics.text(queues, node, now);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([("content-type", kind)], text)
 }

@@ -15,10 +15,10 @@ use tokio::sync::{oneshot, watch};
 
 use super::input::Input;
 use super::refusal::Refusal;
-use super::reply::{Json, Large};
+use super::reply::{Each, Large};
 use super::{App, limits};
 
-type Reply<T> = Result<Json<T>, Refusal>;
+type Reply<T> = Result<Each<T>, Refusal>;
 type Leased = Result<Granted, EngineError>;
 
 // The documentation takes types without parameters.
@@ -146,8 +146,8 @@ async fn give_back(app: &App, tasks: &[Arc<Task>]) {
 pub(super) async fn extend(
     State(app): State<App>,
     Input(request): Input<Extends>,
-) -> Reply<Extended> {
-    Ok(Json(app.api.extend(request).await?))
+) -> Reply<ExtendedView> {
+    Ok(Each(app.api.extend(request).await?))
 }
 
 /// Tasks that finished well, each with its result and its follow-up tasks.
@@ -158,8 +158,8 @@ pub(super) async fn extend(
 pub(super) async fn complete(
     State(app): State<App>,
     Input(request): Input<Completes>,
-) -> Reply<Now> {
-    Ok(Json(app.api.complete(request).await?))
+) -> Reply<TaskNowView> {
+    Ok(Each(app.api.complete(request).await?))
 }
 
 /// Attempts that failed: tried again after a backoff, or dead.
@@ -167,8 +167,11 @@ pub(super) async fn complete(
     request_body = Fails, responses(
     (status = 200, description = "Where it is now, or a result for each of many",
         body = Now), Refusal))]
-pub(super) async fn fail(State(app): State<App>, Input(request): Input<Fails>) -> Reply<Now> {
-    Ok(Json(app.api.fail(request).await?))
+pub(super) async fn fail(
+    State(app): State<App>,
+    Input(request): Input<Fails>,
+) -> Reply<TaskNowView> {
+    Ok(Each(app.api.fail(request).await?))
 }
 
 /// Tasks that are given back without using a retry, at once or to snooze.
@@ -176,6 +179,9 @@ pub(super) async fn fail(State(app): State<App>, Input(request): Input<Fails>) -
     request_body = Releases, responses(
     (status = 200, description = "Where it is now, or a result for each of many",
         body = Now), Refusal))]
-pub(super) async fn release(State(app): State<App>, Input(request): Input<Releases>) -> Reply<Now> {
-    Ok(Json(app.api.release(request).await?))
+pub(super) async fn release(
+    State(app): State<App>,
+    Input(request): Input<Releases>,
+) -> Reply<TaskNowView> {
+    Ok(Each(app.api.release(request).await?))
 }

@@ -25,6 +25,12 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the store may take to say that it is there, less than whoever asks for it waits.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a server that has started looks at most at what is on AWS.
+pub const EXAMINATION: Duration = Duration::from_secs(120);
+/// Most lines about failed requests that are logged in each span of [`FAILURES_SPAN`].
+pub const FAILURES_LOGGED: u32 = 20;
+/// See [`FAILURES_LOGGED`].
+pub const FAILURES_SPAN: Duration = Duration::from_secs(10);
 /// How long requests that have begun may go on when the server stops.
 pub const DRAIN: Duration = Duration::from_secs(25);
 /// How long accepting pauses when the system has no room for another connection.

@@ -4,6 +4,7 @@ mod auth;
 mod error;
 mod events;
 mod explain;
+mod failures;
 mod gate;
 mod health;
 mod info;
@@ -33,6 +34,7 @@ use tokio::sync::{Semaphore, watch};
 pub use auth::Tokens;
 pub use error::ServeError;
 pub use explain::{Explanation, Reason};
+pub use failures::Failures;
 pub use metrics::Metrics;
 pub use openapi::document;
 pub use routes::router;
@@ -53,6 +55,8 @@ pub struct Shared {
     pub clock: Arc<dyn Clock>,
     /// Counts.
     pub metrics: Arc<Metrics>,
+    /// Tells of what fails.
+    pub failures: Failures,
     /// Who may come in.
     pub tokens: Tokens,
     /// When to stop.
@@ -81,6 +85,7 @@ impl App {
             api: Api::new(scheduler),
             partitions,
             metrics,
+            failures: Failures::default(),
             tokens,
             stopping,
             streams: Arc::new(Semaphore::new(limits::EVENT_STREAMS)),

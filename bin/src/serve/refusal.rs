@@ -13,7 +13,7 @@ use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response as Documented, Respon
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal(Problem);
 
-/// Why the server could not do it, beside its answer, for its log.
+/// Why the server could not do it, or some of it, beside its answer, for its log.
 #[derive(Clone, Debug)]
 pub(super) struct Failure(pub String);
 

@@ -12,7 +12,7 @@ use russet_core::TaskId;
 use super::App;
 use super::input::{Filter, Input, InputOrDefault, KeyHeader, Named};
 use super::refusal::Refusal;
-use super::reply::Json;
+use super::reply::{Each, Json};
 
 type Reply<T> = Result<Json<T>, Refusal>;
 
@@ -33,7 +33,7 @@ pub(super) async fn submit(
     State(app): State<App>,
     key: KeyHeader,
     Input(mut request): Input<Submits>,
-) -> Result<(StatusCode, Json<Submitted>), Refusal> {
+) -> Result<(StatusCode, Each<SubmittedView>), Refusal> {
     match &mut request {
         OneOrMany::One(task) => key.fill(&mut task.idempotency_key)?,
         OneOrMany::Many(_) => key.refuse_batch()?,
@@ -43,7 +43,7 @@ pub(super) async fn submit(
         OneOrResults::One(task) if !task.existing => StatusCode::CREATED,
         _ => StatusCode::OK,
     };
-    Ok((status, Json(submitted)))
+    Ok((status, Each(submitted)))
 }
 
 /// A page of tasks.

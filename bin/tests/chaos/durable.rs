@@ -6,13 +6,16 @@ use crate::cluster::Nodes;
 use crate::history::{ALWAYS, KEPT};
 use crate::stage::Stage;
 
-/// How long it is killed.
-const LOAD: Duration = Duration::from_secs(12);
+/// How long each server is killed.
+const LOAD: Duration = Duration::from_secs(6);
 
-#[test]
-fn no_loss_a_redis_that_syncs_always_is_killed_and_keeps_what_it_acknowledged() {
+on_each_server! {
+    no_loss_a_redis_that_syncs_always_is_killed_and_keeps_what_it_acknowledged: killed
+}
+
+fn killed(version: RedisVersion) {
     let synced = ["--appendonly", "yes", "--appendfsync", "always"];
-    let mut redis = RedisServer::start_with(RedisVersion::Redis7, &synced);
+    let mut redis = RedisServer::start_with(version, &synced);
     let nodes = Nodes::start(2, &redis.url(), &[]);
     let mut stage = Stage::start("redis killed", 71, nodes, 2);
     let mut kills = 0;

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use russet::wire::SubmitTask;
+use russet_servers::RedisVersion;
 use tokio::time::timeout;
 
 use crate::any_node;
@@ -16,9 +17,12 @@ const REPLICA: &str = "redis.acknowledge=replica";
 /// replica.
 const UNANSWERED: Duration = Duration::from_secs(3);
 
-#[test]
-fn no_loss_what_a_replica_has_acknowledged_survives_failovers() {
-    let mut pair = Pair::start();
+on_each_server! {
+    no_loss_what_a_replica_has_acknowledged_survives_failovers: synced
+}
+
+fn synced(version: RedisVersion) {
+    let mut pair = Pair::start(version);
     let nodes = Nodes::start(2, &pair.url(), &[BY_SENTINEL, REPLICA]);
     let mut stage = Stage::start("synced failover", 74, nodes, 2);
     stage.random.pause(2_000, 3_000);
@@ -35,10 +39,13 @@ fn no_loss_what_a_replica_has_acknowledged_survives_failovers() {
     history.check(&KEPT);
 }
 
+on_each_server! {
+    no_loss_what_no_replica_has_is_not_acknowledged_when_it_is_asked_for_again: asked_for_again
+}
+
 /// Whoever asks again, and whichever node: what only the primary has is not acknowledged.
-#[test]
-fn no_loss_what_no_replica_has_is_not_acknowledged_when_it_is_asked_for_again() {
-    let pair = Pair::start();
+fn asked_for_again(version: RedisVersion) {
+    let pair = Pair::start(version);
     let nodes = Nodes::start(2, &pair.url(), &[BY_SENTINEL, REPLICA]);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let clients = [0, 1].map(|node| any_node::client(&nodes.urls()[node..=node], 0, None));
@@ -65,11 +72,14 @@ fn no_loss_what_no_replica_has_is_not_acknowledged_when_it_is_asked_for_again() 
     );
 }
 
+on_each_server! {
+    an_unsynced_failover_loses_what_was_acknowledged_since_and_nothing_else: unsynced
+}
+
 /// The replica is cut off for a moment, then the primary is killed: what was acknowledged in
 /// between is lost, as `acknowledge = "primary"` says. Nothing else is.
-#[test]
-fn an_unsynced_failover_loses_what_was_acknowledged_since_and_nothing_else() {
-    let mut pair = Pair::start();
+fn unsynced(version: RedisVersion) {
+    let mut pair = Pair::start(version);
     let nodes = Nodes::start(2, &pair.url(), &[BY_SENTINEL]);
     let mut stage = Stage::start("unsynced failover", 75, nodes, 2);
     stage.random.pause(3_000, 4_000);

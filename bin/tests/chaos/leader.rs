@@ -44,9 +44,12 @@ impl Leaders {
     }
 }
 
-#[test]
-fn another_node_leads_within_the_stated_bound_when_the_leader_is_killed() {
-    let redis = RedisServer::start(RedisVersion::Redis7);
+on_each_server! {
+    another_node_leads_within_the_stated_bound_when_the_leader_is_killed: leader_killed
+}
+
+fn leader_killed(version: RedisVersion) {
+    let redis = RedisServer::start(version);
     let mut nodes = Nodes::start(1, &redis.url(), &[]);
     let leaders = Leaders::of(&redis);
     wait::until("the first node leads all partitions", || {

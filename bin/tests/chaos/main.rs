@@ -4,6 +4,32 @@
 //! `cargo nextest run -p russet-cli --test chaos --no-capture` shows what was counted. `RUSSET_CHAOS_SEED`
 //! chooses other moments.
 
+/// A test of a scenario for each server; its time is divided among them.
+macro_rules! on_each_server {
+    ($name:ident: $scenario:ident) => {
+        mod $name {
+            use russet_servers::RedisVersion;
+
+            use super::$scenario;
+
+            #[test]
+            fn redis_6() {
+                $scenario(RedisVersion::Redis6);
+            }
+
+            #[test]
+            fn redis_7() {
+                $scenario(RedisVersion::Redis7);
+            }
+
+            #[test]
+            fn valkey_9() {
+                $scenario(RedisVersion::Valkey9);
+            }
+        }
+    };
+}
+
 mod any_node;
 mod cluster;
 mod durable;

@@ -16,12 +16,13 @@ pub struct Pair {
 
 impl Pair {
     /// Starts them; the first server is the primary, and the second one has what it has.
-    pub fn start() -> Self {
+    pub fn start(version: RedisVersion) -> Self {
         let at_once = ["--repl-diskless-sync-delay", "0"];
-        let primary = RedisServer::start_with(RedisVersion::Redis7, &at_once);
-        let of = format!("127.0.0.1 {}", primary.process().port());
-        let arguments = ["--repl-diskless-sync-delay", "0", "--replicaof", &of];
-        let replica = RedisServer::start_with(RedisVersion::Redis7, &arguments);
+        let primary = RedisServer::start_with(version, &at_once);
+        let port = primary.process().port().to_string();
+        let of = ["--replicaof", "127.0.0.1", &port];
+        let arguments = [&at_once[..], &of].concat();
+        let replica = RedisServer::start_with(version, &arguments);
         let sentinel = sentinel(&primary);
         let pair = Self {
             servers: [primary, replica],
@@ -119,7 +120,7 @@ fn sentinel(primary: &RedisServer) -> Process {
         );
         let file = folder.join("sentinel.conf");
         std::fs::write(&file, settings).expect("the settings are written");
-        let mut command = Command::new(installed("redis-7"));
+        let mut command = Command::new(installed(primary.version().program()));
         command.arg(file).arg("--sentinel");
         command
     })

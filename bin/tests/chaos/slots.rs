@@ -9,15 +9,18 @@ use crate::load::Tasks;
 use crate::random::Random;
 use crate::stage::Stage;
 
-/// How long slots move at least, and how often.
-const LOAD: Duration = Duration::from_secs(8);
+/// How long slots of each cluster move at least, and how often.
+const LOAD: Duration = Duration::from_secs(4);
 const MOVES: u16 = 3 * PARTITIONS;
 /// Nodes of the cluster that have slots.
 const PRIMARIES: usize = 3;
 
-#[test]
-fn no_loss_slots_of_a_redis_cluster_move_under_load_and_nothing_is_done_twice() {
-    let cluster = RedisCluster::start(RedisVersion::Redis7, &[]);
+on_each_server! {
+    no_loss_slots_of_a_redis_cluster_move_under_load_and_nothing_is_done_twice: slots_moved
+}
+
+fn slots_moved(version: RedisVersion) {
+    let cluster = RedisCluster::start(version, &[]);
     let nodes = Nodes::start(2, &cluster.servers()[0].url(), &["redis.cluster=true"]);
     let mut stage = Stage::start_with("slots moved", 77, nodes, 2, Tasks::Linked);
     let mut moves = 0;

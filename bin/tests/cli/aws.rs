@@ -2,12 +2,18 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use russet_servers::{ACCESS_KEY, Ministack};
 
 use crate::front::Front;
+use crate::nodes::ask;
 use crate::process::{Ran, Site, russet};
+
+/// How long something may take that takes a moment.
+const SOON: Duration = Duration::from_secs(60);
 
 fn configure(command: &mut Command, server: &Ministack) {
     configure_at(command, &server.url());
@@ -228,4 +234,71 @@ fn a_check_names_all_that_the_credentials_may_not_do() {
         "{store}"
     );
     assert!(queue.contains("not allowed: sqs:ListQueues ("), "{queue}");
+}
+
+/// The three SQS queues of the queue `default`.
+fn urls(server: &Ministack) -> Vec<String> {
+    let prefix = r#"{"QueueNamePrefix":"russet-default-"}"#;
+    let listed = sqs(server, "ListQueues", prefix);
+    let urls = listed.split('"').filter(|part| part.starts_with("http"));
+    urls.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_server_tells_at_its_start_what_a_check_finds_and_serves() {
+    let server = Ministack::start();
+    config(&server, &["create", "--queue", "default"]).good();
+    let [url, ..] = &urls(&server)[..] else {
+        panic!("there are queues")
+    };
+    let delayed = format!(r#"{{"QueueUrl":"{url}","Attributes":{{"DelaySeconds":"30"}}}}"#);
+    sqs(&server, "SetQueueAttributes", &delayed);
+    let front = Front::start(&server.url(), &["DeleteMessageBatch", "DeleteItem"]);
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let site = Site::with(|command| {
+        configure_at(command, &front.url());
+        command.stderr(log.as_file().try_clone().expect("is duplicated"));
+    });
+    site.submit(&["--type", "a"]);
+    for said in [
+        "[queue] sqs: russet-default-",
+        "has DelaySeconds 30, so that each task waits as long",
+        "[queue] sqs: not allowed: sqs:DeleteMessage on russet-*",
+        "[store] dynamodb: the table \"russet\": not allowed: dynamodb:DeleteItem",
+    ] {
+        is_told(log.path(), said);
+    }
+}
+
+/// Waits until the log has a line at the level of errors that says it.
+fn is_told(log: &Path, said: &str) {
+    let start = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(log).expect("text");
+        let mut lines = text.lines();
+        if lines.any(|line| line.contains("ERROR") && line.contains(said)) {
+            return;
+        }
+        assert!(start.elapsed() < SOON, "no {said:?} in {text}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn messages_that_cannot_be_decoded_are_counted_in_the_metrics() {
+    let server = Ministack::start();
+    config(&server, &["create", "--queue", "default"]).good();
+    let site = Site::with(|command| configure(command, &server));
+    let count = |n: u64| format!("\nrusset_queue_undecodable_total {n}\n");
+    assert!(ask(&site, "/metrics").contains(&count(0)));
+    for url in urls(&server) {
+        let strange = format!(r#"{{"QueueUrl":"{url}","MessageBody":"none of ours"}}"#);
+        sqs(&server, "SendMessage", &strange);
+    }
+    let _worker = site.worker(&["--exec", "cat"]);
+    let start = Instant::now();
+    while !ask(&site, "/metrics").contains(&count(3)) {
+        assert!(start.elapsed() < SOON, "{}", ask(&site, "/metrics"));
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

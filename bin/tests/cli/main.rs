@@ -9,6 +9,7 @@ mod config;
 mod ended;
 mod events;
 mod front;
+mod full;
 mod logs;
 mod migrate;
 mod nodes;

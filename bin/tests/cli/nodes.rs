@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use russet_servers::{RedisServer, RedisVersion};
@@ -14,6 +14,11 @@ use crate::process::{Process, Ran, Site, russet};
 const TAKEN_OVER: Duration = Duration::from_secs(10);
 
 fn on(server: &RedisServer) -> Site {
+    on_with(server, |_| {})
+}
+
+/// The same with a command that is changed by `more`.
+pub fn on_with(server: &RedisServer, more: impl FnOnce(&mut Command)) -> Site {
     Site::with(|command| {
         command
             .args([
@@ -23,6 +28,7 @@ fn on(server: &RedisServer) -> Site {
                 "store.partitions=2",
             ])
             .env("RUSSET_REDIS_URL", server.url());
+        more(command);
     })
 }
 
@@ -205,12 +211,19 @@ fn a_node_of_several_says_that_it_knows_only_the_workers_that_ask_it() {
 }
 
 /// What the node answers at `path`, head and body.
-fn ask(node: &Site, path: &str) -> String {
+pub fn ask(node: &Site, path: &str) -> String {
+    send(node, "GET", path, "")
+}
+
+/// What it answers to a request with this body.
+pub fn send(node: &Site, method: &str, path: &str, body: &str) -> String {
     let address = node.url.strip_prefix("http://").expect("an address");
     let mut stream = TcpStream::connect(address).expect("connects");
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
     )
     .expect("sends");
     let mut answer = String::new();

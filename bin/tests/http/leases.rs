@@ -38,6 +38,30 @@ async fn a_leased_task_is_extended_and_completed() {
 }
 
 #[tokio::test]
+async fn a_completion_is_done_again_with_the_same_result_and_refused_with_another() {
+    let site = Site::start().await;
+    let id = site.submit(r#"{"type": "a"}"#).await;
+    let held = held(&site.lease().await);
+    for _ in 0..2 {
+        let body = format!(r#"{{{held}, "result": {{"n": 1}}}}"#);
+        let now = site.post("/v1/leases/complete", &body).await.good();
+        assert_eq!(now["status"], "succeeded");
+    }
+    for other in [format!(r#"{{{held}, "result": 2}}"#), format!("{{{held}}}")] {
+        let refused = site.post("/v1/leases/complete", &other).await;
+        assert_eq!(refused.status, 409, "{}", refused.text());
+        let problem = refused.json();
+        assert_eq!(problem["code"], "result_conflict");
+        assert_eq!(
+            (&problem["task"], &problem["task_status"]),
+            (&json!(id), &json!("succeeded"))
+        );
+    }
+    let task = site.get(&format!("/v1/tasks/{id}")).await.good();
+    assert_eq!(task["result"], json!({"n": 1}));
+}
+
+#[tokio::test]
 async fn a_waiting_lease_request_gets_a_task_at_once() {
     let site = Site::start().await;
     let start = Instant::now();

@@ -11,7 +11,8 @@ use crate::draft::{Draft, Step};
 use crate::rules::{check_held, end_lease, ended_as, finish, need_for_end, now_reply};
 use crate::{LeaseEnd, LeaseId, Progress, RecordKey, Rejection, Reply, Status, TaskId, limits};
 
-/// Finishes a task well, and submits its follow-up tasks in the same step.
+/// Finishes a task well, and submits its follow-up tasks in the same step. Sent again with the same
+/// result it is answered as before; with another one it is refused, and the first result stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Complete {
     /// The task.
@@ -45,6 +46,9 @@ impl Complete {
         }
         let known = draft.known_task(self.task)?;
         if known.status == Status::Succeeded && ended_as(&known, self.lease, LeaseEnd::Completed) {
+            if known.result.as_deref() != self.result.as_ref() {
+                return Err(Rejection::ResultConflict { task: self.task }.into());
+            }
             let ids = self.follow_ups.iter().map(|t| under_which_id(draft, t));
             let ids = ids.collect::<Step<_>>()?;
             return Ok(self.reply(&known, ids));

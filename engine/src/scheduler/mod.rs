@@ -2,6 +2,7 @@
 
 mod cancel;
 mod committer;
+mod damage;
 mod family;
 mod ids;
 mod intake;
@@ -40,6 +41,7 @@ pub use write::{Extended, TaskNow};
 use crate::events::Events;
 use crate::{Clock, Entropy, EventStream, Observer, Queue, Recorder, Store, Workers, limits};
 use committer::Claims;
+use damage::Damage;
 use intake::Intake;
 use recent::Recent;
 use slots::Unlimited;
@@ -52,6 +54,15 @@ pub struct Backend {
     pub store: Arc<dyn Store>,
     /// Announces ready tasks.
     pub queue: Arc<dyn Queue>,
+}
+
+/// How much could not be read; see [`Scheduler::unreadable`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Records and index entries of the store.
+    pub store: u64,
+    /// Messages of the queue.
+    pub queue: u64,
 }
 
 /// The name of the one node of a store that only one process can open: after a restart it
@@ -103,6 +114,7 @@ pub(crate) struct Node {
     /// Marked whenever a queue may have room for more running tasks.
     room: watch::Sender<()>,
     seen: Workers,
+    damage: Damage,
     partitions: Vec<Partition>,
     /// The partition that is asked first what holds for all of them: the last that answered.
     answering: AtomicU16,
@@ -169,6 +181,7 @@ impl Scheduler {
             events: Events::new(configuration.observers.clone()),
             room: watch::Sender::new(()),
             seen: Workers::default(),
+            damage: Damage::new(),
             partitions: partitions.collect(),
             answering: AtomicU16::new(0),
             backend,
@@ -295,6 +308,15 @@ impl Scheduler {
     /// Who asked this node for tasks lately.
     pub fn workers(&self) -> &Workers {
         &self.node.seen
+    }
+
+    /// How much this node has met that cannot be read, and left out for others to go on.
+    pub fn unreadable(&self) -> Unreadable {
+        let Backend { store, queue } = &self.node.backend;
+        Unreadable {
+            store: self.node.damage.met() + store.unreadable(),
+            queue: queue.undecodable(),
+        }
     }
 
     /// What this node does, from now on.

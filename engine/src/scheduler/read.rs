@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use russet_core::{
     Dependency, Lane, PartitionId, QueueConfig, QueueName, Record, RecordKey, Status, Task, TaskId,
-    Timestamp, Workflow, WorkflowId, policy,
+    Workflow, WorkflowId, policy,
 };
 
 use super::{Node, Scheduler};
@@ -22,8 +23,10 @@ const WAIT_FIRST_POLL: Duration = Duration::from_millis(20);
 pub struct QueueView {
     /// The queue.
     pub queue: QueueName,
-    /// Its configuration.
+    /// Its configuration; that of a queue that was never configured where it cannot be read.
     pub config: QueueConfig,
+    /// Why its configuration cannot be read, and what to do.
+    pub unreadable: Option<String>,
     /// How many tasks are in which state.
     pub stats: QueueStats,
     /// Some of its lanes, at most [`limits::VIEW_LANES`].
@@ -104,7 +107,8 @@ impl Scheduler {
             }))
     }
 
-    /// All queues that have tasks or were configured with some.
+    /// All queues that have tasks or were configured with some, each as the first partition has
+    /// its configuration.
     ///
     /// # Errors
     /// A store that is unavailable.
@@ -112,7 +116,8 @@ impl Scheduler {
         let Stats { queues } = self.node.backend.store.stats().await?;
         let mut views = Vec::with_capacity(queues.len());
         for stats in queues {
-            views.push(self.view(stats).await?);
+            let config = self.node.queue_config(&stats.queue, PartitionId(0)).await;
+            views.push(self.view(stats, config).await?);
         }
         Ok(views)
     }
@@ -124,24 +129,43 @@ impl Scheduler {
     pub async fn queue(&self, queue: &QueueName) -> Result<QueueView, EngineError> {
         let Stats { queues } = self.node.backend.store.stats().await?;
         let known = queues.into_iter().find(|stats| stats.queue == *queue);
-        self.view(known.unwrap_or_else(|| QueueStats {
+        let stats = known.unwrap_or_else(|| QueueStats {
             queue: queue.clone(),
             by_status: [0; Status::ALL.len()],
             oldest_ready_at: None,
-        }))
-        .await
+        });
+        let partitions = self.node.partitions.iter();
+        let configs = partitions.map(|partition| self.node.queue_config(queue, partition.id));
+        // One that cannot be read is what there is to say, wherever it is.
+        let configs = try_join_all(configs).await;
+        let first = configs.map(|configs| configs.into_iter().next().unwrap_or_default());
+        self.view(stats, first).await
     }
 
-    async fn view(&self, stats: QueueStats) -> Result<QueueView, EngineError> {
+    async fn view(
+        &self,
+        stats: QueueStats,
+        config: Result<QueueConfig, EngineError>,
+    ) -> Result<QueueView, EngineError> {
         let queue = stats.queue.clone();
-        let config = self.node.queue_config(&queue).await?;
+        let (config, unreadable) = match config {
+            Err(EngineError::Store(error)) if error.concerns_records() => {
+                let defaults = self.node.configuration.queue_defaults.clone();
+                (defaults, Some(error.to_string()))
+            }
+            config => (config?, None),
+        };
         let mut lanes = self.node.backend.queue.lanes(&queue).await?;
         let more_lanes = lanes.len().saturating_sub(limits::VIEW_LANES);
         lanes.truncate(limits::VIEW_LANES);
         Ok(QueueView {
-            desired_workers: self.desired_workers(&stats, &config),
+            desired_workers: match unreadable {
+                None => self.desired_workers(&stats, &config),
+                Some(_) => None,
+            },
             queue,
             config,
+            unreadable,
             stats,
             lanes,
             more_lanes,
@@ -227,11 +251,12 @@ impl Scheduler {
         }
     }
 
-    /// Whether the node is whole, and the store answers.
+    /// Whether the node is whole and the store answers; and why it takes nothing new, when that is
+    /// so. What is there is worked on then.
     ///
     /// # Errors
     /// Why it does not.
-    pub async fn ready(&self) -> Result<Timestamp, EngineError> {
+    pub async fn ready(&self) -> Result<Option<String>, EngineError> {
         if self.node.is_stopping() {
             return Err(EngineError::Stopping);
         }
@@ -239,7 +264,7 @@ impl Scheduler {
             return Err(EngineError::Broken);
         }
         self.node.load(PartitionId(0), &[RecordKey::Leader]).await?;
-        Ok(self.node.clock.now())
+        Ok(self.node.backend.store.fullness().await?)
     }
 }
 
@@ -306,10 +331,14 @@ impl Node {
         Ok(accepted)
     }
 
-    /// A queue's configuration, as the first partition has it.
-    pub(super) async fn queue_config(&self, queue: &QueueName) -> Result<QueueConfig, EngineError> {
+    /// A queue's configuration, as the partition has it.
+    async fn queue_config(
+        &self,
+        queue: &QueueName,
+        partition: PartitionId,
+    ) -> Result<QueueConfig, EngineError> {
         let keys = [RecordKey::Queue(queue.clone())];
-        let found = self.load(PartitionId(0), &keys).await?;
+        let found = self.load(partition, &keys).await?;
         Ok(match found.into_iter().next().flatten() {
             Some(Record::Queue(queue)) => queue.config.clone(),
             _ => self.configuration.queue_defaults.clone(),

@@ -77,8 +77,9 @@ impl Unlimited {
 }
 
 impl Node {
-    /// How many more tasks of a queue may start now, in all partitions; `None`: any number. A
-    /// partition that does not answer counts for nothing, as long as another does.
+    /// How many more tasks of a queue may start now, in all partitions; `None`: any number. None
+    /// starts in a partition that does not answer, or whose record of the queue cannot be read;
+    /// where that is so of all of them, that is the error.
     pub(super) async fn free_slots(&self, queue: &QueueName) -> Result<Option<u64>, EngineError> {
         let is_far = self.backend.store.limits().is_far;
         let now = self.clock.now();
@@ -113,6 +114,21 @@ impl Node {
         Ok(Some(free))
     }
 
+    /// What is said of a queue whose record cannot be read, in the log as well.
+    fn unreadable_queue(
+        &self,
+        queue: &QueueName,
+        error: &StoreError,
+        now: Timestamp,
+    ) -> StoreError {
+        let why =
+            format!("the settings of queue {queue} cannot be read, no task of it starts: {error}");
+        if self.damage.is_news(error, now) {
+            tracing::error!("{why}");
+        }
+        StoreError::Unreadable { why }
+    }
+
     /// As [`Self::slots_in`], of a partition that answers soon.
     async fn soon(
         &self,
@@ -137,8 +153,12 @@ impl Node {
     ) -> Result<Option<u32>, EngineError> {
         let now = self.clock.now();
         let keys = [RecordKey::Queue(queue.clone())];
-        let found = self.backend.store.get(partition.id, &keys).await?;
-        let found = found.into_iter().next().flatten();
+        let found = match self.backend.store.get(partition.id, &keys).await {
+            Err(error) if error.concerns_records() => {
+                return Err(self.unreadable_queue(queue, &error, now).into());
+            }
+            found => found?.into_iter().next().flatten(),
+        };
         if self.backend.store.limits().is_far {
             partition.unlimited.note(queue, now, found.clone());
         }

@@ -198,6 +198,9 @@ impl Duty<'_> {
             return false;
         };
         if is_new {
+            if let EngineError::Store(error) = error {
+                self.node.damage.is_news(error, self.node.clock.now());
+            }
             let (partition, timer) = (self.partition.id.0, due.timer);
             let pause = limits::HELD_TIMER_PAUSE;
             tracing::error!(partition, ?timer, %error, %pause, "a timer cannot be fired: what it \

@@ -4,6 +4,8 @@
 mod commands;
 #[path = "../scheduler/damage.rs"]
 mod damage;
+#[path = "../scheduler/damaged_queues.rs"]
+mod damaged_queues;
 #[path = "../scheduler/dependencies.rs"]
 mod dependencies;
 #[path = "../scheduler/faults.rs"]

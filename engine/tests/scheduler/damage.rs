@@ -13,12 +13,22 @@ use crate::faulty::Faults;
 use crate::world::*;
 
 impl World {
+    pub fn damage_record(&self, partition: PartitionId, key: RecordKey) {
+        let mut records = self.store.unreadable.lock().expect("lock");
+        records.insert((partition, key));
+    }
+
+    pub fn repair_record(&self, partition: PartitionId, key: RecordKey) {
+        let mut records = self.store.unreadable.lock().expect("lock");
+        records.remove(&(partition, key));
+    }
+
     fn damage(&self, task: TaskId) {
-        self.store.unreadable.lock().expect("lock").insert(task);
+        self.damage_record(task.partition(), RecordKey::Task(task));
     }
 
     fn repair(&self, task: TaskId) {
-        self.store.unreadable.lock().expect("lock").remove(&task);
+        self.repair_record(task.partition(), RecordKey::Task(task));
     }
 
     async fn submit_in(&self, delay: Millis) -> TaskId {
@@ -148,12 +158,8 @@ async fn an_error_of_the_whole_store_fails_all_commands_at_once() {
 async fn what_is_too_large_to_be_stored_fails_alone() {
     let world = World::new(Plan::default());
     let tasks = world.held(100).await;
-    world
-        .store
-        .too_large
-        .lock()
-        .expect("lock")
-        .insert(tasks[70].id);
+    let large = (tasks[70].id.partition(), RecordKey::Task(tasks[70].id));
+    world.store.too_large.lock().expect("lock").insert(large);
     let (answers, _) = world.complete_all(&tasks).await;
     for (at, answer) in answers.iter().enumerate() {
         let is_too_large =
@@ -220,7 +226,13 @@ async fn bounded_more_damaged_records_than_one_look_finds_do_not_hold_up_the_tim
 
 /// Counts what is told as an error.
 #[derive(Clone, Default)]
-struct Errors(Arc<Mutex<Vec<String>>>);
+pub struct Errors(Arc<Mutex<Vec<String>>>);
+
+impl Errors {
+    pub fn told(&self) -> Vec<String> {
+        self.0.lock().expect("lock").clone()
+    }
+}
 
 impl<S: tracing::Subscriber> Layer<S> for Errors {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
@@ -248,7 +260,7 @@ async fn a_timer_that_cannot_be_fired_is_told_once_with_the_record_and_what_to_d
     let bad = world.submit_in(Millis::from_secs(1)).await;
     world.damage(bad);
     tokio::time::sleep(Duration::from_secs(600)).await;
-    let told = errors.0.lock().expect("lock").clone();
+    let told = errors.told();
     let [told] = told.as_slice() else {
         panic!("{told:?}")
     };

@@ -42,6 +42,9 @@ pub struct Faults {
     pub far: bool,
 }
 
+/// Some records of partitions.
+pub type Records = Mutex<BTreeSet<(PartitionId, RecordKey)>>;
+
 pub struct Faulty {
     inner: Arc<dyn Store>,
     faults: Faults,
@@ -51,10 +54,10 @@ pub struct Faulty {
     /// Tasks among what was loaded.
     pub loaded_tasks: AtomicU64,
     pub injected: AtomicU64,
-    /// Tasks whose records cannot be read.
-    pub unreadable: Mutex<BTreeSet<TaskId>>,
-    /// Tasks whose records cannot be written.
-    pub too_large: Mutex<BTreeSet<TaskId>>,
+    /// Records that cannot be read.
+    pub unreadable: Records,
+    /// Records that cannot be written.
+    pub too_large: Records,
     /// The store as a whole cannot be read.
     pub damaged: AtomicBool,
     /// Partitions that do not answer.
@@ -97,6 +100,7 @@ impl Faulty {
 
     fn readable<'a>(
         &self,
+        partition: PartitionId,
         keys: impl IntoIterator<Item = &'a RecordKey>,
     ) -> Result<(), StoreError> {
         if self.damaged.load(Ordering::Relaxed) {
@@ -104,7 +108,7 @@ impl Faulty {
                 why: "injected".into(),
             });
         }
-        match first_of(keys, &self.unreadable) {
+        match first_of(partition, keys, &self.unreadable) {
             Some(key) => Err(StoreError::Unreadable {
                 why: format!("the record {key:?} cannot be read: injected; restore it"),
             }),
@@ -114,14 +118,13 @@ impl Faulty {
 }
 
 fn first_of<'a>(
+    partition: PartitionId,
     keys: impl IntoIterator<Item = &'a RecordKey>,
-    tasks: &Mutex<BTreeSet<TaskId>>,
+    records: &Records,
 ) -> Option<&'a RecordKey> {
-    let tasks = tasks.lock().expect("lock");
-    keys.into_iter().find(|key| match key {
-        RecordKey::Task(task) => tasks.contains(task),
-        _ => false,
-    })
+    let records = records.lock().expect("lock");
+    keys.into_iter()
+        .find(|key| records.contains(&(partition, (*key).clone())))
 }
 
 #[async_trait]
@@ -160,7 +163,7 @@ impl Store for Faulty {
             tokio::time::sleep(self.faults.load_delay * percent / 100).await;
         }
         self.available(partition)?;
-        self.readable(keys)?;
+        self.readable(partition, keys)?;
         self.inner.get(partition, keys).await
     }
 
@@ -186,7 +189,11 @@ impl Store for Faulty {
         }
         self.available(partition)?;
         let changes = batch.iter().flat_map(|transaction| &transaction.changes);
-        if let Some(key) = first_of(changes.map(|change| &change.key), &self.too_large) {
+        if let Some(key) = first_of(
+            partition,
+            changes.map(|change| &change.key),
+            &self.too_large,
+        ) {
             let why = format!("the record {key:?}: injected");
             return Err(StoreError::TooLarge { why });
         }

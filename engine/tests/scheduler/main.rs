@@ -3,6 +3,7 @@
 mod cancelling;
 mod commands;
 mod damage;
+mod damaged_queues;
 mod dependencies;
 mod far;
 mod faults;

@@ -99,6 +99,11 @@ impl Problem {
         self.code == "stale_lease"
     }
 
+    /// Whether the task was completed with this lease before, with another result.
+    pub fn is_result_conflict(&self) -> bool {
+        self.code == "result_conflict"
+    }
+
     /// Whether what was asked for does not exist.
     pub fn is_not_found(&self) -> bool {
         self.code == "not_found"
@@ -158,6 +163,10 @@ impl From<Rejection> for Problem {
             }
             Rejection::NotFound { task } | Rejection::TooManyParents { task } => {
                 problem.task = Some(task);
+            }
+            Rejection::ResultConflict { task } => {
+                problem.task = Some(task);
+                problem.task_status = Some(Status::Succeeded);
             }
             Rejection::StaleLease { task, status, .. }
             | Rejection::NotQueued { task, status }

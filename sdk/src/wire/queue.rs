@@ -21,8 +21,13 @@ pub struct QueueView {
     /// How long the task that is ready longest has been ready; absent when none is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_ready_age_ms: Option<u64>,
-    /// How it treats its tasks.
+    /// How it treats its tasks; the defaults where that cannot be read.
     pub config: QueueConfigView,
+    /// Why its settings cannot be read, and what to do: the record of a store that is damaged.
+    /// Until then none of its tasks starts. In a list of queues only the first partition is
+    /// looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unreadable: Option<String>,
     /// Its lanes, at most 100 of them: tasks that need the same resources share one.
     pub lanes: Vec<LaneView>,
     /// How many more lanes it has.
@@ -141,6 +146,7 @@ impl QueueView {
             counts: StatusCounts::from(&view.stats),
             oldest_ready_age_ms: oldest.map(|at| now.since(at).as_millis()),
             config: QueueConfigView::from(&view.config),
+            unreadable: view.unreadable,
             lanes: view.lanes.iter().map(lane).collect(),
             more_lanes: view.more_lanes as u64,
             desired_workers: view.desired_workers,

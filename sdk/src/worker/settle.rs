@@ -196,6 +196,11 @@ fn after(
     };
     let valid = crew.board.valid_until(lease);
     let over = valid.is_none_or(|until| until <= Instant::now());
+    if error.problem().is_some_and(Problem::is_result_conflict) {
+        tracing::warn!(%lease, %error, "a task was completed before, and that stands");
+        crew.board.forget(lease);
+        return None;
+    }
     if over || error.is_stale_lease() || error.is_not_found() {
         match &settlement {
             // The scheduler has seen by itself that the time was over.

@@ -9,7 +9,7 @@ use russet_engine::{Listing, Order, Page, StoreError};
 
 use self::merge::{Merged, Run};
 use super::query::Group;
-use super::{Dynamo, fail, item, shape};
+use super::{Dynamo, item};
 use crate::limits::DYNAMO_READS_AT_ONCE;
 
 /// Ids that a run is asked for beyond its share of a page.
@@ -100,18 +100,27 @@ impl Dynamo {
         after: Option<TaskId>,
         limit: usize,
     ) -> Result<(Vec<TaskId>, bool), StoreError> {
-        let mut query = self.query(group).order(order).limit(limit);
-        if let Some(after) = after {
-            let comparison = match order {
-                Order::Oldest => ">",
-                Order::Newest => "<",
+        let comparison = match order {
+            Order::Oldest => ">",
+            Order::Newest => "<",
+        };
+        let index = group.index_name();
+        let mut start = None;
+        loop {
+            let query = self.query(group.clone()).order(order).limit(limit);
+            let query = match after {
+                Some(after) => query.within(comparison, item::bytes(after.as_u128().to_be_bytes())),
+                None => query,
             };
-            query = query.within(comparison, item::bytes(after.as_u128().to_be_bytes()));
+            let page = query.from(start).read().await?;
+            let entries = page.entries.iter();
+            let ids = entries.filter_map(|entry| self.entry(index, entry, item::read_id(entry)));
+            let ids: Vec<TaskId> = ids.collect();
+            start = page.next;
+            // Without an id nobody could go on from here.
+            if !ids.is_empty() || start.is_none() {
+                return Ok((ids, start.is_some()));
+            }
         }
-        let page = query.read().await?;
-        let ids = page.entries.iter().map(item::read_id);
-        let ids: Option<Vec<TaskId>> = ids.collect();
-        let ids = ids.ok_or_else(|| fail::strange(shape::LISTINGS))?;
-        Ok((ids, page.next.is_some()))
     }
 }

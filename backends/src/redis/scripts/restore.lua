@@ -3,6 +3,10 @@ local call = redis.call
 -- A place is eight bytes of a score, shifted so that the bytes sort as the numbers do, and the
 -- id. Both halves are exact, so that the sum is rounded once, as the client rounds it.
 local function score(place)
+  -- It is no place: whoever takes it sees that, and it must be in nobody's way here.
+  if #place < 8 then
+    return '-inf'
+  end
   local a, b, c, d, e, f, g, h = string.byte(place, 1, 8)
   local high = ((a * 256 + b) * 256 + c) * 256 + d
   local low = ((e * 256 + f) * 256 + g) * 256 + h

@@ -5,6 +5,7 @@ mod attempts;
 mod http;
 mod queues;
 mod tasks;
+mod unread;
 
 use std::sync::Arc;
 
@@ -13,13 +14,14 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 use russet_core::{Event, Task, Timestamp};
-use russet_engine::{Observer, QueueView};
+use russet_engine::{Observer, QueueView, Unreadable};
 
 pub use http::Requests;
 
 use attempts::Attempts;
 use queues::Queues;
 use tasks::Events;
+use unread::Unread;
 
 /// Seconds from half a millisecond on, doubled: waits and requests.
 fn short_buckets() -> impl Iterator<Item = f64> {
@@ -39,6 +41,17 @@ fn long_buckets() -> impl Iterator<Item = f64> {
     .into_iter()
 }
 
+/// What a node says of itself at a scrape.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Node {
+    /// How many workers asked it for tasks lately.
+    pub workers: usize,
+    /// Whether its store takes nothing new.
+    pub is_full: bool,
+    /// What it could not read.
+    pub unreadable: Unreadable,
+}
+
 /// Everything that is measured.
 #[derive(Debug)]
 pub struct Metrics {
@@ -48,6 +61,8 @@ pub struct Metrics {
     queues: Arc<Queues>,
     workers: Gauge,
     store: Gauge,
+    full: Gauge,
+    unreadable: Arc<Unread>,
     /// The HTTP server's own figures.
     pub requests: Requests,
 }
@@ -84,6 +99,14 @@ impl Metrics {
             "1 when the store answered for this scrape",
             store.clone(),
         );
+        let full = Gauge::default();
+        registry.register(
+            "store_full",
+            "1 while the store takes no new tasks for want of room",
+            full.clone(),
+        );
+        let unreadable = Arc::<Unread>::default();
+        registry.register_collector(Box::new(unreadable.clone()));
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         registry.register("build", "This server", version);
         let requests = Requests::register(&mut registry);
@@ -94,6 +117,8 @@ impl Metrics {
             queues,
             workers,
             store,
+            full,
+            unreadable,
             requests,
         }
     }
@@ -103,12 +128,15 @@ impl Metrics {
         self.attempts.started(task);
     }
 
-    /// The text that Prometheus reads, with these queues, if the store tells, and so many live
-    /// workers at `now`.
-    pub fn text(&self, queues: Option<Vec<QueueView>>, workers: usize, now: Timestamp) -> String {
+    /// The text that Prometheus reads, with these queues, if the store tells, and what the node
+    /// is at `now`.
+    pub fn text(&self, queues: Option<Vec<QueueView>>, node: Node, now: Timestamp) -> String {
         self.store.set(i64::from(queues.is_some()));
         self.queues.set(queues.unwrap_or_default(), now);
-        self.workers.set(i64::try_from(workers).unwrap_or(i64::MAX));
+        let workers = i64::try_from(node.workers);
+        self.workers.set(workers.unwrap_or(i64::MAX));
+        self.full.set(i64::from(node.is_full));
+        self.unreadable.set(node.unreadable);
         let mut out = String::new();
         // Writing into a String fails only if a collector does, and none of ours does.
         if let Err(error) = text::encode(&mut out, &self.registry) {

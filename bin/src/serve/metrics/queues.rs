@@ -48,10 +48,18 @@ impl Collector for Queues {
         }
         let help = "1 while the queue is paused";
         let mut paused = encoder.encode_descriptor("queue_paused", help, None, gauge)?;
-        for view in &seen.queues {
+        let known = seen.queues.iter();
+        for view in known.filter(|view| view.unreadable.is_none()) {
             let labels = [("queue", view.queue.as_str())];
             let value = i64::from(view.config.paused);
             ConstGauge::new(value).encode(paused.encode_family(&labels)?)?;
+        }
+        let help = "1 while the settings of the queue cannot be read: none of its tasks starts";
+        let mut damaged = encoder.encode_descriptor("queue_damaged", help, None, gauge)?;
+        for view in &seen.queues {
+            let labels = [("queue", view.queue.as_str())];
+            let value = i64::from(view.unreadable.is_some());
+            ConstGauge::new(value).encode(damaged.encode_family(&labels)?)?;
         }
         let help = "How many workers the tasks of the queue want";
         let mut wanted = encoder.encode_descriptor("queue_desired_workers", help, None, gauge)?;

@@ -110,6 +110,9 @@ impl Oracle {
     pub(super) fn complete(&mut self, complete: &Complete, peek: Peek<'_>) -> Expected {
         let id = complete.task;
         if self.ended_as(id, complete.lease, LeaseEnd::Completed)? {
+            if self.known(id)?.result != complete.result {
+                return Err("result_conflict");
+            }
             let ids = complete
                 .follow_ups
                 .iter()

@@ -70,8 +70,10 @@ fn refused(node: &Node, task: TaskId, error: &EngineError) -> Option<Duration> {
         }
         EngineError::Store(error) if error.concerns_records() => {
             let pause = limits::DELIVERY_UNREADABLE;
-            tracing::error!(%task, %error, ?pause, "a ready task cannot be leased: it waits until \
-                the cause is gone, and is tried again after each pause");
+            if node.damage.is_news(error, node.clock.now()) {
+                tracing::error!(%task, %error, ?pause, "a ready task cannot be leased: it waits \
+                    until the cause is gone, and is tried again after each pause");
+            }
             Some(pause)
         }
         _ => None,

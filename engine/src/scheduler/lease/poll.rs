@@ -54,11 +54,21 @@ struct Open {
     refresh: Duration,
 }
 
+/// Where the worker can be given tasks. A queue whose settings cannot be read is left out, unless
+/// all of them are.
 async fn open(node: &Node, request: &LeaseRequest) -> Result<Open, EngineError> {
     let mut lanes = Vec::new();
     let (mut free, mut is_full) = (Some(0u64), false);
+    let (mut unreadable, mut is_any_known) = (None, false);
     for queue in &request.queues {
-        let slots = node.free_slots(queue).await?;
+        let slots = match node.free_slots(queue).await {
+            Err(EngineError::Store(error)) if error.concerns_records() => {
+                unreadable = Some(error);
+                continue;
+            }
+            slots => slots?,
+        };
+        is_any_known = true;
         if slots == Some(0) {
             is_full = true;
             continue;
@@ -71,6 +81,9 @@ async fn open(node: &Node, request: &LeaseRequest) -> Result<Open, EngineError> 
                 .into_iter()
                 .filter(|lane| policy::fits(&lane.resources, capacity)),
         );
+    }
+    if let Some(error) = unreadable.filter(|_| !is_any_known) {
+        return Err(error.into());
     }
     let most = free.and_then(|free| usize::try_from(free).ok());
     Ok(Open {
