@@ -17,7 +17,7 @@ pub mod memory;
 pub mod migrate;
 #[cfg(feature = "redis")]
 pub mod redis;
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "aws", feature = "redis"))]
 pub mod secret;
 #[cfg(feature = "aws")]
 pub mod sqs;

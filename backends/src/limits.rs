@@ -49,6 +49,8 @@ pub const MIGRATE_BYTES: usize = 4 * 1024 * 1024;
 pub const MIGRATE_TRIES: u32 = 20;
 /// The pause before that.
 pub const MIGRATE_PAUSE: Duration = Duration::from_millis(500);
+/// How often all records are moved when the new store may have lost some of them meanwhile.
+pub const MIGRATE_PASSES: u32 = 3;
 /// How long a call to Redis may take before its connection is given up, unless configured.
 pub const REDIS_CALL: Duration = Duration::from_secs(5);
 /// How far apart the epochs are that one server process may begin: each process has its own
@@ -190,6 +192,9 @@ pub const SQS_KEPT: Duration = Duration::from_secs(1);
 pub const SQS_PATIENCE_KEPT: Duration = Duration::from_secs(5);
 /// How often queues that other nodes created are looked for.
 pub const SQS_LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether an SQS queue that was none of ours is one now, as when its tags
+/// were set right.
+pub const SQS_STRANGERS_EVERY: Duration = Duration::from_secs(60);
 /// Most SQS queues that are used with one prefix.
 pub const SQS_QUEUES: usize = 1_000;
 /// On how many SQS queues `russet config check` tries what the credentials may do, when there are

@@ -1,12 +1,12 @@
 //! Moving everything that an embedded store holds to another store.
 
-use russet_core::{Millis, PartitionId, QueueName, Record, RecordKey, Timestamp};
+use russet_core::{Epoch, PartitionId, QueueName, RecordKey};
 use russet_engine::{
-    Backend, Change, Clock, Entropy, Outcome, Store, StoreError, Transaction, Version, Versioned,
+    Backend, Change, Clock, Entropy, Outcome, Store, StoreError, Transaction, Version,
 };
 
 use crate::embedded::{Embedded, Exported};
-use crate::limits::{MIGRATE_BYTES, MIGRATE_PAUSE, MIGRATE_RECORDS, MIGRATE_TRIES};
+use crate::limits::{MIGRATE_BYTES, MIGRATE_PASSES, MIGRATE_PAUSE, MIGRATE_RECORDS, MIGRATE_TRIES};
 
 /// Why a store was not moved. Nothing is lost: the old one still has everything, and the same
 /// command goes on where this one stopped.
@@ -32,23 +32,31 @@ pub enum MigrateError {
     /// The new store holds something already.
     #[error(
         "the new store is not empty: it has the queue {queue}; move to a store that is empty, \
-         such as one with a prefix of its own. Nothing was written there"
+         such as one with a prefix of its own. A copy that was cut short is taken up only while \
+         nothing has run on the old store since. Nothing was written there now"
     )]
     NotEmpty {
         /// A queue that it has.
         queue: QueueName,
     },
-    /// A node works on the new store.
+    /// A node works on the new store, or has.
     #[error(
-        "a node leads partition {} of the new store for {left}: stop it, and try again then. \
-         Nothing was written there now", partition.0
+        "a node has led partition {} of the new store: what it has ended would begin again. If an \
+         earlier copy was whole, go on with the new store alone; else stop the node, and move to \
+         a store that no node has run on, such as one with a prefix of its own. The old store is \
+         not given up", partition.0
     )]
-    InUse {
+    Used {
         /// The partition.
         partition: PartitionId,
-        /// How much longer it leads.
-        left: Millis,
     },
+    /// The new store may have lost what was copied, each time.
+    #[error(
+        "another server than before answers for the new store whenever a copy ends ({MIGRATE_PASSES} \
+         were made), and may not have all of it: look why, and try again then; the same command goes on \
+         from here"
+    )]
+    Unsteady,
     /// Somebody else wrote to the new store.
     #[error(
         "{key:?} is in the new store already, and is another record: the copy is not whole. Start \
@@ -76,9 +84,11 @@ pub struct Moved {
 }
 
 /// Copies every record of `old` into the store of `new`, as it is: ids, attempts, leases, keys
-/// and timers stay what they were. The new store, which people call `to`, must be empty, or hold
-/// what an earlier try has copied there. `progress` is called after each batch. Afterwards
+/// and timers stay what they were. The new store must be empty, or hold what an earlier try has
+/// copied there; `to` names it, and no other. `progress` is called after each batch. Afterwards
 /// [`Embedded::retire`] gives the old one up.
+///
+/// A new store that may have gone back meanwhile, as in a failover of Redis, is copied to again.
 ///
 /// # Errors
 /// [`MigrateError`].
@@ -98,28 +108,80 @@ pub async fn copy(
     if !new.queue.is_fused() {
         return Err(MigrateError::Split);
     }
-    check_unused(&*new.store, clock.now()).await?;
+    check_unused(&*new.store).await?;
     if !old.is_copied_to(to).map_err(MigrateError::Old)? {
         check_empty(&*new.store).await?;
         old.begin_copy(to).map_err(MigrateError::Old)?;
     }
+    let mut known = None;
+    for _ in 0..MIGRATE_PASSES {
+        let (moved, copied) = copy_all(old, &*new.store, clock, entropy, &mut progress).await?;
+        // What a pass before has copied was not there.
+        let known = *known.get_or_insert(moved.known);
+        if stands(&*new.store, &copied, clock, entropy).await? {
+            check_unused(&*new.store).await?;
+            return Ok(Moved { known, ..moved });
+        }
+    }
+    Err(MigrateError::Unsteady)
+}
+
+/// A partition that was copied: the epoch that the new store had there before, and one of the
+/// records.
+struct Copied {
+    epoch: Epoch,
+    record: Exported,
+}
+
+async fn copy_all(
+    old: &Embedded,
+    new: &dyn Store,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+    progress: &mut impl FnMut(Moved),
+) -> Result<(Moved, Vec<Copied>), MigrateError> {
     let (mut moved, mut last) = (Moved::default(), None);
+    let mut copied: Vec<Copied> = Vec::new();
     loop {
         let page = old.export(last.as_ref(), MIGRATE_RECORDS, MIGRATE_BYTES);
         let page = page.map_err(MigrateError::Old)?;
         let Some(newest) = page.last() else {
-            return Ok(moved);
+            return Ok((moved, copied));
         };
         last = Some(newest.clone());
         // Who leads a partition is settled anew among the nodes of the new store.
         let stays = |exported: &Exported| exported.key == RecordKey::Leader;
         let page: Vec<_> = page.into_iter().filter(|e| !stays(e)).collect();
         for records in page.chunk_by(|a, b| a.partition == b.partition) {
-            moved.known += put(&*new.store, records, clock, entropy).await?;
+            let known = copied.last().map(|copied| copied.record.partition);
+            if let Some(first) = records.first().filter(|r| known != Some(r.partition)) {
+                copied.push(Copied {
+                    epoch: new.epoch(first.partition),
+                    record: first.clone(),
+                });
+            }
+            moved.known += put(new, records, clock, entropy).await?;
             moved.records += records.len() as u64;
         }
         progress(moved);
     }
+}
+
+/// Whether the new store is still the one that it was before each partition was copied: a commit
+/// learns of it.
+async fn stands(
+    new: &dyn Store,
+    copied: &[Copied],
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<bool, MigrateError> {
+    for Copied { epoch, record } in copied {
+        put(new, std::slice::from_ref(record), clock, entropy).await?;
+        if new.epoch(record.partition) != *epoch {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 async fn check_empty(store: &dyn Store) -> Result<(), MigrateError> {
@@ -130,15 +192,13 @@ async fn check_empty(store: &dyn Store) -> Result<(), MigrateError> {
     }
 }
 
-async fn check_unused(store: &dyn Store, now: Timestamp) -> Result<(), MigrateError> {
+/// A node leaves its record when it stops, and none is copied.
+async fn check_unused(store: &dyn Store) -> Result<(), MigrateError> {
     for partition in (0..store.partitions()).map(PartitionId) {
         let found = store.get(partition, &[RecordKey::Leader]).await;
-        let found = found.map_err(MigrateError::New)?.pop().flatten();
-        if let Some(Record::Leader(leader)) = found.map(|found| found.record)
-            && leader.expires_at > now
-        {
-            let left = leader.expires_at.since(now);
-            return Err(MigrateError::InUse { partition, left });
+        let found = found.map_err(MigrateError::New)?;
+        if found.iter().any(Option::is_some) {
+            return Err(MigrateError::Used { partition });
         }
     }
     Ok(())
@@ -193,10 +253,17 @@ async fn try_to_put(
     let found = store.get(partition, &keys).await;
     let found = found.map_err(MigrateError::New)?;
     for (record, found) in refused.iter().zip(found) {
-        let same = |found: Versioned| found.record == record.record;
-        if !found.is_some_and(same) {
-            let key = record.key.clone();
-            return Err(MigrateError::Occupied { key });
+        match found {
+            Some(found) if found.record == record.record => {}
+            Some(_) => {
+                let key = record.key.clone();
+                return Err(MigrateError::Occupied { key });
+            }
+            // It was refused since another epoch has begun, which is known now.
+            None => {
+                let why = "another server than before answers".to_owned();
+                return Err(MigrateError::New(StoreError::Unavailable { why }));
+            }
         }
     }
     Ok(refused.len() as u64)

@@ -18,6 +18,7 @@ use russet_engine::{Clock, Entropy, SystemEntropy};
 use super::fault::chain;
 use super::{AwsOptions, OpenError, Pauses};
 use crate::limits::AWS_CONNECT_TIMEOUT;
+use crate::secret::Url;
 
 /// What the clients of all services are made from.
 pub(crate) struct Connection {
@@ -41,7 +42,7 @@ pub(crate) async fn connect(
         return Err(OpenError::NoRegion);
     };
     let endpoint = match config.endpoint_url() {
-        Some(url) => url.to_owned(),
+        Some(url) => Url(url.to_owned()).to_string(),
         None => format!("the region {region}"),
     };
     let Some(credentials) = config.credentials_provider() else {

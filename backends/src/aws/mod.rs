@@ -17,6 +17,8 @@ pub use aws_credential_types::provider::SharedCredentialsProvider;
 pub use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use russet_engine::Entropy;
 
+use crate::secret::Url;
+
 pub(crate) use self::connect::connect;
 pub use self::error::OpenError;
 pub(crate) use self::fault::{Fault, fault};
@@ -44,12 +46,12 @@ pub struct AwsOptions {
 }
 
 impl fmt::Debug for AwsOptions {
-    /// Leaves out an endpoint that holds a password, which is refused anyway.
+    /// Shows no credentials, also where only an address should stand.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let url = self.endpoint_url.as_ref();
+        let url = self.endpoint_url.clone().map(Url);
         f.debug_struct("AwsOptions")
             .field("region", &self.region)
-            .field("endpoint_url", &url.filter(|url| !url.contains('@')))
+            .field("endpoint_url", &url)
             .field("profile", &self.profile)
             .field("seams", &self.seams)
             .finish()

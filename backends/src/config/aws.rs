@@ -2,6 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::aws::AwsOptions;
 use crate::dynamodb::DynamoOptions;
+use crate::secret::Url;
 use crate::sqs::SqsOptions;
 
 /// `[aws]`: how AWS is reached. Credentials come from where all AWS programs take them: the
@@ -12,7 +13,7 @@ pub struct AwsTable {
     /// The region, such as `eu-central-1`.
     pub region: Option<String>,
     /// Where requests go instead of to the region's own endpoint.
-    pub endpoint_url: Option<String>,
+    pub endpoint_url: Option<Url>,
     /// The profile in `~/.aws/config` and `~/.aws/credentials`.
     pub profile: Option<String>,
 }
@@ -39,7 +40,7 @@ impl AwsTable {
     fn options(&self) -> AwsOptions {
         AwsOptions {
             region: self.region.clone(),
-            endpoint_url: self.endpoint_url.clone(),
+            endpoint_url: self.endpoint_url.as_ref().map(|url| url.0.clone()),
             profile: self.profile.clone(),
             ..AwsOptions::default()
         }

@@ -193,6 +193,28 @@ impl Config {
         }
     }
 
+    /// Which store this is, by everything that names it, and without a password: no two stores
+    /// have the same.
+    pub fn place(&self) -> String {
+        match self.store.backend {
+            StoreBackend::Memory => "memory".to_owned(),
+            StoreBackend::Embedded => {
+                let data_dir = self.store.data_dir.as_deref();
+                let data_dir = data_dir.unwrap_or(Path::new(DATA_DIR));
+                let whole = data_dir.canonicalize();
+                let whole = whole.or_else(|_| std::path::absolute(data_dir));
+                let whole = whole.unwrap_or_else(|_| data_dir.to_owned());
+                format!("embedded {}", whole.display())
+            }
+            StoreBackend::Redis => self.redis.place(),
+            StoreBackend::Dynamodb => {
+                let (table, aws) = (self.dynamodb.name(), &self.aws);
+                let at = (&aws.region, &aws.endpoint_url, &aws.profile);
+                format!("dynamodb {table:?} {at:?}")
+            }
+        }
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let settings = [
             (

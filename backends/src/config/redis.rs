@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use crate::redis::{Acknowledge, RedisOptions, Topology};
-use crate::secret::{Secret, Url};
+use crate::secret::{Host, Secret, Url};
 
 /// Where a Redis is expected unless configured: on this machine.
 pub const REDIS_URL: &str = "redis://127.0.0.1:6379";
@@ -29,13 +29,13 @@ pub struct RedisTable {
     /// Sentinel: what the sentinels call the primary. The host of the url is a sentinel then.
     pub sentinel_master: Option<String>,
     /// Sentinel: more of them, as `host:port`.
-    pub sentinels: Vec<String>,
+    pub sentinels: Vec<Host>,
     /// Sentinel: their own password.
     pub sentinel_password: Option<Secret>,
     /// Cluster: whether it is one. The host of the url is any node then.
     pub cluster: bool,
     /// Cluster: more nodes, as `host:port`, in case that the one of the url does not answer.
-    pub cluster_nodes: Vec<String>,
+    pub cluster_nodes: Vec<Host>,
 }
 
 impl RedisTable {
@@ -43,6 +43,17 @@ impl RedisTable {
     pub fn address(&self) -> String {
         let url = self.url.as_ref().map(Url::to_string);
         url.unwrap_or_else(|| REDIS_URL.to_owned())
+    }
+
+    /// Which store it is: see [`Config::place`](super::Config::place).
+    pub(super) fn place(&self) -> String {
+        let options = self.options(None);
+        let at = options.place().unwrap_or_else(|| self.address());
+        let prefix = options.prefix;
+        match &self.sentinel_master {
+            Some(master) => format!("redis {at} {prefix:?} of the primary {master:?}"),
+            None => format!("redis {at} {prefix:?}"),
+        }
     }
 
     /// Sentinels and a cluster cannot both say which server is the primary, and neither is used
@@ -100,15 +111,19 @@ impl RedisTable {
         if let Some(master) = &self.sentinel_master {
             options.topology = Topology::Sentinel {
                 master: master.clone(),
-                others: self.sentinels.clone(),
+                others: texts(&self.sentinels),
                 password: self.sentinel_password.clone(),
             };
         }
         if self.cluster {
             options.topology = Topology::Cluster {
-                others: self.cluster_nodes.clone(),
+                others: texts(&self.cluster_nodes),
             };
         }
         options
     }
+}
+
+fn texts(hosts: &[Host]) -> Vec<String> {
+    hosts.iter().map(|host| host.0.clone()).collect()
 }

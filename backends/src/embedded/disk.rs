@@ -10,6 +10,7 @@ use russet_core::PartitionId;
 use russet_engine::{Version, Versioned};
 
 use super::error::DiskError;
+use super::export;
 use super::medium::Medium;
 use crate::key;
 use crate::limits::{FREE_BYTES, TASK_FREE_BYTES};
@@ -30,6 +31,8 @@ pub(crate) struct Disk {
     /// The last commit found no room.
     full: AtomicBool,
     went_back: bool,
+    /// A copy of the records elsewhere was begun, and none has changed since.
+    copy_begun: AtomicBool,
 }
 
 /// Why a write failed.
@@ -51,6 +54,7 @@ impl Disk {
             broken: AtomicBool::new(false),
             full: AtomicBool::new(false),
             went_back,
+            copy_begun: AtomicBool::new(false),
         })
     }
 
@@ -61,6 +65,11 @@ impl Disk {
     /// Whether the newest commit was not whole when this was opened, and was undone.
     pub(crate) fn went_back(&self) -> bool {
         self.went_back
+    }
+
+    /// A copy of the records was begun: the next change of one ends it.
+    pub(crate) fn copy_is_begun(&self) {
+        self.copy_begun.store(true, Ordering::Release);
     }
 
     /// Whether it must be opened again before anything else.
@@ -138,8 +147,16 @@ impl Disk {
             if !changed {
                 return Ok(transaction.abort()?);
             }
+            let ends_copy = self.copy_begun.load(Ordering::Acquire);
+            if ends_copy {
+                export::end_copy(&transaction)?;
+            }
             committing = true;
-            Ok(transaction.commit()?)
+            transaction.commit()?;
+            if ends_copy {
+                self.copy_begun.store(false, Ordering::Release);
+            }
+            Ok(())
         });
         let full = matches!(result, Err(DiskError::Full(_)));
         self.full.store(full, Ordering::Release);

@@ -1,6 +1,9 @@
 //! Reading everything, and giving the file up to another store.
 
-use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition, TableError};
+use redb::{
+    Database, ReadableDatabase, ReadableTableMetadata, TableDefinition, TableError,
+    WriteTransaction,
+};
 use russet_core::{PartitionId, Record, RecordKey};
 use russet_engine::StoreError;
 
@@ -12,7 +15,7 @@ use crate::key;
 /// Where the records went, when they went elsewhere.
 const MOVED: TableDefinition<'_, &str, &str> = TableDefinition::new("moved");
 const TO: &str = "to";
-/// Where a copy of them was begun.
+/// Where a copy of them was begun; gone as soon as one of them has changed.
 const BEGUN: &str = "begun";
 
 /// A record, and where it stands.
@@ -66,20 +69,23 @@ impl Embedded {
         Ok(page?)
     }
 
-    /// Whether a copy of the records to `to` was begun, and perhaps cut short.
+    /// Whether a copy of the records to `to` was begun, and perhaps cut short, and the records
+    /// are what they were then.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn is_copied_to(&self, to: &str) -> Result<bool, StoreError> {
-        let begun = self.shared.disk.with(|database| said(database, BEGUN));
+        let begun = self.shared.disk.with(copy_begun);
         Ok(begun?.as_deref() == Some(to))
     }
 
-    /// Notes that a copy of the records to `to` begins.
+    /// Notes that a copy of the records to `to` begins. The first commit that changes one of them
+    /// takes the note back.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub fn begin_copy(&self, to: &str) -> Result<(), StoreError> {
+        self.shared.disk.copy_is_begun();
         self.say(BEGUN, to)
     }
 
@@ -111,6 +117,17 @@ fn exported(place: &[u8], value: &[u8]) -> Result<Exported, DiskError> {
         key,
         record,
     })
+}
+
+/// Where a copy of the records was begun, if none has changed since.
+pub(crate) fn copy_begun(database: &Database) -> Result<Option<String>, DiskError> {
+    said(database, BEGUN)
+}
+
+/// Says that the records are not those any more that were copied.
+pub(crate) fn end_copy(transaction: &WriteTransaction) -> Result<(), DiskError> {
+    transaction.open_table(MOVED)?.remove(BEGUN)?;
+    Ok(())
 }
 
 /// Where the records went.

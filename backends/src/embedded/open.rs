@@ -82,6 +82,9 @@ pub(crate) fn open(
         let directory = name.clone();
         return Err(OpenError::Moved { directory, to });
     }
+    if disk.with(export::copy_begun).map_err(damaged)?.is_some() {
+        disk.copy_is_begun();
+    }
     let start = clock.now();
     let shared = Shared {
         disk,

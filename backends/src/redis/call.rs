@@ -132,6 +132,13 @@ impl Refusal {
         }
     }
 
+    /// Whether a script was stopped in the middle by what the user may not do: what it had written
+    /// stays.
+    pub(crate) fn stopped_a_script(&self) -> bool {
+        let of_script = ["@user_script", "script: "];
+        self.reason == Reason::Forbidden && of_script.iter().any(|mark| self.why.contains(mark))
+    }
+
     pub(crate) fn of(error: &ServerError) -> Self {
         let details = error.details().unwrap_or_default();
         Self::new(format!("{} {details}", error.code()).trim())
@@ -157,12 +164,19 @@ impl CallError {
         }
     }
 
+    /// Whether a server answered.
+    pub(crate) fn is_answer(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Strange(_))
+    }
+
     /// Whether nothing was changed.
     pub(crate) fn changed_nothing(&self) -> bool {
         match self {
             Self::Unreachable(_) => true,
             Self::Lost(_) | Self::Late(_) | Self::Strange(_) => false,
-            Self::Refused(refusal) => refusal.reason != Reason::Other,
+            Self::Refused(refusal) => {
+                refusal.reason != Reason::Other && !refusal.stopped_a_script()
+            }
         }
     }
 
@@ -174,9 +188,7 @@ impl CallError {
     /// What a commit that failed with this is answered with.
     pub(crate) fn of_commit(self) -> StoreError {
         if !self.changed_nothing() {
-            return StoreError::Indeterminate {
-                why: self.to_string(),
-            };
+            return StoreError::Indeterminate { why: self.advice() };
         }
         match self.reason() {
             Some(Reason::Full) => StoreError::Full {
@@ -286,6 +298,27 @@ mod tests {
         ] {
             assert_eq!(Refusal::new(said).reason, reason, "{said}");
         }
+    }
+
+    /// As Redis 6.2, Redis 7 and Valkey 9 say it.
+    #[test]
+    fn a_script_that_the_user_may_not_finish_may_have_changed_something() {
+        let refused = |said| CallError::Refused(Refusal::new(said));
+        for said in [
+            "ERR Error running script (call to f_0a): @user_script:9: @user_script: 9: -NOPERM this \
+             user has no permissions to run the 'zadd' command or its subcommand",
+            "NOPERM this user has no permissions to run the 'zadd' command script: 0a, on \
+             @user_script:9.",
+        ] {
+            assert_eq!(refused(said).reason(), Some(Reason::Forbidden));
+            let error = refused(said).of_commit();
+            let StoreError::Indeterminate { why } = &error else {
+                panic!("it may have: {error:?}");
+            };
+            assert!(why.contains("allow it"), "{why}");
+        }
+        let before = "NOPERM this user has no permissions to run the 'evalsha' command";
+        assert!(refused(before).changed_nothing());
     }
 
     #[test]

@@ -83,6 +83,23 @@ impl Cluster {
         owners
     }
 
+    /// The slots of a node, for people to read.
+    pub(crate) fn slots_of(&self, node: &Arc<Node>) -> String {
+        let map = self.lock();
+        let mut ranges: Vec<(usize, usize)> = Vec::new();
+        for (slot, owner) in map.owners.iter().enumerate() {
+            if !owner.as_ref().is_some_and(|owner| Arc::ptr_eq(owner, node)) {
+                continue;
+            }
+            match ranges.last_mut() {
+                Some((_, last)) if *last + 1 == slot => *last = slot,
+                _ => ranges.push((slot, slot)),
+            }
+        }
+        let ranges = ranges.iter().map(|(first, last)| format!("{first}-{last}"));
+        ranges.collect::<Vec<_>>().join(", ")
+    }
+
     /// What is known may be wrong.
     pub(crate) fn doubt(&self) {
         self.doubted.notify_one();

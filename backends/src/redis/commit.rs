@@ -5,6 +5,7 @@ use russet_engine::{Outcome, StoreError, Transaction};
 use super::batch::{self, Prepared};
 use super::call::{CallError, Reason, Refusal, array, integer};
 use super::core::{Core, Partition};
+use super::dialer::answered;
 use super::link::{Link, Live};
 use super::links::Route;
 use super::options::Acknowledge;
@@ -187,7 +188,9 @@ impl Core {
                     answers = link.pipeline(live, &both).await?;
                 }
                 let waited = answers.pop().unwrap_or_default();
-                let answer = read(answers.pop().unwrap_or_default())?;
+                // The pipeline does not look at what each answer says of the connection.
+                let answer = answered(answers.pop().unwrap_or_default());
+                let answer = read(link.judge(live, answer)?)?;
                 if matches!(answer, Answer::Committed) && !planted!(RedisReplicaUnawaited) {
                     replicated(waited)?;
                 }

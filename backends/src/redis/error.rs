@@ -45,6 +45,20 @@ pub enum RedisOpenError {
         /// What happened.
         why: String,
     },
+    /// A node of a cluster does not answer.
+    #[error(
+        "the node {address} of the Redis Cluster, which has the slots {slots}, cannot be reached: \
+         {why}; the cluster is not whole: start the node, or let a replica take over, and check that \
+         it can be reached from here"
+    )]
+    NotWhole {
+        /// Where.
+        address: String,
+        /// What it has.
+        slots: String,
+        /// What happened.
+        why: String,
+    },
     /// The user or the password is wrong.
     #[error(
         "Redis at {address} refuses the login: {why}; set the right user and password in the url"

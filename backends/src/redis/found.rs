@@ -1,7 +1,9 @@
 //! What there is for a store, which is neither made nor changed.
 
 use super::call::{array, optional};
+use super::dialer::text;
 use super::error::RedisOpenError;
+use super::info::Info;
 use super::keys::Names;
 use super::links::{Links, Route};
 use super::open::{FIELDS, Opening, check_each};
@@ -39,7 +41,8 @@ pub(crate) async fn examine(
     names: &Names,
     links: &Links,
 ) -> Result<RedisFound, RedisOpenError> {
-    let infos = check_each(options, names, links).await?;
+    let checked = check_each(options, names, links).await?.into_iter();
+    let infos: Vec<_> = checked.map(|(_, info)| info).collect::<Result<_, _>>()?;
     let route = links.route(slot(&names.store()), 0);
     let opening = Opening {
         options,
@@ -69,7 +72,7 @@ impl Opening<'_> {
         changed.map_err(|error| self.failed("HDEL", error))?;
         let mut command = redis::cmd("HMGET");
         command.arg(&store).arg(&FIELDS);
-        let answer = route.read(&command).await.and_then(array);
+        let answer = route.clone().read(&command).await.and_then(array);
         let fields = answer.and_then(|fields| fields.into_iter().map(optional).collect());
         let fields: Vec<_> = fields.map_err(|error| self.failed("HMGET", error))?;
         let mut fields = fields.into_iter();
@@ -84,7 +87,23 @@ impl Opening<'_> {
             None => 0,
         };
         self.check_age(number(layout), number(format))?;
+        if partitions.is_none() {
+            self.check_room(route).await?;
+        }
         partitions.map(|found| self.as_asked(&found)).transpose()
+    }
+
+    /// Whether a new store would find room.
+    async fn check_room(&self, route: Route<'_>) -> Result<(), RedisOpenError> {
+        let answer = route.read(redis::cmd("INFO").arg("memory")).await;
+        let text = answer.and_then(text);
+        let text = text.map_err(|error| self.failed("INFO", error))?;
+        match Info::read(&text).is_full() {
+            true => Err(RedisOpenError::Full {
+                address: self.address.clone(),
+            }),
+            false => Ok(()),
+        }
     }
 
     /// Listens for arrivals once, as whoever opens the store does.

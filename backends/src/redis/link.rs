@@ -14,6 +14,8 @@ use crate::limits::{REDIS_BACKOFF, REDIS_BACKOFF_MAX};
 
 /// How many connections were made: no two of them have the same number.
 static MADE: AtomicU64 = AtomicU64::new(0);
+/// On which of them it was last told that the user may not do what a script does.
+static TOLD: AtomicU64 = AtomicU64::new(0);
 
 /// One connection to a primary that calls share. It is made anew whenever it is lost, and
 /// given up whenever a call takes too long: what was sent on it may still be done.
@@ -191,7 +193,23 @@ impl Link {
         }
     }
 
-    fn judge<T>(&self, live: &Live, answer: Result<T, CallError>) -> Result<T, CallError> {
+    /// Gives the connection up if this answer says that it is of no more use.
+    pub(crate) fn judge<T>(
+        &self,
+        live: &Live,
+        answer: Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        if let Err(CallError::Refused(refusal)) = &answer
+            && refusal.stopped_a_script()
+            && TOLD.swap(live.number, Ordering::Relaxed) != live.number
+        {
+            tracing::error!(
+                server = self.dialer.describe(),
+                why = refusal.why,
+                "the user of the url may not do all that a script does, which may have written a \
+                 part of a commit: allow it at once, `russet config check` says what"
+            );
+        }
         if let Err(error) = &answer
             && matches!(
                 (error, error.reason()),

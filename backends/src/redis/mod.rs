@@ -125,6 +125,8 @@ impl Redis {
             unreadable: Unreadable::default(),
         });
         core.enter_all().await;
+        let servers = u32::try_from(core.links.servers().len()).unwrap_or(u32::MAX);
+        let servers = servers.max(1);
         let (heard, mut hears) = watch::channel(false);
         let (returns, returned) = mpsc::unbounded_channel();
         let background = vec![
@@ -137,7 +139,8 @@ impl Redis {
             biased;
             // Whoever listens lives as long as this.
             _ = hears.wait_for(|heard| *heard) => {}
-            () = dialer.clock.sleep(dialer.timeout) => {
+            // A node of a cluster that hangs is given up before another one is listened to.
+            () = dialer.clock.sleep(dialer.timeout * servers) => {
                 return Err(RedisOpenError::Forbidden {
                     address: dialer.describe(),
                     command: "SUBSCRIBE".to_owned(),

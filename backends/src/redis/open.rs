@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use redis::Value;
 use russet_core::limits::PARTITIONS_MAX;
 use russet_core::{PartitionId, codec};
 
 use super::call::{Args, CallError, Reason, Refusal, array, integer, optional, strings};
+use super::cluster::Node;
 use super::dialer::answered;
 use super::error::RedisOpenError;
 use super::found::RedisFound;
@@ -35,14 +36,30 @@ pub(crate) async fn check_servers(
     names: &Names,
     links: &Links,
 ) -> Result<u16, RedisOpenError> {
-    let infos = check_each(options, names, links).await?;
-    if !infos.iter().all(|info| info.is_durable()) {
+    let own = slot(&names.store());
+    let (mut missing, mut is_durable, mut is_full) = (Vec::new(), true, false);
+    for (server, checked) in check_each(options, names, links).await? {
+        match checked {
+            Ok(info) => {
+                is_durable &= info.is_durable();
+                is_full |= info.is_full();
+            }
+            Err(error @ RedisOpenError::NotWhole { .. }) if !links.has(&server, own) => {
+                missing.push(error);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if !is_durable {
         tracing::warn!("{}", RedisFound::NOT_DURABLE);
     }
-    if infos.iter().any(|info| info.is_full()) {
+    if is_full {
         tracing::warn!("{}", RedisFound::IS_FULL);
     }
-    let route = links.route(slot(&names.store()), 0);
+    for error in missing {
+        tracing::warn!("{error}. What is on the other nodes is served meanwhile");
+    }
+    let route = links.route(own, 0);
     let opening = Opening {
         options,
         names,
@@ -56,7 +73,7 @@ pub(super) async fn check_each(
     options: &RedisOptions,
     names: &Names,
     links: &Links,
-) -> Result<Vec<Arc<Info>>, RedisOpenError> {
+) -> Result<Vec<Checked>, RedisOpenError> {
     let opening = |address| Opening {
         options,
         names,
@@ -67,19 +84,16 @@ pub(super) async fn check_each(
         learned.map_err(|(address, error)| opening(address).failed("CLUSTER", error))?;
     }
     let servers = links.servers();
-    let checks = servers.iter().map(async |server| {
+    let checks = servers.into_iter().map(async |server| {
         let opening = opening(server.dialer.describe());
-        let link = server.link(0);
-        let live = link.live().await;
-        let live = live.map_err(|error| opening.failed("INFO", error))?;
-        opening.check_info(&live.info)?;
-        let own = (0..PARTITIONS_MAX).map(|n| names.partition(PartitionId(n)));
-        let own = own.filter(|keys| links.has(server, slot(&keys.meta())));
-        opening.try_commands(own, link, &live).await?;
-        Ok(live.info)
+        let checked = opening.check(&server, links).await;
+        (server, checked)
     });
-    try_join_all(checks).await
+    Ok(join_all(checks).await)
 }
+
+/// A server, and what it says of itself if it can be used.
+pub(super) type Checked = (Arc<Node>, Result<Arc<Info>, RedisOpenError>);
 
 /// A store that is being opened, and the server that is asked.
 pub(super) struct Opening<'a> {
@@ -89,6 +103,23 @@ pub(super) struct Opening<'a> {
 }
 
 impl Opening<'_> {
+    async fn check(&self, server: &Arc<Node>, links: &Links) -> Result<Arc<Info>, RedisOpenError> {
+        let link = server.link(0);
+        let live = link.live().await.map_err(|error| match links {
+            Links::Cluster(cluster) if !error.is_answer() => RedisOpenError::NotWhole {
+                address: self.address.clone(),
+                slots: cluster.slots_of(server),
+                why: error.to_string(),
+            },
+            _ => self.failed("INFO", error),
+        })?;
+        self.check_info(&live.info)?;
+        let own = (0..PARTITIONS_MAX).map(|n| self.names.partition(PartitionId(n)));
+        let own = own.filter(|keys| links.has(server, slot(&keys.meta())));
+        self.try_commands(own, link, &live).await?;
+        Ok(live.info)
+    }
+
     fn check_info(&self, info: &Info) -> Result<(), RedisOpenError> {
         let address = self.address.clone();
         if info.is_sentinel() {
@@ -122,6 +153,8 @@ impl Opening<'_> {
         let mut args = Args::default();
         let role = link.command(live, &redis::cmd("ROLE")).await;
         role.map_err(|error| self.failed("ROLE", error))?;
+        let pong = link.command(live, &redis::cmd("PING")).await;
+        pong.map_err(|error| self.failed("PING", error))?;
         if self.options.acknowledge == Acknowledge::Replica {
             let waited = link.command(live, redis::cmd("WAIT").arg(0).arg(0)).await;
             waited.map_err(|error| self.failed("WAIT", error))?;
@@ -238,9 +271,7 @@ impl Opening<'_> {
     pub(super) fn failed(&self, command: &str, error: CallError) -> RedisOpenError {
         let (address, why) = (self.address.clone(), error.to_string());
         match (&error, error.reason()) {
-            (CallError::Unreachable(_) | CallError::Lost(_) | CallError::Late(_), _) => {
-                RedisOpenError::Unreachable { address, why }
-            }
+            _ if !error.is_answer() => RedisOpenError::Unreachable { address, why },
             (_, Some(Reason::Login)) => RedisOpenError::Login { address, why },
             (_, Some(Reason::Evicts)) => RedisOpenError::Evicts {
                 address,
@@ -258,8 +289,43 @@ impl Opening<'_> {
             _ if why.contains("DB index") => RedisOpenError::Url {
                 why: format!("Redis at {address} has no database of its number: {why}"),
             },
-            _ => RedisOpenError::Refused { address, why },
+            _ => RedisOpenError::Refused {
+                why: match self.remedy(&why) {
+                    Some(remedy) => format!("{why}; {remedy}"),
+                    None => why,
+                },
+                address,
+            },
         }
+    }
+
+    /// What to do about what a server said.
+    fn remedy(&self, why: &str) -> Option<String> {
+        let (address, prefix) = (&self.address, &self.options.prefix);
+        let of_prefix = format!("something else uses names with {prefix:?}: set prefix to another");
+        let of_cluster = format!("`redis-cli --cluster check {address}` says which are missing");
+        let known = [
+            (
+                "NOREPLICAS",
+                "connect replicas to it, or lower its min-replicas-to-write",
+            ),
+            (
+                "MISCONF",
+                "it cannot save to its disk: make room there, as its log says",
+            ),
+            (
+                "LOADING",
+                "it still reads what it has kept: try again when it is done",
+            ),
+            ("WRONGTYPE", of_prefix.as_str()),
+            ("CLUSTERDOWN", of_cluster.as_str()),
+            (
+                "max number of clients",
+                "raise its maxclients, or close connections that are not needed",
+            ),
+        ];
+        let known = known.into_iter().find(|(code, _)| why.contains(code));
+        known.map(|(_, remedy)| remedy.to_owned())
     }
 }
 
@@ -276,6 +342,31 @@ mod tests {
         };
         let info = Info::read(format!("# Server\r\nredis_version:{version}\r\n").as_bytes());
         opening.check_info(&info).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_a_server_cannot_do_now_is_said_with_the_remedy() {
+        let options = RedisOptions::new("redis://host");
+        let opening = Opening {
+            options: &options,
+            names: &Names::new("russet"),
+            address: "host:6379".to_owned(),
+        };
+        for (said, remedy) in [
+            ("NOREPLICAS Not enough good replicas", "min-replicas"),
+            ("MISCONF Redis is configured to save", "make room"),
+            ("LOADING Redis is loading the dataset", "try again"),
+            ("WRONGTYPE Operation against a key", "set prefix"),
+            (
+                "CLUSTERDOWN The cluster is down",
+                "--cluster check host:6379",
+            ),
+            ("ERR max number of clients reached", "maxclients"),
+        ] {
+            let refused = CallError::Refused(Refusal::new(said));
+            let error = opening.failed("EVAL", refused).to_string();
+            assert!(error.contains(said) && error.contains(remedy), "{error}");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::RedisOpenError;
 use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS, REDIS_CONNECTIONS_MAX};
-use crate::secret::Secret;
+use crate::secret::{Host, Secret};
 
 /// Where a Redis is, and how it is used.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ pub struct RedisOptions {
 }
 
 /// Who says which server is the primary.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub enum Topology {
     /// The server of the URL is the primary.
     #[default]
@@ -81,6 +81,12 @@ impl RedisOptions {
             timeout: REDIS_CALL,
             connections: REDIS_CONNECTIONS,
         }
+    }
+
+    /// The server and the database, without who asks; `None` when the URL is none.
+    pub(crate) fn place(&self) -> Option<String> {
+        let target = Target::parse(&self.url).ok()?;
+        Some(format!("{}/{}", target.address, target.login.db()))
     }
 
     /// Checks what can be known without the server.
@@ -135,6 +141,30 @@ impl fmt::Debug for RedisOptions {
             .field("timeout", &self.timeout)
             .field("connections", &self.connections)
             .finish()
+    }
+}
+
+/// Shows no credentials, also where only an address should stand.
+impl fmt::Debug for Topology {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts = |others: &[String]| -> Vec<Host> { others.iter().cloned().map(Host).collect() };
+        match self {
+            Self::Single => f.write_str("Single"),
+            Self::Sentinel {
+                master,
+                others,
+                password,
+            } => f
+                .debug_struct("Sentinel")
+                .field("master", master)
+                .field("others", &hosts(others))
+                .field("password", password)
+                .finish(),
+            Self::Cluster { others } => f
+                .debug_struct("Cluster")
+                .field("others", &hosts(others))
+                .finish(),
+        }
     }
 }
 
@@ -286,5 +316,20 @@ mod tests {
         assert!(shown.contains("host:1234"), "{shown}");
         options.url = "sesame".to_owned();
         assert!(!format!("{options:?}").contains("sesame"));
+        let others = || vec!["me:sesame@h:1".to_owned(), "h:2".to_owned()];
+        let sentinels = Topology::Sentinel {
+            master: "main".to_owned(),
+            others: others(),
+            password: None,
+        };
+        for topology in [sentinels, Topology::Cluster { others: others() }] {
+            options.topology = topology;
+            let shown = format!("{options:?}");
+            assert!(!shown.contains("sesame"), "{shown}");
+            assert!(
+                shown.contains("***@h:1") && shown.contains("h:2"),
+                "{shown}"
+            );
+        }
     }
 }

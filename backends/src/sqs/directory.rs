@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use russet_core::{Lane, QueueName, Timestamp};
 use tokio::sync::watch;
 
 use super::name::{Band, Prefix};
-use crate::limits::{SQS_LOOK_EVERY, SQS_QUEUES};
+use crate::limits::{SQS_LOOK_EVERY, SQS_QUEUES, SQS_STRANGERS_EVERY};
 
 /// An SQS queue.
 #[derive(Debug)]
@@ -29,8 +30,9 @@ struct Known {
     /// By name.
     places: BTreeMap<Arc<str>, Arc<Place>>,
     lanes: BTreeMap<QueueName, BTreeSet<Lane>>,
-    /// Queues with the prefix that are none of ours.
-    strangers: BTreeSet<String>,
+    /// Queues with the prefix that were none of ours when they were last looked at, and when that
+    /// was.
+    strangers: BTreeMap<String, Timestamp>,
     looked_at: Option<Timestamp>,
 }
 
@@ -88,10 +90,13 @@ impl Directory {
         self.lock().places.len() < SQS_QUEUES
     }
 
-    /// Whether nothing is known of a queue with this name.
-    pub(super) fn is_new(&self, name: &str) -> bool {
+    /// Whether a queue with this name is to be looked at: it is not one of ours, as far as is
+    /// known, or not for a while.
+    pub(super) fn is_to_meet(&self, name: &str, now: Timestamp) -> bool {
         let known = self.lock();
-        !known.places.contains_key(name) && !known.strangers.contains(name)
+        let met = known.strangers.get(name).map(|at| now.since(*at));
+        let is_time = met.is_none_or(|ago| Duration::from(ago) >= SQS_STRANGERS_EVERY);
+        is_time && !known.places.contains_key(name)
     }
 
     pub(super) fn learn(&self, name: String, url: String, lane: Lane, band: Band) -> Arc<Place> {
@@ -106,6 +111,7 @@ impl Directory {
             band,
         });
         // Whoever waits for the lane waits at this queue, too.
+        known.strangers.remove(&*name);
         let is_new = known.places.insert(name, place.clone()).is_none();
         drop(known);
         if is_new {
@@ -114,8 +120,9 @@ impl Directory {
         place
     }
 
-    pub(super) fn learn_stranger(&self, name: String) {
-        self.lock().strangers.insert(name);
+    /// Notes a queue that is none of ours; whether it was not known to be.
+    pub(super) fn learn_stranger(&self, name: String, now: Timestamp) -> bool {
+        self.lock().strangers.insert(name, now).is_none()
     }
 
     /// Forgets a queue that is gone. Its lane stays known: its next message makes it again.
@@ -127,10 +134,38 @@ impl Directory {
     pub(super) fn is_time_to_look(&self, now: Timestamp) -> bool {
         let mut known = self.lock();
         let looked = known.looked_at.map(|at| now.since(at));
-        let is_time = looked.is_none_or(|ago| std::time::Duration::from(ago) >= SQS_LOOK_EVERY);
+        let is_time = looked.is_none_or(|ago| Duration::from(ago) >= SQS_LOOK_EVERY);
         if is_time {
             known.looked_at = Some(now);
         }
         is_time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_that_was_none_of_ours_is_looked_at_again_after_a_while() {
+        let directory = Directory::new();
+        let at = |seconds: u64| Timestamp::from_millis(seconds * 1_000);
+        assert!(directory.is_to_meet("a", at(0)));
+        assert!(directory.learn_stranger("a".to_owned(), at(0)));
+        assert!(!directory.is_to_meet("a", at(59)));
+        assert!(directory.is_to_meet("a", at(60)));
+        assert!(
+            !directory.learn_stranger("a".to_owned(), at(60)),
+            "it is told once"
+        );
+        assert!(!directory.is_to_meet("a", at(119)));
+        let lane = Lane {
+            queue: QueueName::new("a").expect("a name"),
+            resources: Default::default(),
+        };
+        drop(directory.learn("a".to_owned(), "url".to_owned(), lane, Band::ALL[0]));
+        assert!(!directory.is_to_meet("a", at(1_000)), "it is ours");
+        directory.forget("a");
+        assert!(directory.is_to_meet("a", at(1_000)));
     }
 }

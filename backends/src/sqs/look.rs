@@ -15,8 +15,9 @@ impl Inner {
         loop {
             let (urls, next) = self.listed(token).await?;
             for url in urls {
+                let now = self.clock.now();
                 let name = self.name_of(&url);
-                if let Some(name) = name.filter(|name| self.directory.is_new(name)) {
+                if let Some(name) = name.filter(|name| self.directory.is_to_meet(name, now)) {
                     self.meet(name, &url).await?;
                 }
             }
@@ -64,18 +65,28 @@ impl Inner {
             let band = Band::ALL.into_iter().find(is_own)?;
             Some((lane, band))
         });
+        let is_strange = || {
+            let now = self.clock.now();
+            self.directory.learn_stranger(name.to_owned(), now)
+        };
         match lane {
             Some(_) if !self.directory.has_room() => {
-                tracing::error!(name, most = SQS_QUEUES, "an SQS queue is one too many");
-                self.directory.learn_stranger(name.to_owned());
+                if is_strange() {
+                    tracing::error!(name, most = SQS_QUEUES, "an SQS queue is one too many");
+                }
             }
             Some((lane, band)) => {
                 let (name, url) = (name.to_owned(), url.to_owned());
                 drop(self.directory.learn(name, url, lane, band));
             }
             None => {
-                tracing::warn!(name, "an SQS queue with our prefix is none of ours");
-                self.directory.learn_stranger(name.to_owned());
+                if is_strange() {
+                    tracing::warn!(
+                        name,
+                        "an SQS queue with our prefix is none of ours: its tags name no lane that \
+                         is called so. It is looked at again from time to time"
+                    );
+                }
             }
         }
         Ok(())

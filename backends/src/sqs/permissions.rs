@@ -61,7 +61,8 @@ impl Inner {
             };
             for url in urls {
                 let name = self.name_of(&url);
-                let Some(name) = name.filter(|name| self.directory.is_new(name)) else {
+                let now = self.clock.now();
+                let Some(name) = name.filter(|name| self.directory.is_to_meet(name, now)) else {
                     continue;
                 };
                 let met = self.meet(name, &url).await;

@@ -25,7 +25,7 @@ impl Inner {
         let mut result = Ok(());
         for ((lane, band), tasks) in queues {
             let name = self.prefix.queue(&lane, band);
-            if planted!(SqsQueueForgotten) && self.directory.is_new(&name) {
+            if planted!(SqsQueueForgotten) && self.directory.find(&name).is_none() {
                 continue;
             }
             match self.place(&lane, band, self.create).await {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use russet_backends::redis::{Acknowledge, Redis, RedisOpenError, RedisOptions};
 use russet_core::{Epoch, RecordKey};
 use russet_engine::{Outcome, Queue, Store, StoreError, SystemClock};
-use russet_servers::{RedisServer, RedisVersion};
+use russet_servers::{RedisServer, RedisVersion, free_port};
 
 use super::nodes::{FIRST, receive, submission, submit};
 use super::open;
@@ -121,9 +121,8 @@ async fn a_server_that_was_killed_is_found_again_after_its_restart() {
     }
 }
 
-/// A commit that no replica has is not acknowledged.
-#[tokio::test]
-async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {
+/// A server, and a replica that is attached to it.
+async fn with_replica() -> [RedisServer; 2] {
     let at_once = ["--repl-diskless-sync-delay", "0"];
     let primary = RedisServer::start_with(RedisVersion::Redis7, &at_once);
     let port = primary.process().port().to_string();
@@ -139,6 +138,13 @@ async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {
     tokio::time::timeout(SOON, attached)
         .await
         .expect("it is attached");
+    [primary, replica]
+}
+
+/// A commit that no replica has is not acknowledged.
+#[tokio::test]
+async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {
+    let [primary, replica] = with_replica().await;
     let mut options = RedisOptions::new(primary.url());
     options.acknowledge = Acknowledge::Replica;
     let redis = open(options).await;
@@ -170,6 +176,47 @@ async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {
     let error = error.err().expect("it may not wait");
     assert!(matches!(error, RedisOpenError::Forbidden { .. }), "{error}");
     assert!(error.to_string().contains("WAIT"), "{error}");
+}
+
+/// A script is not undone: what it had written before it came to what is forbidden is there.
+#[tokio::test]
+async fn a_commit_that_the_user_may_not_finish_has_an_unknown_outcome() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        let redis = open(RedisOptions::new(server.url())).await;
+        submit(&redis, 1).await.expect("it is committed");
+        let line = "ACL SETUSER default -zadd";
+        assert!(server.ask(line).expect("it answers").starts_with("+OK"));
+        let error = submit(&redis, 2).await.expect_err("it is forbidden");
+        assert!(matches!(error, StoreError::Indeterminate { .. }), "{error}");
+        assert!(error.to_string().contains("allow it"), "{error}");
+        assert!(is_there(&redis, 2).await, "it was written before");
+        let line = "ACL SETUSER default -evalsha -eval";
+        assert!(server.ask(line).expect("it answers").starts_with("+OK"));
+        let error = submit(&redis, 3).await.expect_err("it is forbidden");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+    }
+}
+
+/// It may have gone back meanwhile: whether a commit waits for a replica or not, what comes then is
+/// of another epoch.
+#[tokio::test]
+async fn a_primary_that_was_a_replica_meanwhile_is_asked_anew_also_where_commits_wait() {
+    for acknowledge in [Acknowledge::Primary, Acknowledge::Replica] {
+        let [primary, _replica] = with_replica().await;
+        let mut options = RedisOptions::new(primary.url());
+        options.acknowledge = acknowledge;
+        let redis = open(options).await;
+        submit(&redis, 1).await.expect("it is committed");
+        let before = epoch(&primary);
+        let line = format!("REPLICAOF 127.0.0.1 {}", free_port());
+        primary.ask(&line).expect("it answers");
+        let error = submit(&redis, 2).await.expect_err("it is a replica");
+        assert!(matches!(error, StoreError::Unavailable { .. }), "{error}");
+        primary.ask("REPLICAOF NO ONE").expect("it answers");
+        submit_soon(&redis, 3).await;
+        assert!(epoch(&primary) > before, "{acknowledge:?}");
+    }
 }
 
 /// A server that becomes a replica is left, and used again when it is the primary.

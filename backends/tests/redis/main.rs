@@ -7,6 +7,7 @@ mod failing;
 mod forgotten;
 mod full;
 mod log;
+mod moved;
 mod nodes;
 mod opening;
 mod reaching;

@@ -54,6 +54,7 @@ async fn a_command_that_is_not_allowed_is_named() {
             ("+@all -publish", "PUBLISH"),
             ("+@all -info", "INFO"),
             ("+@all -role", "ROLE"),
+            ("+@all -ping", "PING"),
             ("+@all -evalsha -eval", "EVAL"),
         ] {
             let line = format!("ACL SETUSER me reset on >sesame ~* &* {rules}");
@@ -82,6 +83,42 @@ async fn a_store_that_may_be_read_and_not_made_is_refused() {
         let [opened, examined] = both_refused(options.clone()).await;
         says(&opened, &["refuses HSETNX", "ACL SETUSER"]);
         says(&examined, &["refuses HDEL", "ACL SETUSER"]);
+    }
+}
+
+/// Whoever looks hears what whoever opens it would.
+#[tokio::test]
+async fn a_server_without_room_for_a_new_store_is_refused() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        server.ask("CONFIG SET maxmemory 1").expect("it answers");
+        for error in both_refused(RedisOptions::new(server.url())).await {
+            assert!(matches!(error, RedisOpenError::Full { .. }), "{error}");
+        }
+        server.ask("CONFIG SET maxmemory 0").expect("it answers");
+        open(RedisOptions::new(server.url())).await;
+        server.ask("CONFIG SET maxmemory 1").expect("it answers");
+        let found = examine(RedisOptions::new(server.url()), Arc::new(SystemClock)).await;
+        assert_eq!(found.expect("it is there").partitions, Some(1));
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_cannot_do_now_is_said_with_the_remedy() {
+    for version in ALL {
+        let server = RedisServer::start(version);
+        let refused = async |line: &str| {
+            assert!(server.ask(line).expect("it answers").starts_with("+OK"));
+            both_refused(RedisOptions::new(server.url())).await
+        };
+        for error in refused("CONFIG SET min-replicas-to-write 1").await {
+            says(&error, &["NOREPLICAS", "lower its min-replicas-to-write"]);
+        }
+        let line = "CONFIG SET min-replicas-to-write 0";
+        assert!(server.ask(line).expect("it answers").starts_with("+OK"));
+        for error in refused("SET {russet}:store other").await {
+            says(&error, &["WRONGTYPE", "\"russet\"", "set prefix"]);
+        }
     }
 }
 

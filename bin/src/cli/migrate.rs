@@ -21,7 +21,7 @@ pub struct Migrate {
     #[command(flatten)]
     pub source: Source,
     /// The configuration of the store that everything goes to: it names the store, and the
-    /// environment may hold its address. It must be empty, and nothing may run on it yet.
+    /// environment may hold its address. It must be empty, and nothing may have run on it yet.
     #[arg(long, value_name = "FILE")]
     pub to: PathBuf,
     /// Leave the old store as it is. Unless this is given it is not opened again afterwards, so
@@ -56,8 +56,9 @@ impl Migrate {
         let total = old.records().map_err(migrate::MigrateError::Old)?;
         let bar = report::progress(global, total, "records");
         let entropy = SystemEntropy::new();
+        let place = to.place();
         let (from, to) = (from.describe(), to.describe());
-        let moved = migrate::copy(&old, &new, &to, &*clock, &entropy, |moved| {
+        let moved = migrate::copy(&old, &new, &place, &*clock, &entropy, |moved| {
             bar.set_position(moved.records);
         });
         let moved = moved.await;

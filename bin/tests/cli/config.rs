@@ -60,6 +60,24 @@ fn what_holds_is_shown_with_its_secrets_masked() {
 }
 
 #[test]
+fn what_holds_is_shown_without_passwords_that_stand_where_none_should() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for settings in [
+        "[store]\nbackend = 'redis'\n[redis]\nurl = 'redis://host/0?password=sesame'\n",
+        "[store]\nbackend = 'redis'\n[redis]\nsentinel_master = 'm'\nsentinels = ['me:sesame@h:1']\n",
+        "[store]\nbackend = 'redis'\n[redis]\ncluster = true\ncluster_nodes = ['me:sesame@h:1']\n",
+        "[store]\nbackend = 'dynamodb'\n[queue]\nbackend = 'sqs'\n\
+         [aws]\nendpoint_url = 'https://me:sesame@host'\n",
+    ] {
+        std::fs::write(folder.path().join("shown.toml"), settings).expect("is written");
+        let shown = config(folder.path(), &["show", "--config", "shown.toml"], &[]);
+        let said = shown.good();
+        assert!(said.contains("***"), "{said}");
+        assert!(!said.contains("sesame"), "{said}");
+    }
+}
+
+#[test]
 fn what_holds_is_shown_with_its_defaults_and_without_what_is_not_used() {
     let folder = tempfile::tempdir().expect("a folder");
     let token = [("RUSSET_TOKENS", "0123456789abcdef")];

@@ -72,24 +72,74 @@ fn a_move_that_was_cut_short_goes_on_and_one_onto_other_records_is_refused() {
     site.start_in("new");
     site.stop();
     let refused = migrate(&site, &["--keep"]);
-    assert!(refused.error(1).contains("a node leads"), "{refused:?}");
-    assert!(refused.error(1).contains("Nothing was written"));
+    assert!(refused.error(1).contains("a node has led"), "{refused:?}");
+    assert!(refused.error(1).contains("is not given up"));
+}
+
+/// Leases the only task and completes it, and waits until it is not kept any more.
+fn finish(site: &Site, task: &str) {
+    let leased = site.run(&["-q", "tasks", "lease", "--for", "1h"]);
+    let (leased, lease) = leased.good().split_once(' ').expect("a task and its lease");
+    assert_eq!(leased, task);
+    site.run(&["tasks", "complete", task, lease]).good();
+    within("it is purged", || ids(site).is_empty());
 }
 
 #[test]
-fn a_copy_onto_other_records_is_refused() {
+fn no_ghost_what_has_ended_in_the_old_store_since_does_not_run_again_in_the_new_one() {
     let mut site = Site::start();
-    let task = site.submit(&["--type", "a"]);
+    let task = site.submit(&["--type", "a", "--retention", "1ms"]);
     site.stop();
     migrate(&site, &["--keep"]).good();
     site.start_in(".");
-    site.run(&["tasks", "cancel", &task]).good();
+    finish(&site, &task);
     site.stop();
-    let refused = migrate(&site, &["--keep"]);
-    assert!(
-        refused.error(1).contains("is another record"),
-        "{refused:?}"
-    );
+    let refused = migrate(&site, &[]);
+    assert!(refused.error(1).contains("is not empty"), "{refused:?}");
+    assert!(refused.error(1).contains("has run on the old store"));
+    site.start_in(".");
+    assert!(ids(&site).is_empty(), "the old store is not given up");
+    site.stop();
+}
+
+#[test]
+fn no_ghost_what_has_ended_in_the_new_store_is_not_copied_there_again() {
+    let mut site = Site::start();
+    let task = site.submit(&["--type", "a", "--retention", "1ms"]);
+    site.stop();
+    migrate(&site, &["--keep"]).good();
+    site.start_in("new");
+    finish(&site, &task);
+    site.stop();
+    let refused = migrate(&site, &[]);
+    assert!(refused.error(1).contains("a node has led"), "{refused:?}");
+    site.start_in("new");
+    assert!(ids(&site).is_empty());
+    site.stop();
+}
+
+#[test]
+fn a_copy_that_was_begun_in_one_store_is_not_taken_up_in_another() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let [mut first, mut second] = [(); 2].map(|()| Site::start());
+    let to = |site: &Site, prefix: &str| {
+        let text = format!(
+            "[store]\nbackend = 'redis'\n[redis]\nurl = '{}'\nprefix = '{prefix}'\n",
+            server.url()
+        );
+        site.file(&format!("{prefix}.toml"), &text)
+    };
+    for site in [&mut first, &mut second] {
+        site.submit(&["--type", "a"]);
+        site.stop();
+    }
+    migrate_to(&first, &to(&first, "b"), &[]).good();
+    let into = |prefix| migrate_to(&second, &to(&second, prefix), &["--keep"]);
+    assert!(into("b").error(1).contains("is not empty"));
+    into("a").good();
+    let refused = into("b");
+    assert!(refused.error(1).contains("is not empty"), "{refused:?}");
+    assert_eq!(into("a").json()["already_there"], 1, "there it is");
 }
 
 #[test]

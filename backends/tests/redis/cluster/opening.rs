@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use russet_backends::redis::{self, Redis, RedisOpenError, RedisOptions, Topology};
+use russet_core::PartitionId;
 use russet_engine::{Store, SystemClock};
 use russet_servers::{Certificate, RedisCluster, RedisServer, RedisVersion, free_port};
 
+use super::super::nodes::submit_in;
 use super::super::open;
 use super::options;
 
@@ -61,6 +63,48 @@ async fn a_cluster_that_does_not_work_is_refused() {
     options.topology = Topology::Cluster { others: Vec::new() };
     let error = refused(options).await;
     says(&error, &["cluster_state is fail", "every slot"]);
+}
+
+/// A node starts on what is up, and the check says what is not.
+#[tokio::test]
+async fn a_cluster_that_is_not_whole_is_used_as_far_as_it_goes() {
+    let goes_on = ["--cluster-require-full-coverage", "no"];
+    let mut cluster = RedisCluster::start(RedisVersion::Redis7, &goes_on);
+    let mut options = options(&cluster);
+    options.partitions = Some(8);
+    drop(open(options.clone()).await);
+    let slot_of = |key: &str| {
+        let answer = cluster.ask(0, &format!("CLUSTER KEYSLOT {{{key}}}"));
+        let number = answer.trim_start_matches(':').lines().next();
+        number.and_then(|n| n.parse().ok()).expect("a slot")
+    };
+    let owner = |key: &str| cluster.owner(slot_of(key));
+    let of_store = owner("russet");
+    let owners: Vec<_> = (0..8).map(|n| owner(&format!("russet:{n}"))).collect();
+    let down = (0..3).find(|node| *node != of_store && owners.contains(node));
+    let down = down.expect("another node has a partition");
+    let url = cluster.servers()[of_store].url();
+    let address = format!("127.0.0.1:{}", cluster.servers()[down].process().port());
+    cluster.servers_mut()[down].process_mut().kill();
+    options.url = url;
+    let redis = open(options.clone()).await;
+    for (partition, owner) in (0..).map(PartitionId).zip(owners) {
+        let submitted = submit_in(&redis, partition, 1).await;
+        assert_eq!(
+            submitted.is_ok(),
+            owner != down,
+            "{partition:?}: {submitted:?}"
+        );
+    }
+    let examined = redis::examine(options.clone(), Arc::new(SystemClock)).await;
+    let error = examined.expect_err("it is not whole");
+    assert!(matches!(error, RedisOpenError::NotWhole { .. }), "{error}");
+    says(&error, &[&address, "has the slots", "start the node"]);
+    cluster.servers_mut()[of_store].process_mut().kill();
+    options.url = cluster.servers()[3 - of_store - down].url();
+    let opened = Redis::open(options, Arc::new(SystemClock)).await;
+    let error = opened.err().expect("its node has how the store was made");
+    assert!(matches!(error, RedisOpenError::NotWhole { .. }), "{error}");
 }
 
 #[tokio::test]
