@@ -1,8 +1,8 @@
 use std::time::{Duration, Instant};
 
 use russet::wire::Time;
-use russet_engine::{Clock, SystemClock};
 use russet_core::limits::INLINE_DEPENDENCIES;
+use russet_engine::{Clock, SystemClock};
 use serde_json::json;
 
 use crate::held::What;
