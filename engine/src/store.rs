@@ -48,7 +48,8 @@ pub struct Change {
 pub enum Outcome {
     /// It is done, and durable as far as the store promises durability.
     Committed,
-    /// A record was not what the transaction expected; nothing was changed.
+    /// A record was not what the transaction expected; nothing was changed. So is a transaction
+    /// for which there was no room beside the others of its batch: alone it is [`StoreError::Full`].
     Conflict,
 }
 

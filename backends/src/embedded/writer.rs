@@ -203,7 +203,7 @@ impl Shared {
             let left_out = group
                 .no_tasks
                 .as_ref()
-                .and_then(|error| of_part(&request, error));
+                .and_then(|error| of_tasks(&request, error));
             let reply = request.take_reply();
             self.enter(request, &outcomes);
             let written = left_out.map_or(Ok(outcomes), Err);
@@ -213,16 +213,12 @@ impl Shared {
     }
 }
 
-/// What a request is answered with when those of its transactions that make tasks were left out.
-fn of_part(request: &Request, error: &DiskError) -> Option<StoreError> {
+/// What a request is answered with of which every transaction makes tasks, when these were left
+/// out. Where others go with them they are in conflict: alone they are told why.
+fn of_tasks(request: &Request, error: &DiskError) -> Option<StoreError> {
     let (new_tasks, _) = request.new_tasks();
-    match new_tasks {
-        0 => None,
-        all if all == request.transactions.len() => Some(error.clone().into()),
-        _ => Some(StoreError::Indeterminate {
-            why: error.to_string(),
-        }),
-    }
+    let all = new_tasks > 0 && new_tasks == request.transactions.len();
+    all.then(|| error.clone().into())
 }
 
 #[cfg(test)]

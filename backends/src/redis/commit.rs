@@ -30,7 +30,7 @@ impl Core {
     ) -> Result<Vec<Outcome>, StoreError> {
         let prepared = batch::prepare(partition.id, batch)?;
         let mut outcomes = vec![Outcome::Committed; batch.len()];
-        let (mut committed, mut full) = (false, None);
+        let (mut committed, mut others, mut full) = (false, false, None);
         for call in batch::calls(&prepared) {
             let mut open: Vec<usize> = call.collect();
             open.retain(|at| !batch[*at].changes.is_empty());
@@ -44,19 +44,25 @@ impl Core {
                     Ok(rejected) => rejected,
                     Err(error) if error.reason() == Some(Reason::Full) => {
                         full = Some(error);
-                        without_new_tasks(batch, &mut open);
+                        for at in without_new_tasks(batch, &mut open) {
+                            outcomes[at] = Outcome::Conflict;
+                        }
                         continue;
                     }
                     Err(error) => return Err(of_part(error, committed)),
                 };
+                others |= !rejected.is_empty();
                 for at in &rejected {
                     outcomes[*at] = Outcome::Conflict;
                 }
                 open.retain(|at| !rejected.contains(at));
             }
         }
-        let others = committed || outcomes.contains(&Outcome::Conflict);
-        full.map_or(Ok(outcomes), |error| Err(of_part(error, others)))
+        // What was left out beside others is in conflict: alone it is told why.
+        match full {
+            Some(error) if !committed && !others => Err(error.of_commit()),
+            _ => Ok(outcomes),
+        }
     }
 
     /// Commits the transactions, or returns those that conflict and commits none.
@@ -201,13 +207,17 @@ impl Core {
     }
 }
 
-/// Leaves what can be done also when memory is used up, if new tasks were in the way.
-fn without_new_tasks(batch: &[Transaction], open: &mut Vec<usize>) {
-    let before = open.len();
-    open.retain(|at| !batch::makes_task(&batch[*at]));
-    if open.len() == before {
-        open.clear();
+/// Leaves what can be done also when memory is used up, if new tasks were in the way, and returns
+/// the rest.
+fn without_new_tasks(batch: &[Transaction], open: &mut Vec<usize>) -> Vec<usize> {
+    let (new, rest): (Vec<_>, Vec<_>) = std::mem::take(open)
+        .into_iter()
+        .partition(|at| batch::makes_task(&batch[*at]));
+    if new.is_empty() {
+        return rest;
     }
+    *open = rest;
+    new
 }
 
 /// What a batch that failed with this is answered with, when a part of it was `answered` before.

@@ -84,6 +84,7 @@ impl RedisOptions {
     }
 
     /// The server and the database, without who asks; `None` when the URL is none.
+    #[cfg(feature = "config")]
     pub(crate) fn place(&self) -> Option<String> {
         let target = Target::parse(&self.url).ok()?;
         Some(format!("{}/{}", target.address, target.login.db()))
