@@ -135,6 +135,9 @@ impl Node {
         partition: &Partition,
         queue: &QueueName,
     ) -> Result<Option<u32>, EngineError> {
+        if !self.backend.store.limits().is_far {
+            return self.slots_in(partition, queue).await;
+        }
         tokio::select! {
             biased;
             slots = self.slots_in(partition, queue) => slots,

@@ -84,6 +84,9 @@ fn refused(node: &Node, task: TaskId, error: &EngineError) -> Option<Duration> {
 /// here can ever start.
 fn known(node: &Node, deliveries: Vec<Delivery>) -> (Vec<Delivery>, Vec<Receipt>) {
     let is_known = |delivery: &Delivery| node.partition(delivery.task.partition()).is_some();
+    if deliveries.iter().all(is_known) {
+        return (deliveries, Vec::new());
+    }
     let (known, strange): (Vec<_>, Vec<_>) = deliveries.into_iter().partition(is_known);
     for Delivery { task, lane, .. } in &strange {
         let (partition, queue) = (task.partition().0, &lane.queue);
@@ -169,6 +172,10 @@ fn command(node: &Node, request: &LeaseRequest, task: TaskId) -> Command {
 /// long. Whatever it does not learn it delivers again, and `core` refuses what has started: so what
 /// was granted does not wait for a queue that is slow.
 async fn settle(node: &Node, done: Vec<Receipt>, released: BTreeMap<Duration, Vec<Receipt>>) {
+    let nothing_done = done.is_empty() || node.backend.queue.is_fused();
+    if nothing_done && released.values().all(Vec::is_empty) {
+        return;
+    }
     tokio::select! {
         biased;
         () = tell(node, done, released) => {}
