@@ -128,6 +128,7 @@ impl Error {
     }
 
     /// Whether another server of the same store may answer the call.
+    #[cfg(feature = "http")]
     pub(crate) fn is_the_servers(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Lost { .. } => true,
