@@ -53,9 +53,11 @@ pub const MIGRATE_PAUSE: Duration = Duration::from_millis(500);
 pub const MIGRATE_PASSES: u32 = 3;
 /// How long a call to Redis may take before its connection is given up, unless configured.
 pub const REDIS_CALL: Duration = Duration::from_secs(5);
-/// How far apart the epochs are that one server process may begin: each process has its own
-/// ones, but for one in so many, so that an epoch that was forgotten itself is not begun again.
-pub const REDIS_EPOCHS_APART: u32 = 1_000;
+/// How many epochs there are for each second, of which one server process may begin one: so that
+/// two whose clocks differ do not begin the same, but for one in so many.
+pub const REDIS_EPOCHS_A_SECOND: u32 = 10;
+/// The second from which epochs are counted: the first of 2026.
+pub const REDIS_EPOCHS_SINCE: u64 = 1_767_225_600;
 /// Connections to Redis that calls share, unless configured; one more waits for arrivals.
 pub const REDIS_CONNECTIONS: usize = 2;
 /// Most connections to Redis that calls share.

@@ -127,6 +127,13 @@ impl Error {
         }
     }
 
+    /// Whether it says only that this try was not done, and nothing of what was asked.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_of_one_try(&self) -> bool {
+        let status = self.problem().map(|problem| problem.status);
+        self.is_unchanged() && status.is_none_or(|status| matches!(status, 401 | 403 | 429 | 500..))
+    }
+
     /// Whether another server of the same store may answer the call.
     #[cfg(feature = "http")]
     pub(crate) fn is_the_servers(&self) -> bool {

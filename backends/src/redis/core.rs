@@ -17,7 +17,7 @@ use super::links::{Links, Route};
 use super::options::Acknowledge;
 use super::script;
 use super::slots::slot;
-use crate::limits::REDIS_EPOCHS_APART;
+use crate::limits::{REDIS_EPOCHS_A_SECOND, REDIS_EPOCHS_SINCE};
 use crate::unreadable::Unreadable;
 
 /// What all parts of the backend share.
@@ -146,9 +146,10 @@ impl Core {
             true => "the only one".to_owned(),
             false => live.info.reign(),
         };
-        let own = crc32fast::hash(reign.as_bytes()) % REDIS_EPOCHS_APART;
+        let own = crc32fast::hash(reign.as_bytes()) % REDIS_EPOCHS_A_SECOND;
         args.push(reign).number(seen);
-        args.number(own).number(REDIS_EPOCHS_APART);
+        args.number(REDIS_EPOCHS_SINCE);
+        args.number(REDIS_EPOCHS_A_SECOND).number(own);
         args.number(i64::from(live.asking));
         let keys = [partition.keys.meta()];
         let answer = link.script(&live, &script::ENTER, &keys, &args).await;

@@ -48,7 +48,7 @@ mod tests {
     fn an_attempt_is_counted_within_its_epoch() {
         assert_eq!(attempt(0), "0");
         assert_eq!(attempt(3), "3");
-        assert_eq!(attempt(1_029_000_000_001), "1 (epoch 1029)");
+        assert_eq!(attempt(1_029_000_001), "1 (epoch 1029)");
     }
 
     #[test]

@@ -11,8 +11,9 @@ pub struct Epoch(pub u64);
 
 impl Epoch {
     /// How many attempts of one task fit into an epoch. A power of ten, so that a person can
-    /// read an attempt: 3,000,000,002 is the second one in epoch 3.
-    pub const ATTEMPTS: u64 = 1_000_000_000;
+    /// read an attempt: 3,000,002 is the second one in epoch 3. Few enough that attempts stay
+    /// below 2^53, which every reader of JSON can hold, where epochs follow a clock.
+    pub const ATTEMPTS: u64 = 1_000_000;
 
     /// The fencing token that follows `attempt`.
     pub const fn next_attempt(self, attempt: u64) -> u64 {

@@ -1,13 +1,15 @@
 -- Begins a new epoch of a partition unless the server is the one that the last began on and
--- has not gone back since.
+-- has not gone back since. All but the first follow the server's clock: an epoch that no server and
+-- no node remembers was begun earlier, and is a lower one.
 -- KEYS: meta. ARGV: the server's run id and replication id, the highest epoch that the caller has
--- seen (-1: none), what the server's epochs leave when they are divided, and by what; '1' when
--- another node still has the slot, and this one is asked for what was moved.
+-- seen (-1: none), the second from which epochs are counted, how many there are for each, and which
+-- of them is the server's; '1' when another node still has the slot, and this one is asked for what
+-- was moved.
 -- Returns the epoch, and 1 if there was one before.
 local known = redis.call('HMGET', KEYS[1], 'run_id', 'epoch')
 -- A request that was under way for long may come when the slot is moved once more: what the other
 -- node has must not be made here as well.
-if ARGV[5] == '1' and not known[2] then
+if ARGV[6] == '1' and not known[2] then
   return redis.error_reply('TRYAGAIN the partition is being moved')
 end
 local epoch, seen = tonumber(known[2] or '-1'), tonumber(ARGV[2])
@@ -16,7 +18,8 @@ if known[1] == ARGV[1] and epoch >= seen then
 end
 epoch = math.max(epoch, seen) + 1
 if epoch > 0 then
-  epoch = epoch + (ARGV[3] - epoch) % ARGV[4]
+  epoch = math.max(epoch, (redis.call('TIME')[1] - ARGV[3]) * ARGV[4])
+  epoch = epoch + (ARGV[5] - epoch) % ARGV[4]
 end
 epoch = string.format('%.0f', epoch)
 -- A script that has written is not refused for want of memory any more.

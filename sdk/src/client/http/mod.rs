@@ -121,7 +121,7 @@ impl Http {
             };
             let goes_on = tries < most && start.elapsed() < budget;
             if !again || !(elsewhere || goes_on) {
-                return Err(given_up(error, &asked, doubt.or(said)));
+                return Err(given_up(error, &asked, doubt, said));
             }
             let pause = match elsewhere {
                 true => Duration::ZERO,
@@ -203,16 +203,18 @@ impl Http {
     }
 }
 
-/// The error of a call of which `last` was the last. When a server could not be reached at the
-/// end, what matters is that one before may have done it, or said why it could not.
-fn given_up(last: Error, asked: &Asked<'_>, before: Option<Error>) -> Error {
-    match (last, before) {
-        (Error::Unreachable { .. }, Some(before)) => before,
-        (Error::Unreachable { why, .. }, None) => Error::Unreachable {
+/// The error of a call of which `last` was the last. What matters is that a try before, of which
+/// there is `doubt`, may have done it, unless the last one says of what was asked itself how it is
+/// with it. Where the last one was not sent, a server before `said` why it could not.
+fn given_up(last: Error, asked: &Asked<'_>, doubt: Option<Error>, said: Option<Error>) -> Error {
+    match (last, doubt, said) {
+        (last, Some(doubt), _) if last.is_of_one_try() => doubt,
+        (Error::Unreachable { .. }, _, Some(said)) => said,
+        (Error::Unreachable { why, .. }, _, None) => Error::Unreachable {
             server: asked.names(),
             why,
         },
-        (last, _) => last,
+        (last, ..) => last,
     }
 }
 

@@ -10,7 +10,7 @@ use super::*;
 /// Servers that answer as they are told to, by their names.
 #[derive(Clone)]
 struct Scripted {
-    answer: fn(&str, usize) -> Told,
+    answer: Arc<dyn Fn(&str, usize) -> Told + Send + Sync>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
@@ -19,8 +19,8 @@ type Told = Option<Result<(u16, Value), TransportError>>;
 
 impl Scripted {
     /// `answer` is told which server is asked, and how many were asked before.
-    fn new(answer: fn(&str, usize) -> Told) -> Self {
-        let asked = Arc::default();
+    fn new(answer: impl Fn(&str, usize) -> Told + Send + Sync + 'static) -> Self {
+        let (answer, asked) = (Arc::new(answer), Arc::default());
         Self { answer, asked }
     }
 
@@ -256,4 +256,33 @@ fn the_answer_of_a_proxy_becomes_a_problem() {
     let answer = strange("http://a", StatusCode::BAD_GATEWAY, b"<html>");
     assert_eq!(answer.status, 502);
     assert!(Error::from(answer).is_temporary());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_try_before_may_have_done_is_not_said_to_be_undone_by_a_later_refusal() {
+    let lost = || {
+        let why = "closed".to_owned();
+        Some(Err(TransportError::Lost { why }))
+    };
+    let for_now = |code, status| {
+        let problem = Problem::new(code, status, "not now").retry_after(1);
+        Some(Ok((status, serde_json::to_value(problem).expect("JSON"))))
+    };
+    let later = [
+        (for_now("unavailable", 503), false),
+        (for_now("overloaded", 429), false),
+        (refused("store_full", 507), false),
+        (refused("unauthorized", 401), false),
+        (refused("stale_lease", 409), true),
+    ];
+    for (refusal, is_told) in later {
+        let servers = Scripted::new(move |_, before| match before {
+            0 => lost(),
+            _ => refusal.clone(),
+        });
+        let call = Call::post("/v1/tasks").safe();
+        let error = servers.call_with("http://a", call).await;
+        let error = error.expect_err("it is refused");
+        assert_eq!(error.problem().is_some(), is_told, "{error}");
+    }
 }

@@ -144,4 +144,20 @@ fn who_is_told_that_nothing_was_changed_has_changed_nothing() {
         sample.answer(lost, Answer::Lost);
         assert_eq!(sample.check(check), [], "it was the first one");
     }
+    for before in [Answer::Lost, told("indeterminate")] {
+        let mut sample = Sample::new();
+        sample.call(CLIENT, submit(), before);
+        let call = sample.ask(CLIENT, submit());
+        sample.change(1, |_| {}).answer(call, told("unavailable"));
+        assert_eq!(
+            sample.check(check),
+            [],
+            "it was the one before, which was under way"
+        );
+    }
+    let mut sample = Sample::new();
+    sample.call(CLIENT, submit(), told("unavailable"));
+    sample.call(CLIENT, submit(), told("store_full"));
+    sample.change(1, |_| {});
+    assert!(!sample.check(check).is_empty(), "one of them did it, later");
 }
