@@ -31,7 +31,7 @@ mod time;
 pub use command::{
     Acknowledge, Campaign, Cancel, Command, Complete, Configure, Deliver, Extend, Fail, Fire,
     LeaseTask, NewTask, NewWorkflow, Purge, Redrive, RedriveWorkflow, Release, Sent, Stage, Submit,
-    When, cycles_among, decide,
+    When, cycles_among, decide, waves_among,
 };
 pub use decision::{Decision, Reply, Undecided, View, Write};
 pub use event::{Event, EventKind};

@@ -228,9 +228,13 @@ fn end(
 ) -> Step<()> {
     let now = draft.now_for(task);
     let config = draft.queue_config(&task.queue)?;
-    // What died with a parent is kept as long as the parent: to be redriven with it.
+    // What died with a parent is kept as long as the parent: to be redriven with it. So is a parent
+    // that was cancelled: what was let down by it must not find it gone, and start.
     let keep = match (status, reason) {
         (Status::Dead, _) | (_, Some(ErrorKind::DependencyUnsatisfied)) => config.keep_dead,
+        (Status::Cancelled, _) if task.dependents.total > 0 => {
+            config.keep_dead.max(config.keep_finished)
+        }
         _ => config.keep_finished,
     };
     let kept = now + task.retention.unwrap_or(keep);

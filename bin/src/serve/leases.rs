@@ -55,7 +55,8 @@ pub(super) async fn lease(
         tasks.push(view.unwrap_or_else(|_| TaskView::new(task, &[])));
     }
     granted.answered();
-    Ok(Large(LeaseReply { tasks }, bytes))
+    let now = Some(app.now().into());
+    Ok(Large(LeaseReply { tasks, now }, bytes))
 }
 
 /// What was leased for a worker, on its way to the answer. When the request is gone before that
@@ -96,8 +97,11 @@ async fn seek(
     request: russet_engine::LeaseRequest,
     give: oneshot::Sender<Leased>,
 ) {
-    let until = app.now() + Millis::new(request.wait.as_millis() as u64);
+    let wait = Millis::new(request.wait.as_millis() as u64);
+    let mut until = app.now() + wait;
     loop {
+        // A clock that is set back does not make it longer.
+        until = until.min(app.now() + wait);
         let left = Duration::from(until.since(app.now()));
         let slice = russet_engine::LeaseRequest {
             wait: left.min(limits::LEASE_SLICE),

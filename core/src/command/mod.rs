@@ -39,7 +39,7 @@ pub use redrive_workflow::RedriveWorkflow;
 pub use release::Release;
 pub use sent::Sent;
 pub use stage::Stage;
-pub use submit::{NewTask, NewWorkflow, Submit, When, cycles_among};
+pub use submit::{NewTask, NewWorkflow, Submit, When, cycles_among, waves_among};
 
 use crate::draft::Draft;
 use crate::{Decision, RecordKey, Timestamp, Undecided, View};

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use self::among::cycles_among;
+pub use self::among::{cycles_among, waves_among};
 pub(super) use self::create::{create, dependent_chunks, task_reads};
 pub(super) use self::graph::{add_dependent, depend_on, parent_reads};
 use self::keys::{fingerprint, members, name, named, places};

@@ -4,10 +4,8 @@ use crate::{Millis, RetryPolicy};
 /// doubled each time, at most the cap (which holds for the first one, too), plus up to `jitter_percent` of it by `random`.
 /// Jitter only ever adds, so that no task is tried before its backoff.
 pub fn backoff(policy: &RetryPolicy, retries: u32, random: u64) -> Millis {
-    let doubled = match 1u64.checked_shl(retries) {
-        Some(factor) => policy.backoff.times(factor),
-        None => policy.backoff_cap,
-    };
+    let factor = 1u64.checked_shl(retries).unwrap_or(u64::MAX);
+    let doubled = policy.backoff.times(factor);
     let plain = doubled.min(policy.backoff_cap).as_millis();
     let widest = u128::from(plain) * u128::from(policy.jitter_percent) / 100;
     let jitter = u128::from(random) % (widest + 1);
@@ -48,6 +46,17 @@ mod tests {
         };
         for retries in [0, 1, 100] {
             assert_eq!(backoff(&policy, retries, 0), Millis::from_secs(5));
+        }
+    }
+
+    #[test]
+    fn without_a_backoff_every_retry_comes_at_once() {
+        let policy = RetryPolicy {
+            backoff: Millis::ZERO,
+            ..RetryPolicy::default()
+        };
+        for retries in [0, 63, 64, 10_000] {
+            assert_eq!(backoff(&policy, retries, 0), Millis::ZERO, "{retries}");
         }
     }
 

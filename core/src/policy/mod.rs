@@ -16,6 +16,6 @@ pub use cron::{CronError, CronField, Schedule, next_fire};
 pub use cut::cut_error;
 pub use fingerprint::{Fingerprint, partition_of_key};
 pub use fits::{fits, take};
-pub use order::{Stuck, order, ranks, stuck};
+pub use order::{Stuck, behind, order, ranks, stuck};
 pub use score::ready_score;
 pub use watchdog::{RELAY_AFTER, ask_after, relay_backoff, resend_after, unsent_backoff};

@@ -30,6 +30,11 @@ pub fn stuck(parents: &[Vec<usize>]) -> Option<Stuck> {
     })
 }
 
+/// The tasks that can be put behind their parents, in such an order.
+pub fn behind(parents: &[Vec<usize>]) -> Vec<usize> {
+    behind_parents(parents).0
+}
+
 /// The tasks that can be put behind their parents, in that order, and how many parents of each
 /// task cannot.
 fn behind_parents(parents: &[Vec<usize>]) -> (Vec<usize>, Vec<usize>) {

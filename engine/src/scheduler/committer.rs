@@ -227,16 +227,20 @@ impl<'a> Work<'a> {
     /// Answers with an error, which says that nothing was changed only where that is known.
     fn give_up(&mut self, jobs: &[Job], error: &EngineError) {
         for job in jobs {
-            let is_unsure = self.unsure.contains(job);
-            self.answers[*job].get_or_insert_with(|| match error {
-                EngineError::Store(StoreError::Indeterminate { .. }) => Err(error.clone()),
-                error if is_unsure && !planted!(UnsureIsUndone) => {
-                    let why = format!("a commit was not answered, and then: {error}");
-                    Err(StoreError::Indeterminate { why }.into())
-                }
-                error => Err(error.clone()),
-            });
+            if self.answers[*job].is_none() {
+                self.answers[*job] = Some(Err(self.unless_unsure(*job, error.clone())));
+            }
         }
+    }
+
+    /// The error, or that nobody knows, when a commit of the command may have been done before.
+    fn unless_unsure(&self, job: Job, error: EngineError) -> EngineError {
+        let is_said = matches!(error, EngineError::Store(StoreError::Indeterminate { .. }));
+        if is_said || !self.unsure.contains(&job) || planted!(UnsureIsUndone) {
+            return error;
+        }
+        let why = format!("a commit was not answered, and then: {error}");
+        StoreError::Indeterminate { why }.into()
     }
 
     /// Answers the callers whose commands all have their answers.

@@ -58,10 +58,11 @@ impl Scheduler {
         let start = node.clock.now();
         node.seen.saw(&request, start);
         let wait = Millis::new(request.wait.min(limits::LEASE_WAIT).as_millis() as u64);
-        let until = start + wait;
+        let mut until = start + wait;
         let mut enough = pin!(enough);
         let mut looks = 0;
         loop {
+            until = until.min(node.clock.now() + wait);
             let Some(deliveries) = poll(node, &request, until, enough.as_mut()).await? else {
                 return Ok(Vec::new());
             };

@@ -220,7 +220,8 @@ impl Scheduler {
     /// # Errors
     /// A store that is unavailable.
     pub async fn wait(&self, id: TaskId, wait: Duration) -> Result<Option<Arc<Task>>, EngineError> {
-        let until = self.node.clock.now() + russet_core::Millis::new(wait.as_millis() as u64);
+        let wait = russet_core::Millis::new(wait.as_millis() as u64);
+        let mut until = self.node.clock.now() + wait;
         let mut events = self.events();
         // What another node does is no event of this one.
         let mut poll = match self.node.backend.store.limits().is_far {
@@ -230,6 +231,7 @@ impl Scheduler {
         loop {
             let task = self.get(id).await?;
             let now = self.node.clock.now();
+            until = until.min(now + wait);
             let ended = task.as_ref().is_none_or(|task| task.status.is_terminal());
             if ended || now >= until {
                 return Ok(task);

@@ -16,19 +16,27 @@ use tracing::Instrument;
 use super::{Node, whole};
 use crate::{Message, limits};
 
-/// Where commits leave what is to be carried. A queue that is slow or missing holds up no message.
+/// An effect, and the partition that it comes from.
+type Parcel = (PartitionId, Effect);
+
+/// Where commits leave what is to be carried. A partition that is slow holds up no messages for
+/// others, and neither does a queue that is slow or missing.
 #[derive(Clone)]
 pub(super) struct Outgoing {
-    /// From a partition to the one that the effect is on.
-    effects: mpsc::Sender<(PartitionId, Effect)>,
+    /// To each partition the effects on it, with where they come from.
+    effects: Arc<BTreeMap<PartitionId, mpsc::Sender<Parcel>>>,
     /// To the queue.
     announcements: mpsc::Sender<Message>,
 }
 
 impl Outgoing {
     pub fn relay(&self, from: PartitionId, effect: Effect) {
+        let Some(target) = self.effects.get(&effect.target()) else {
+            tracing::error!(?effect, "a message is for a partition that does not exist");
+            return;
+        };
         // When the carrier is too busy, the outbox record's timer sends it again.
-        let _ = self.effects.try_send((from, effect));
+        let _ = target.try_send((from, effect));
     }
 
     pub fn announce(&self, task: &Task) {
@@ -48,16 +56,18 @@ impl Outgoing {
 
 /// Starts the carriers.
 pub(super) fn start(node: &Arc<Node>) -> (Outgoing, Vec<JoinHandle<()>>) {
-    let (effects, parcels) = mpsc::channel(limits::PARCELS);
-    let delivering = carry(node.clone(), parcels, deliver);
     let (announcements, parcels) = mpsc::channel(limits::PARCELS);
     let announcing = carry(node.clone(), parcels, announce);
-    let carriers = vec![
-        whole::spawn(node, delivering),
-        whole::spawn(node, announcing),
-    ];
+    let mut carriers = vec![whole::spawn(node, announcing)];
+    let mut effects = BTreeMap::new();
+    for partition in &node.partitions {
+        let (carried, parcels) = mpsc::channel(limits::PARCELS);
+        let delivering = carry(node.clone(), parcels, deliver);
+        carriers.push(whole::spawn(node, delivering));
+        effects.insert(partition.id, carried);
+    }
     let outgoing = Outgoing {
-        effects,
+        effects: Arc::new(effects),
         announcements,
     };
     (outgoing, carriers)
@@ -111,26 +121,44 @@ async fn announce_together(node: &Node, messages: Vec<Message>) {
     send(node, commands).await;
 }
 
-async fn deliver(node: &Node, effects: Vec<(PartitionId, Effect)>) {
-    for (from, effect) in effects {
-        let Some(target) = node.partition(effect.target()) else {
-            tracing::error!(?effect, "a message is for a partition that does not exist");
-            continue;
-        };
-        let command = Command::Deliver(Deliver { message: effect });
+/// Delivers effects on one partition, all with one call, and acknowledges those that are applied.
+async fn deliver(node: &Node, parcels: Vec<Parcel>) {
+    let Some(target) = parcels
+        .first()
+        .and_then(|(_, effect)| node.partition(effect.target()))
+    else {
+        return;
+    };
+    // As the epochs are before: a store that has gone back since may not have the effect.
+    let acknowledge = |(from, effect): &Parcel| {
         let acknowledge = Acknowledge {
             message: effect.id(),
-            epoch: node.backend.store.epoch(from),
+            epoch: node.backend.store.epoch(*from),
         };
-        let acknowledge = [(from, Command::Acknowledge(acknowledge))];
-        if russet_core::planted!(ForgottenMessage) {
-            send(node, acknowledge.clone().into_iter()).await;
-        }
-        match target.intake.call_one(command).await {
-            Ok(_) => send(node, acknowledge.into_iter()).await,
-            Err(error) => tracing::debug!(%error, "a message was not delivered; its timer will"),
-        }
+        (*from, Command::Acknowledge(acknowledge))
+    };
+    let acknowledgements: Vec<_> = parcels.iter().map(acknowledge).collect();
+    if russet_core::planted!(ForgottenMessage) {
+        send(node, acknowledgements.clone().into_iter()).await;
     }
+    let command = |(_, message)| Command::Deliver(Deliver { message });
+    let answers = target
+        .intake
+        .call(parcels.into_iter().map(command).collect());
+    let applied = match answers.await {
+        Ok(answers) => acknowledgements.into_iter().zip(answers),
+        Err(error) => {
+            tracing::debug!(%error, "messages were not delivered; their timers will");
+            return;
+        }
+    };
+    let applied = applied.filter_map(|(acknowledgement, answer)| {
+        if let Err(error) = &answer {
+            tracing::debug!(%error, "a message was not delivered; its timer will");
+        }
+        answer.ok().map(|_| acknowledgement)
+    });
+    send(node, applied).await;
 }
 
 /// Sends commands whose loss is made good by timers.
@@ -139,11 +167,12 @@ async fn send(node: &Node, commands: impl Iterator<Item = (PartitionId, Command)
     for (partition, command) in commands {
         by_partition.entry(partition).or_default().push(command);
     }
-    for (partition, commands) in by_partition {
+    let calls = by_partition.into_iter().map(async |(partition, commands)| {
         if let Some(partition) = node.partition(partition)
             && let Err(error) = partition.intake.call(commands).await
         {
             tracing::debug!(%error, "a follow-up was not committed; its timer will");
         }
-    }
+    });
+    join_all(calls).await;
 }

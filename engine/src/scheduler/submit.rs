@@ -1,6 +1,8 @@
 //! How tasks and workflows come in.
 
-use russet_core::{Command, NewTask, PartitionId, Reply, Submit, TaskId, WorkflowId, cycles_among};
+use russet_core::{
+    Command, NewTask, PartitionId, Reply, Submit, TaskId, WorkflowId, cycles_among, waves_among,
+};
 
 use super::Scheduler;
 use super::intake::Answer;
@@ -60,17 +62,30 @@ impl Scheduler {
             tasks: vec![task],
         };
         let mut refused = cycles_among(&tasks);
-        let count = tasks.len();
-        let others = tasks.into_iter().enumerate();
-        let others = others.filter(|(at, _)| !refused.contains_key(at));
-        let commands = others.map(|(_, task)| (task.id.partition(), Command::Submit(submit(task))));
-        let answers = self.node.call_each(commands.collect()).await;
-        let mut answers = answers.into_iter();
-        let answer = |at| match refused.remove(&at) {
-            Some(cycle) => Err(cycle.into()),
-            None => submitted(answers.next().unwrap_or(Err(EngineError::Stopping))),
-        };
-        (0..count).map(answer).collect()
+        let waves = waves_among(&tasks);
+        let last = waves.iter().copied().max().unwrap_or(0);
+        let mut by_wave: Vec<Vec<(usize, NewTask)>> = (0..=last).map(|_| Vec::new()).collect();
+        let mut results: Vec<Result<Submitted, EngineError>> = Vec::with_capacity(tasks.len());
+        for (at, task) in tasks.into_iter().enumerate() {
+            match refused.remove(&at) {
+                Some(cycle) => results.push(Err(cycle.into())),
+                None => {
+                    by_wave[waves[at]].push((at, task));
+                    results.push(Err(EngineError::Stopping));
+                }
+            }
+        }
+        for wave in by_wave {
+            let (positions, tasks): (Vec<_>, Vec<_>) = wave.into_iter().unzip();
+            let command = |task: NewTask| (task.id.partition(), Command::Submit(submit(task)));
+            let answers = self
+                .node
+                .call_each(tasks.into_iter().map(command).collect());
+            for (at, answer) in positions.into_iter().zip(answers.await) {
+                results[at] = submitted(answer);
+            }
+        }
+        results
     }
 }
 

@@ -7,7 +7,6 @@ mod held;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use russet_core::{Campaign, Command, Fire, Millis, PartitionId, Reply, Timestamp};
 use tokio::sync::Notify;
@@ -69,7 +68,8 @@ pub(super) async fn run(node: Arc<Node>, partition: PartitionId, outgoing: Outgo
     }
 }
 
-/// Waits until `wake`, or until the alarm is set to an earlier time.
+/// Waits until `wake`, or until the alarm is set to an earlier time; never for longer than
+/// [`limits::TIMER_HORIZON`], whatever the clock says meanwhile.
 async fn wait(node: &Node, partition: &Partition, wake: Timestamp) {
     loop {
         let now = node.clock.now();
@@ -78,11 +78,11 @@ async fn wait(node: &Node, partition: &Partition, wake: Timestamp) {
         if until <= now || node.is_stopping() {
             return;
         }
-        let pause = Duration::from(until.since(now));
+        let pause = until.since(now).min(limits::TIMER_HORIZON);
         tokio::select! {
             biased;
             () = partition.alarm.ringing.notified() => {}
-            () = node.clock.sleep(pause) => {}
+            () = node.clock.sleep(pause.into()) => return,
         }
     }
 }

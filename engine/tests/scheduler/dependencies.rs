@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use russet_engine::EngineError;
 use russet_engine::core::*;
 
@@ -201,4 +203,64 @@ async fn order_a_cycle_through_several_partitions_is_refused_with_its_path() {
     for id in &ids[..4] {
         assert_eq!(world.node(0).get(*id).await.expect("answers"), None);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn order_a_task_of_a_batch_does_not_miss_its_parent_in_a_partition_that_is_slower() {
+    let world = World::new(Plan {
+        nodes: 1,
+        partitions: 2,
+        faults: Faults {
+            far: true,
+            ..Faults::default()
+        },
+        ..Plan::default()
+    });
+    let slow = (PartitionId(0), Duration::from_millis(300));
+    world.store.slow.lock().expect("lock").extend([slow]);
+    let [parent, child] = [0, 1].map(|p| world.node(0).new_task_id_in(PartitionId(p)));
+    let mut after_parent = world.task_with(child);
+    after_parent.dependencies = vec![after(parent, DependencyOn::Success)];
+    let batch = vec![after_parent, world.task_with(parent)];
+    let submitted = world.node(0).submit_each(batch).await;
+    assert!(submitted.iter().all(Result::is_ok), "{submitted:?}");
+    assert_eq!(submitted[0].as_ref().map(|own| own.tasks[0]), Ok(child));
+    world.work(2).await;
+    assert_eq!(world.get(child).await.status, Status::Succeeded);
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_to_a_partition_that_is_slow_hold_up_no_others() {
+    let world = World::new(Plan {
+        nodes: 1,
+        partitions: 3,
+        ..Plan::default()
+    });
+    let id = |partition| world.node(0).new_task_id_in(PartitionId(partition));
+    let (busy, quick) = (id(0), id(0));
+    world.submit(world.task_with(busy)).await;
+    world.submit(world.task_with(quick)).await;
+    let child_of = async |parent, partition| {
+        let mut child = world.task_with(id(partition));
+        child.dependencies = vec![after(parent, DependencyOn::Success)];
+        world.submit(child).await
+    };
+    for _ in 0..20 {
+        child_of(busy, 2).await;
+    }
+    let child = child_of(quick, 1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let slow = (PartitionId(2), Duration::from_secs(3));
+    world.store.slow.lock().expect("lock").extend([slow]);
+    let mut parents = world.lease_some(0).await;
+    parents.sort_by_key(|task| task.id != busy);
+    for parent in &parents {
+        complete(world.node(0), parent).await.expect("complete");
+    }
+    let before = world.clock.now();
+    while world.get(child).await.status == Status::Blocked {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let waited = world.clock.now().since(before);
+    assert!(waited < Millis::from_secs(1), "{waited:?}");
 }

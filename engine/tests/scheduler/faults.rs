@@ -227,3 +227,29 @@ async fn a_partition_that_is_down_takes_only_its_own_tasks_with_it() {
         assert!(waited < Millis::from_secs(3), "{waited:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_after_a_commit_of_which_nobody_knows_is_not_certain() {
+    let faults = Faults {
+        far: true,
+        ..Faults::default()
+    };
+    let world = World::new(Plan {
+        nodes: 1,
+        faults,
+        ..Plan::default()
+    });
+    let id = world.submit(world.task()).await;
+    let cancel = Cancel {
+        task: id,
+        reason: None,
+    };
+    world.node(0).cancel(cancel).await.expect("cancel");
+    world.store.lose.store(1, Ordering::Relaxed);
+    let purged = world.node(0).purge(id).await;
+    let Err(EngineError::Store(StoreError::Indeterminate { why })) = &purged else {
+        panic!("it is gone because of this: {purged:?}");
+    };
+    assert!(why.contains("a commit was not answered"), "{why}");
+    assert_eq!(world.node(0).get(id).await, Ok(None));
+}

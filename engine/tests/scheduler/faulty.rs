@@ -1,6 +1,6 @@
 //! A store that wraps another and misbehaves as told, drawn from a seed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -62,6 +62,10 @@ pub struct Faulty {
     pub damaged: AtomicBool,
     /// Partitions that do not answer.
     pub down: Mutex<BTreeSet<PartitionId>>,
+    /// How many of the next commits lose their reply.
+    pub lose: AtomicU64,
+    /// Partitions whose commits take so long.
+    pub slow: Mutex<BTreeMap<PartitionId, Duration>>,
 }
 
 impl Faulty {
@@ -78,6 +82,8 @@ impl Faulty {
             too_large: Mutex::default(),
             damaged: AtomicBool::new(false),
             down: Mutex::default(),
+            lose: AtomicU64::new(0),
+            slow: Mutex::default(),
         })
     }
 
@@ -184,8 +190,10 @@ impl Store for Faulty {
                 changes.len()
             );
         }
-        if !self.faults.delay.is_zero() {
-            tokio::time::sleep(self.faults.delay).await;
+        let slow = self.slow.lock().expect("lock").get(&partition).copied();
+        let delay = self.faults.delay + slow.unwrap_or_default();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
         self.available(partition)?;
         let changes = batch.iter().flat_map(|transaction| &transaction.changes);
@@ -212,7 +220,11 @@ impl Store for Faulty {
         for (at, outcome) in positions.into_iter().zip(done) {
             outcomes[at] = outcome;
         }
-        if self.happens(self.faults.reply_lost) {
+        let less = |left: u64| left.checked_sub(1);
+        let is_told = self
+            .lose
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        if is_told.is_ok() || self.happens(self.faults.reply_lost) {
             if self.faults.down_after_loss {
                 self.down.lock().expect("lock").insert(partition);
             }

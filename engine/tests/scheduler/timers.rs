@@ -1,9 +1,10 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use russet_backends::memory::Memory;
 use russet_engine::core::*;
-use russet_engine::{Backend, Configuration, ONLY_NODE, Scheduler};
+use russet_engine::{Backend, Clock, Configuration, ONLY_NODE, Scheduler};
 
 use crate::world::*;
 
@@ -136,4 +137,95 @@ async fn the_only_node_of_a_store_writes_next_to_nothing_while_it_is_idle() {
     let commits = world.store.commits.load(Ordering::Relaxed);
     assert!(commits <= 370, "{commits} commits in six hours");
     node.stop().await;
+}
+
+/// A clock that can be set.
+struct Settable {
+    right: TokioClock,
+    behind_ms: AtomicU64,
+}
+
+#[async_trait::async_trait]
+impl Clock for Settable {
+    fn now(&self) -> Timestamp {
+        self.right.now() - Millis::new(self.behind_ms.load(Ordering::Relaxed))
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_for_a_while_puts_no_timer_to_sleep() {
+    let start = tokio::time::Instant::now();
+    let clock = Arc::new(Settable {
+        right: TokioClock(start),
+        behind_ms: AtomicU64::new(0),
+    });
+    let memory = Memory::new(1, clock.clone());
+    let backend = Backend {
+        store: memory.clone(),
+        queue: memory,
+    };
+    let node = Scheduler::start(
+        backend,
+        Configuration::default(),
+        clock.clone(),
+        Arc::new(Seeded::new(7)),
+    );
+    let id = node.new_task_id(None, None);
+    let mut task = NewTask::new(id, kind(), queue(), b"{}".as_slice().into());
+    task.start = Some(When::In(Millis::from_secs(20)));
+    node.submit(one(task)).await.expect("submit");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let two_hours = 2 * 3_600_000;
+    clock.behind_ms.store(two_hours, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    clock.behind_ms.store(0, Ordering::Relaxed);
+    let waited = async || {
+        while node.get(id).await.expect("get").expect("exists").status == Status::Scheduled {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        start.elapsed()
+    };
+    let waited = waited().await;
+    assert!(waited < Duration::from_secs(22), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_makes_no_wait_longer_by_it() {
+    let start = tokio::time::Instant::now();
+    let clock = Arc::new(Settable {
+        right: TokioClock(start),
+        behind_ms: AtomicU64::new(0),
+    });
+    let memory = Memory::new(1, clock.clone());
+    let backend = Backend {
+        store: memory.clone(),
+        queue: memory,
+    };
+    let node = Scheduler::start(
+        backend,
+        Configuration::default(),
+        clock.clone(),
+        Arc::new(Seeded::new(7)),
+    );
+    let id = node.new_task_id(None, None);
+    let mut task = NewTask::new(id, kind(), queue(), b"{}".as_slice().into());
+    task.start = Some(When::In(Millis::from_secs(86_400)));
+    node.submit(one(task)).await.expect("submit");
+    let setting = async {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        clock.behind_ms.store(2 * 3_600_000, Ordering::Relaxed);
+    };
+    let wait = Duration::from_secs(30);
+    let (leased, waited, ()) = tokio::join!(
+        node.lease(lease("w", 1, wait)),
+        node.wait(id, wait),
+        setting
+    );
+    assert_eq!(leased, Ok(Vec::new()));
+    assert!(waited.expect("waits").is_some());
+    assert!(start.elapsed() < 3 * wait, "{:?}", start.elapsed());
 }

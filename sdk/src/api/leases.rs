@@ -36,7 +36,8 @@ impl Api {
             let view = TaskView::load(&self.scheduler, task).await;
             tasks.push(view.unwrap_or_else(|_| TaskView::new(task, &[])));
         }
-        Ok(LeaseReply { tasks })
+        let now = Some(self.scheduler.clock().now().into());
+        Ok(LeaseReply { tasks, now })
     }
 
     /// `POST /v1/leases/extend`: heartbeats.

@@ -5,11 +5,9 @@ use std::time::Duration;
 #[cfg(feature = "http")]
 use super::http::Call;
 use super::{Client, Link};
-#[cfg(feature = "http")]
-use crate::wire::LeaseReply;
 use crate::wire::{
-    CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseRequest, Problem, ReleaseLease,
-    TaskNowView, TaskView,
+    CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, Problem,
+    ReleaseLease, TaskNowView, TaskView,
 };
 use crate::{Error, limits};
 
@@ -20,7 +18,7 @@ impl Client {
     /// # Errors
     /// A request that cannot be, or a server that cannot be reached.
     pub async fn lease(&self, request: LeaseRequest) -> Result<Vec<TaskView>, Error> {
-        self.lease_until(request, pending()).await
+        Ok(self.lease_until(request, pending()).await?.tasks)
     }
 
     /// As [`Self::lease`], but waits no longer than until `enough`. Only a scheduler in this
@@ -30,15 +28,14 @@ impl Client {
         &self,
         request: LeaseRequest,
         enough: impl Future<Output = ()>,
-    ) -> Result<Vec<TaskView>, Error> {
+    ) -> Result<LeaseReply, Error> {
         match &self.link {
-            Link::Here(api) => Ok(api.lease_until(request, enough).await?.tasks),
+            Link::Here(api) => Ok(api.lease_until(request, enough).await?),
             #[cfg(feature = "http")]
             Link::Http(http) => {
                 let wait = Duration::from_millis(request.wait_ms.unwrap_or(0));
                 let call = Call::post("/v1/leases").waiting(wait);
-                let reply: LeaseReply = http.send(call, &request).await?;
-                Ok(reply.tasks)
+                http.send(call, &request).await
             }
         }
     }

@@ -3,7 +3,9 @@ use std::time::Duration;
 
 use russet_core::command::{Complete, Extend, Fail, Release};
 use russet_core::policy::Fingerprint;
-use russet_core::{ErrorKind, LeaseId, Millis, Progress, QueueName, Rejection, TaskId, WorkerId};
+use russet_core::{
+    ErrorKind, LeaseId, Millis, Progress, QueueName, Rejection, TaskId, Timestamp, WorkerId,
+};
 use russet_engine::Extended;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -43,6 +45,18 @@ pub struct LeaseRequest {
 pub struct LeaseReply {
     /// The tasks; empty when there was none in time.
     pub tasks: Vec<TaskView>,
+    /// The server's time when it answered: until a task's `lease_expires_at` so much of its lease is
+    /// left, whatever the worker's own clock says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub now: Option<Time>,
+}
+
+impl LeaseReply {
+    /// How much of the task's lease was left when the server answered, if it said so.
+    pub(crate) fn left(&self, task: &TaskView) -> Option<Duration> {
+        let (now, until) = self.now.zip(task.lease_expires_at)?;
+        Some(Timestamp::from(until).since(now.into()).into())
+    }
 }
 
 /// A heartbeat: keeps a lease alive and reports progress.

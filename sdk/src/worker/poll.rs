@@ -52,18 +52,20 @@ pub(super) async fn run(
             }
         };
         if over {
-            let tasks = answer.unwrap_or_default();
-            tasks.iter().for_each(|task| give_back(crew, task));
+            let leased = answer.unwrap_or_default();
+            leased.tasks.iter().for_each(|task| give_back(crew, task));
             return Ok(());
         }
         let pause = match answer {
-            Ok(tasks) => {
+            Ok(mut leased) => {
                 backoff = fresh();
-                let early = tasks.is_empty()
+                let early = leased.tasks.is_empty()
                     && asked.elapsed() < limits::POLL_PAUSE
                     && crew.room(crew.board.counts()) <= room;
-                let hold = |task| start(crew, phase, task);
-                tasks.into_iter().for_each(hold);
+                for task in std::mem::take(&mut leased.tasks) {
+                    let left = leased.left(&task);
+                    start(crew, phase, task, left);
+                }
                 early.then_some(limits::POLL_PAUSE)
             }
             Err(error) if is_final(&error) => return Err(error),
@@ -115,14 +117,18 @@ fn request(crew: &Crew, max: usize) -> LeaseRequest {
     }
 }
 
-fn start(crew: &Arc<Crew>, phase: &watch::Sender<Phase>, task: TaskView) {
+/// Starts an attempt, whose lease has so much `left`, if that is known.
+fn start(crew: &Arc<Crew>, phase: &watch::Sender<Phase>, task: TaskView, left: Option<Duration>) {
     let Some(lease) = task.lease_id else {
         tracing::error!(task = %task.id, "a task was leased without a lease");
         return;
     };
     let lasts = crew.settings.lease;
     let term = lasts.unwrap_or(Duration::from_millis(task.visibility_timeout_ms));
-    let state = crew.board.take(task.id, lease, term, Instant::now());
+    let gone = term.saturating_sub(left.unwrap_or(term));
+    let now = Instant::now();
+    let granted = now.checked_sub(gone).unwrap_or(now);
+    let state = crew.board.take(task.id, lease, term, granted);
     let counted = crew.settings.capacity.is_some();
     let needs = counted.then(|| task.resource_requirements.clone());
     let room = Room::new(crew.board.clone(), needs.unwrap_or_default());

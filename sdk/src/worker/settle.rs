@@ -157,7 +157,10 @@ async fn report(crew: &Crew, batch: Vec<Report>) -> Vec<Report> {
             ends = batch.len(),
             "reports were not answered; they are sent again"
         );
-        return batch;
+        return batch
+            .into_iter()
+            .filter(|report| is_in_time(crew, report))
+            .collect();
     };
     let (mut completed, mut failed) = (completed.into_iter(), failed.into_iter());
     let mut released = released.into_iter();
@@ -179,6 +182,22 @@ async fn report(crew: &Crew, batch: Vec<Report>) -> Vec<Report> {
     again
 }
 
+/// Whether the lease is not over yet; its end can no longer be reported otherwise.
+fn is_in_time(crew: &Crew, report: &Report) -> bool {
+    let lease = report.settlement.lease();
+    let in_time = !is_over(crew, lease);
+    if !in_time {
+        tracing::warn!(%lease, "the end of an attempt could not be reported in time: no answer came");
+        crew.board.forget(lease);
+    }
+    in_time
+}
+
+fn is_over(crew: &Crew, lease: LeaseId) -> bool {
+    let valid = crew.board.valid_until(lease);
+    valid.is_none_or(|until| until <= Instant::now())
+}
+
 /// What has to be reported after this answer.
 fn after(
     crew: &Crew,
@@ -194,8 +213,7 @@ fn after(
         }
         Err(error) => error,
     };
-    let valid = crew.board.valid_until(lease);
-    let over = valid.is_none_or(|until| until <= Instant::now());
+    let over = is_over(crew, lease);
     if error.problem().is_some_and(Problem::is_result_conflict) {
         tracing::warn!(%lease, %error, "a task was completed before, and that stands");
         crew.board.forget(lease);

@@ -8,8 +8,8 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use bytes::Bytes;
-use russet::core::{ErrorKind, Status};
-use russet::wire::Problem;
+use russet::core::{ErrorKind, Millis, Status, Timestamp};
+use russet::wire::{LeaseReply, Problem};
 use russet::{
     Client, TaskContext, TaskFailure, TaskOutput, Transport, TransportError, Worker, limits,
 };
@@ -70,6 +70,106 @@ impl Transport for Strict {
         let answer = Response::builder().status(422).body(body.into());
         Ok(answer.expect("an answer"))
     }
+}
+
+/// A line to a server that never answers requests to some paths, and takes a while after a grant.
+struct Deaf {
+    server: Router,
+    to: &'static [&'static str],
+    delay: Duration,
+}
+
+#[async_trait]
+impl Transport for Deaf {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let path = request.uri().path().to_owned();
+        if self.to.iter().any(|deaf| path.ends_with(deaf)) {
+            return std::future::pending().await;
+        }
+        let answer = answer(&self.server, request).await;
+        if !path.ends_with("/leases") {
+            return Ok(answer);
+        }
+        tokio::time::sleep(self.delay).await;
+        let mut reply: LeaseReply = serde_json::from_slice(answer.body()).expect("a reply");
+        let now: Timestamp = reply.now.expect("the server's time").into();
+        reply.now = Some((now + Millis::new(self.delay.as_millis() as u64)).into());
+        let body = serde_json::to_vec(&reply).expect("is JSON");
+        Ok(answer.map(|_| body.into()))
+    }
+}
+
+impl Deaf {
+    fn client(server: &Server, to: &'static [&'static str], delay: Duration) -> Client {
+        let line = Self {
+            server: router(server.clone()),
+            to,
+            delay,
+        };
+        let entropy = Arc::new(SystemEntropy::new());
+        Client::over(line, "http://far", entropy).expect("an address")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_stops_although_reports_of_leases_that_are_over_are_never_answered() {
+    let server = Server::on(scheduler());
+    let client = Deaf::client(&server, &["/complete", "/extend"], Duration::ZERO);
+    let keeping = service_fn(|context: TaskContext| async move {
+        context.keep_room();
+        TaskOutput::of(&"done")
+    });
+    submit(&client, work()).await;
+    let worker = Worker::new(client).lease(Duration::from_secs(20));
+    let running = Running::start(worker.service("work", keeping));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = tokio::time::Instant::now();
+    let stopped = tokio::time::timeout(10 * MINUTE, running.stop()).await;
+    assert!(stopped.is_ok(), "it stops");
+    assert!(before.elapsed() < MINUTE, "{:?}", before.elapsed());
+}
+
+/// Says when the first of them is dropped.
+struct Dropped(Arc<Mutex<Option<tokio::time::Instant>>>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let mut first = self.0.lock().expect("no panic");
+        first.get_or_insert_with(tokio::time::Instant::now);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_respected_a_lease_lasts_no_longer_for_its_holder_where_the_answer_came_late() {
+    let (term, delay) = (Duration::from_secs(9), Duration::from_secs(4));
+    let server = Server::on(scheduler());
+    let client = Deaf::client(&server, &["/extend"], delay);
+    let ended = Arc::new(Mutex::new(None));
+    let guarded = ended.clone();
+    let endless = service_fn(move |_: TaskContext| {
+        let dropped = Dropped(guarded.clone());
+        async move {
+            tokio::time::sleep(10 * MINUTE).await;
+            drop(dropped);
+            TaskOutput::of(&"done")
+        }
+    });
+    let id = submit(&client, work()).await;
+    let running = Running::start(Worker::new(client).lease(term).service("work", endless));
+    let start = tokio::time::Instant::now();
+    tokio::time::sleep(MINUTE).await;
+    running.kill();
+    let task = server
+        .api
+        .scheduler()
+        .get(id)
+        .await
+        .expect("answers")
+        .expect("exists");
+    assert!(task.attempt >= 1);
+    let ended = ended.lock().expect("no panic").expect("it was stopped");
+    let held = ended.duration_since(start);
+    assert!(held <= term + Duration::from_secs(1), "{held:?}");
 }
 
 #[tokio::test(start_paused = true)]

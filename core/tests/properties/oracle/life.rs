@@ -44,6 +44,10 @@ impl Oracle {
         let let_down = job.error == Some(ErrorKind::DependencyUnsatisfied);
         let keep = if status == Status::Dead || let_down {
             config.keep_dead
+        } else if status == Status::Cancelled
+            && (job.is_awaited || job.children.iter().any(|of_life| !of_life.is_empty()))
+        {
+            config.keep_dead.max(config.keep_finished)
         } else {
             config.keep_finished
         };

@@ -64,6 +64,8 @@ pub struct Job {
     pub untouched: bool,
     /// The parents that have not told it of their end.
     pub awaits: BTreeSet<Dependency>,
+    /// Somebody waits for it who was submitted with it.
+    pub is_awaited: bool,
     /// Those who wait for it, one set for each of its lives that somebody waited for.
     pub children: Vec<BTreeSet<Dependency>>,
     /// How many of the sets were told that it ended.

@@ -94,8 +94,11 @@ impl Oracle {
         if ids.iter().any(|id| reaches(*id, *id, &edges)) {
             return Err("cycle");
         }
+        let awaited: BTreeSet<_> = edges.values().flatten().map(|edge| edge.task).collect();
         for task in &fresh {
-            self.jobs.insert(task.id, self.newborn(task, workflow));
+            let mut job = self.newborn(task, workflow);
+            job.is_awaited = awaited.contains(&task.id);
+            self.jobs.insert(task.id, job);
         }
         for task in &fresh {
             self.depend(task.id, &edges[&task.id], &ids)?;
@@ -154,6 +157,7 @@ impl Oracle {
             gated: false,
             untouched: false,
             awaits: BTreeSet::new(),
+            is_awaited: false,
             children: Vec::new(),
             told: 0,
             partly: BTreeSet::new(),

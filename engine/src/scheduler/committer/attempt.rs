@@ -189,7 +189,7 @@ impl Work<'_> {
 
     fn refuse(&mut self, rejected: Vec<(Job, Rejection)>) {
         for (job, rejection) in rejected {
-            self.answers[job] = Some(Err(rejection.into()));
+            self.answers[job] = Some(Err(self.unless_unsure(job, rejection.into())));
         }
     }
 }
