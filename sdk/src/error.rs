@@ -134,6 +134,19 @@ impl Error {
         self.is_unchanged() && status.is_none_or(|status| matches!(status, 401 | 403 | 429 | 500..))
     }
 
+    /// What is told of a call that a try before, which ended so, may have carried out, and the
+    /// `last` one has not.
+    #[cfg(feature = "http")]
+    pub(crate) fn and_then(self, last: &Self) -> Self {
+        match self {
+            Self::Lost { server, why } => {
+                let why = format!("{why}; tried again: {last}");
+                Self::Lost { server, why }
+            }
+            other => other,
+        }
+    }
+
     /// Whether another server of the same store may answer the call.
     #[cfg(feature = "http")]
     pub(crate) fn is_the_servers(&self) -> bool {

@@ -226,7 +226,10 @@ impl<'a> Account<'a> {
         match line.split_once(':') {
             Some(("event", name)) => name.trim().clone_into(&mut self.name),
             Some(("id", id)) => self.id = Some(id.trim().to_owned()),
-            Some(("data", data)) => self.print(data.trim())?,
+            Some(("data", data)) => {
+                self.print(data.trim())?;
+                report::while_read()?;
+            }
             None if line.is_empty() => self.last = self.id.take().or(self.last.take()),
             _ => {}
         }

@@ -1,6 +1,7 @@
 //! What commands print on standard output.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
@@ -8,14 +9,35 @@ use serde::Serialize;
 use super::{CliError, Global};
 use crate::text::aside;
 
+/// Whether whoever read standard output has gone.
+static UNREAD: AtomicBool = AtomicBool::new(false);
+
 /// Prints a line.
 pub(super) fn line(text: impl std::fmt::Display) -> Result<(), CliError> {
-    writeln!(io::stdout().lock(), "{text}").map_err(CliError::Output)
+    self::text(format_args!("{text}\n"))
 }
 
-/// Prints text that ends its own lines.
+/// Prints text that ends its own lines. What a command does, and how it ends, does not depend on
+/// somebody reading it: where nobody does any more, nothing is printed. See [`while_read`].
 pub(super) fn text(text: impl std::fmt::Display) -> Result<(), CliError> {
-    write!(io::stdout().lock(), "{text}").map_err(CliError::Output)
+    if UNREAD.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    match write!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            UNREAD.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        told => told.map_err(CliError::Output),
+    }
+}
+
+/// Ends a command that is there for what it prints alone, once nobody reads it any more.
+pub(super) fn while_read() -> Result<(), CliError> {
+    match UNREAD.load(Ordering::Relaxed) {
+        true => Err(CliError::Output(io::ErrorKind::BrokenPipe.into())),
+        false => Ok(()),
+    }
 }
 
 /// Prints one JSON document on one line.

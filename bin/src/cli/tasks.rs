@@ -181,6 +181,7 @@ impl Get {
                 report::line("")?;
             }
             report::either(global, &task, |task| view::whole(task, report::now_ms()))?;
+            report::while_read()?;
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -12,10 +12,11 @@ use russet::Client;
 use russet::limits::PAGE_TASKS_MAX;
 use russet::wire::{ListTasks, Problem, TaskView, WorkflowStatus, WorkflowView};
 use russet_core::{Rejection, Status, WorkflowId};
+use serde_json::json;
 
 use super::patience::Patience;
 use super::{CliError, Global, input, report};
-use crate::text::{Align, Table, attempt, counted, gist, relative};
+use crate::text::{Align, Table, aside, attempt, counted, gist, relative};
 
 /// How often a workflow that is waited for is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
@@ -80,7 +81,14 @@ impl Workflows {
 
 impl Submit {
     async fn run(&self, client: &Client, global: &Global) -> Result<ExitCode, CliError> {
-        let submitted = client.submit_workflow(file::read(&self.file)?).await?;
+        let workflow = file::read(&self.file)?;
+        let is_named = workflow.id.is_some() || workflow.idempotency_key.is_some();
+        let workflow = client.identified_workflow(workflow).await?;
+        let (id, key) = (workflow.id, workflow.idempotency_key.clone());
+        let submitted = client.submit_workflow(workflow).await;
+        let mut submitted = submitted.inspect_err(|error| tell_of_doubt(error, id, key))?;
+        // Unless the file names it, it is named here, and so it is no other's.
+        submitted.existing &= is_named;
         let id = submitted.workflow;
         if !global.json || self.wait {
             report::warnings(&submitted.warnings);
@@ -98,6 +106,23 @@ impl Submit {
         }
         report::waiting_for(global, id, submitted.existing)?;
         wait(client, id, global).await
+    }
+}
+
+/// Says how to find out what became of a workflow whose answer was lost.
+fn tell_of_doubt(error: &russet::Error, id: Option<WorkflowId>, key: Option<String>) {
+    if error.is_unchanged() {
+        return;
+    }
+    match (key, id) {
+        (Some(key), _) => aside(format_args!(
+            "submit it again with \"idempotency_key\": {} in the file: it is not done twice",
+            json!(key)
+        )),
+        (None, Some(id)) => aside(format_args!(
+            "if it was submitted, it is workflow {id}: `russet workflows get {id}` says so; with \"id\": \"{id}\" in the file the same command can be repeated safely"
+        )),
+        (None, None) => {}
     }
 }
 

@@ -44,17 +44,22 @@ pub(super) async fn readyz(State(app): State<App>) -> Result<String, Refusal> {
     ))
 }
 
-/// Metrics in the text format of Prometheus. While the store does not answer, those of its tasks
-/// and queues are missing, and `russet_store_up` is 0.
+/// Metrics in the text format of Prometheus. While the store does not answer in time, those
+/// of its tasks and queues are missing, and `russet_store_up` is 0.
 #[utoipa::path(get, path = "/metrics", tag = "health", responses(
     (status = 200, description = "Metrics", body = String,
         content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"), Refusal))]
 pub(super) async fn metrics(State(app): State<App>) -> ([(&'static str, &'static str); 1], String) {
-    let queues = app.scheduler().queues().await.ok();
+    let within = limits::METRICS_TIMEOUT;
+    let (queues, ready) = tokio::join!(
+        timeout(within, app.scheduler().queues()),
+        timeout(within, app.scheduler().ready()),
+    );
+    let queues = queues.ok().and_then(Result::ok);
     let now = app.now();
     let node = Node {
         workers: app.scheduler().workers().live(now),
-        is_full: matches!(app.scheduler().ready().await, Ok(Some(_))),
+        is_full: matches!(ready, Ok(Ok(Some(_)))),
         unreadable: app.scheduler().unreadable(),
     };
     let text = app.metrics.text(queues, node, now);

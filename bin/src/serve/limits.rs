@@ -25,6 +25,9 @@ pub const HEADER_TIMEOUT: Duration = Duration::from_secs(75);
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the store may take to say that it is there, less than whoever asks for it waits.
 pub const READY_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long the store may take to say what is told of it in metrics, for which DynamoDB counts: well
+/// below the 10 s that Prometheus waits for a scrape, unless it is told otherwise.
+pub const METRICS_TIMEOUT: Duration = Duration::from_secs(6);
 /// How long a server that has started looks at most at what is on AWS.
 pub const EXAMINATION: Duration = Duration::from_secs(120);
 /// Most lines about failed requests that are logged in each span of [`FAILURES_SPAN`].

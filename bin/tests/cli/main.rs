@@ -23,6 +23,7 @@ mod serve;
 mod submit;
 mod tasks;
 mod tls;
+mod unread;
 mod unsure;
 mod worker;
 mod workflows;

@@ -12,6 +12,8 @@ use crate::process::{Process, Ran, Site, russet};
 /// Longest time until another node does what one that was killed would have done: its leases
 /// and timers are overdue for a second, and other nodes look every second.
 const TAKEN_OVER: Duration = Duration::from_secs(10);
+/// How long Prometheus waits for metrics, unless it is told otherwise.
+const SCRAPE: Duration = Duration::from_secs(10);
 
 fn on(server: &RedisServer) -> Site {
     on_with(server, |_| {})
@@ -259,6 +261,27 @@ fn a_node_whose_store_is_away_is_not_ready_and_still_tells_its_own_metrics() {
     let ready = ask(&node, "/readyz");
     assert!(ready.starts_with("HTTP/1.1 503"), "{ready}");
     assert!(ready.contains("\r\nretry-after: "), "{ready}");
+}
+
+#[test]
+fn a_node_whose_store_hangs_tells_its_own_metrics_before_a_scrape_is_given_up() {
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let node = on(&server);
+    node.submit(&["--type", "a"]);
+    server.process().signal("STOP");
+    let start = Instant::now();
+    let metrics = ask(&node, "/metrics");
+    let took = start.elapsed();
+    let events = r#"russet_task_events_total{queue="default",event="submitted"} 1"#;
+    assert!(
+        metrics.contains(events) && metrics.contains("russet_store_up 0"),
+        "{metrics}"
+    );
+    assert!(took < SCRAPE - Duration::from_secs(2), "{took:?}");
+    server.process().signal("CONT");
+    within(TAKEN_OVER, "the store is seen again", || {
+        ask(&node, "/metrics").contains("russet_store_up 1")
+    });
 }
 
 #[test]

@@ -108,6 +108,11 @@ impl Process {
         assert!(sent.expect("kill runs").success(), "no process {id}");
     }
 
+    /// Whether it has come to its end.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a status").is_some()
+    }
+
     /// Waits for its end.
     pub fn wait(&mut self) -> i32 {
         let start = Instant::now();

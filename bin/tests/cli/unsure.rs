@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-use serde_json::json;
+use russet::wire::Problem;
+use serde_json::{Value, json};
 
 use crate::process::{Process, Ran, Site, russet};
 
@@ -17,6 +18,9 @@ const TOKENS: [&str; 2] = ["first-token-0123456789", "second-token-0123456789"];
 const BATCH: usize = russet::limits::BATCH_ITEMS;
 /// What is said of a submission that may have been carried out.
 const DOUBT: &str = "may or may not have been carried out";
+/// What is said of a file that was submitted in part.
+const TWICE: &str =
+    "submitting the file again does tasks twice that have neither id nor idempotency_key";
 
 fn with_token(token: &str) -> impl FnOnce(&mut Command) {
     let token = token.to_owned();
@@ -56,9 +60,13 @@ fn a_file_whose_server_wants_another_token_half_way_ends_there_with_what_was_sub
     running.stderr().read_to_string(&mut said).expect("text");
     assert_eq!((running.wait(), rest.as_str()), (1, ""), "{said}");
     let said: Vec<_> = said.lines().collect();
-    let so_far = "1000 tasks submitted before line 1001; submitting the file again does them \
-        twice unless they have an idempotency_key";
-    assert_eq!(said[0], so_far);
+    // Whether the three may have been submitted depends on when the client sees that its
+    // connection is closed.
+    let so_far = "1000 tasks submitted; of lines 1001 to 1003, ";
+    assert!(
+        said[0].starts_with(so_far) && said[0].ends_with(TWICE),
+        "{said:?}"
+    );
     assert!(
         said[1].starts_with("error: ") && said[1].contains("token"),
         "{said:?}"
@@ -83,7 +91,7 @@ fn a_file_of_somebody_without_a_token_ends_at_its_first_line() {
         "{plain:?}"
     );
     assert_eq!(plain.stdout, "", "no line is told as refused");
-    assert!(!plain.stderr.contains("submitted before"), "{plain:?}");
+    assert!(!plain.stderr.contains(TWICE), "{plain:?}");
     let ran = site.run(&["--json", "submit", "--file", "tasks.jsonl"]);
     assert_eq!((ran.status, ran.stdout.as_str()), (1, ""));
     assert_eq!(ran.problem()["status"], 401);
@@ -126,7 +134,8 @@ fn carry(client: TcpStream, server: TcpStream, lost: Arc<AtomicUsize>) {
     let (mut from, mut to, submitting) = (both(&client), both(&server), submits.clone());
     thread::spawn(move || {
         pass(&mut from, &mut to, |bytes| {
-            if bytes.starts_with(b"POST /v1/tasks ") {
+            let starts = [b"POST /v1/tasks ".as_slice(), b"POST /v1/workflows "];
+            if starts.iter().any(|start| bytes.starts_with(start)) {
                 submitting.store(true, Ordering::SeqCst);
             }
             true
@@ -224,6 +233,116 @@ fn dedup_whoever_does_not_learn_whether_a_key_was_taken_is_told_to_use_it_again(
     assert_eq!(again["existing"], true);
     let all = site.run(&["--quiet", "tasks", "list", "--all"]);
     assert_eq!(json!(all.good()), again["task"]);
+}
+
+#[test]
+fn whoever_does_not_learn_whether_a_workflow_was_submitted_is_told_how_to_find_out() {
+    let site = Site::start();
+    let way = Way::to(&site);
+    let tasks = r#""tasks": [{"name": "a", "type": "t"}]"#;
+    let file = site.file("workflow.json", &format!("{{{tasks}}}"));
+    let ran = way.run(&["workflows", "submit", file.to_str().expect("text")]);
+    let said: Vec<_> = ran.error(1).lines().collect();
+    assert_eq!((ran.stdout.as_str(), said.len()), ("", 2), "{said:?}");
+    let (id, hint) = said[0]
+        .strip_prefix("if it was submitted, it is workflow ")
+        .and_then(|rest| rest.split_once(": "))
+        .unwrap_or_else(|| panic!("no hint: {said:?}"));
+    let expected = format!(
+        "`russet workflows get {id}` says so; with \"id\": \"{id}\" in the file the same command \
+         can be repeated safely"
+    );
+    assert_eq!(hint, expected);
+    assert!(said[1].contains(DOUBT), "{said:?}");
+    site.run(&["workflows", "get", id]).good();
+    site.file("workflow.json", &format!(r#"{{"id": "{id}", {tasks}}}"#));
+    let again = site.run(&["workflows", "submit", "workflow.json"]);
+    let before = format!("{id} had been submitted before, 1 task");
+    assert_eq!(again.good(), before);
+    let all = site.run(&["--quiet", "tasks", "list", "--all"]);
+    assert_eq!(all.good().lines().count(), 1, "all tries were of one");
+}
+
+#[test]
+fn dedup_whoever_does_not_learn_whether_a_workflows_key_was_taken_is_told_to_use_it_again() {
+    let site = Site::start();
+    let way = Way::to(&site);
+    let text = r#"{"idempotency_key": "k", "tasks": [{"name": "a", "type": "t"}]}"#;
+    let file = site.file("workflow.json", text);
+    let ran = way.run(&["workflows", "submit", file.to_str().expect("text")]);
+    let hint = r#"submit it again with "idempotency_key": "k" in the file: it is not done twice"#;
+    assert_eq!(ran.error(1).lines().next(), Some(hint), "{ran:?}");
+}
+
+/// A server that says this of every batch of tasks, and nothing of itself.
+fn saying(results: &Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listens");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    let results = json!({ "results": results }).to_string();
+    let missing = json!(Problem::new("no_route", 404, "there is none")).to_string();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut asked = BufReader::new(stream.try_clone().expect("a handle"));
+            let head = (&mut asked).lines().map_while(Result::ok);
+            let head: Vec<_> = head.take_while(|line| !line.is_empty()).collect();
+            let length = head
+                .iter()
+                .find_map(|line| line.strip_prefix("content-length: "));
+            let length = length.map_or(0, |length| length.parse().expect("a number"));
+            let body = asked.take(length).read_to_end(&mut Vec::new());
+            body.expect("a body");
+            let (status, answer) = match head[0].starts_with("POST") {
+                true => ("200 OK", &results),
+                false => ("404 Not Found", &missing),
+            };
+            let length = answer.len();
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n");
+            write!(stream, "{head}connection: close\r\n\r\n{answer}").expect("is read");
+        }
+    });
+    url
+}
+
+#[test]
+fn of_a_batch_that_fails_in_part_every_task_is_told_and_what_is_in_doubt_is_counted() {
+    let ids = ["00000000000000000000000001", "00000000000000000000000002"];
+    let refused = |code, status| json!({ "error": Problem::new(code, status, "so it is") });
+    let url = saying(&json!([
+        refused("store_full", 507),
+        {"task": ids[0], "existing": false},
+        refused("invalid", 422),
+        refused("indeterminate", 503),
+        {"task": ids[1], "existing": true},
+    ]));
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tasks.jsonl");
+    std::fs::write(&file, "{\"type\": \"a\"}\n".repeat(5)).expect("is written");
+    let submit = |how: &[&str]| -> Ran {
+        let mut command = russet();
+        command.args(how).args(["submit", "--file"]).arg(&file);
+        command
+            .env("RUSSET_URL", &url)
+            .output()
+            .expect("runs")
+            .into()
+    };
+    let so_far = "2 tasks submitted; of lines 1 to 5, 1 in doubt and 1 not submitted; what \
+        follows was not sent; ";
+    let so_far = format!("{so_far}{TWICE}");
+    let quiet = submit(&["--quiet"]);
+    let said: Vec<_> = quiet.error(1).lines().collect();
+    assert_eq!(said, ["line 3: so it is", &so_far, "error: so it is"]);
+    assert_eq!(quiet.stdout.lines().collect::<Vec<_>>(), ids);
+    let json = submit(&["--json"]);
+    assert_eq!(json.error(1).lines().next(), Some(&*so_far), "{json:?}");
+    assert_eq!(json.problem()["code"], "indeterminate");
+    let told = json.lines();
+    let lines: Vec<_> = told.iter().map(|line| &line["line"]).collect();
+    assert_eq!(lines, [2, 3, 5]);
+    assert_eq!(
+        (&told[0]["task"], &told[2]["task"]),
+        (&json!(ids[0]), &json!(ids[1]))
+    );
 }
 
 #[test]

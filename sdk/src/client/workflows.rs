@@ -32,6 +32,22 @@ impl Client {
         }
     }
 
+    /// The workflow with the identity that a submission would give it, as [`Self::identified`] does
+    /// with tasks.
+    ///
+    /// # Errors
+    /// A server that cannot be reached.
+    pub async fn identified_workflow(
+        &self,
+        workflow: SubmitWorkflow,
+    ) -> Result<SubmitWorkflow, Error> {
+        match &self.link {
+            Link::Here(_) => Ok(workflow),
+            #[cfg(feature = "http")]
+            Link::Http(http) => http.identified_workflow(workflow).await,
+        }
+    }
+
     /// A workflow with the page of its tasks that `request` asks for; `None` when there is
     /// none of that id.
     ///

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, stdin};
 use std::process::ExitCode;
 
 use russet::Client;
-use russet::wire::{Problem, SubmitTask, from_json};
+use russet::wire::{Problem, SubmitTask, SubmittedView, from_json};
 use russet_core::TaskId;
 use serde::Serialize;
 
@@ -75,60 +75,136 @@ async fn send(
     global: &Global,
 ) -> Result<ExitCode, CliError> {
     let progress = report::progress(global, total, "tasks");
-    let (mut submitted, mut existed, mut refused) = (0_u64, 0_u64, 0_u64);
-    let mut warned = BTreeSet::new();
+    let mut account = Account::default();
     loop {
-        let batch = lines.batch(submitted + existed)?;
-        if batch.is_empty() {
+        let batch = lines.batch(account.sent())?;
+        let Some(last) = batch.last().map(|(line, _)| *line) else {
             break;
-        }
+        };
         let (numbers, tasks): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         for (line, result) in numbers.into_iter().zip(client.submit_many(tasks).await) {
-            match result {
-                Ok(done) => {
-                    match done.existing {
-                        true => existed += 1,
-                        false => submitted += 1,
-                    }
-                    warn(line, &done.warnings, &mut warned, global);
-                    let told = Line::Submitted {
-                        line,
-                        task: done.task,
-                        existing: done.existing,
-                        warnings: done.warnings,
-                    };
-                    tell(&told, refused, global)?;
-                }
-                Err(russet::Error::Refused(error)) if is_about_the_line(&error) => {
-                    refused += 1;
-                    tell(&Line::Refused { line, error }, refused, global)?;
-                }
-                Err(error) => {
-                    tell_of_end(submitted + existed, line);
-                    return Err(error.into());
-                }
-            }
+            account.take(line, result, global)?;
         }
-        progress.set_position(submitted + existed + refused);
+        let sent = account.sent();
+        if let Some(failure) = account.failure {
+            failure.tell(sent, last);
+            return Err(failure.error.into());
+        }
+        progress.set_position(sent + account.refused);
     }
     progress.finish_and_clear();
-    if !global.json && !global.quiet {
-        report::line(format!(
-            "{submitted} submitted, {existed} existed, {refused} refused"
-        ))?;
-    }
-    Ok(match refused {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
-    })
+    account.end(global)
 }
 
-/// Says what was submitted before the file could not be gone on with.
-fn tell_of_end(sent: u64, line: u64) {
-    if sent > 0 {
-        let sent = counted(sent, "task");
+/// What became of the lines so far.
+#[derive(Default)]
+struct Account {
+    submitted: u64,
+    existed: u64,
+    refused: u64,
+    failure: Option<Failure>,
+    warned: BTreeSet<String>,
+}
+
+/// Why the file cannot be gone on with.
+struct Failure {
+    /// The first line that failed.
+    line: u64,
+    /// Why; of a line that may have been submitted, where there is one.
+    error: russet::Error,
+    /// Lines that may or may not have been submitted.
+    in_doubt: u64,
+    /// Lines that were not.
+    not: u64,
+}
+
+impl Account {
+    const fn sent(&self) -> u64 {
+        self.submitted + self.existed
+    }
+
+    /// Counts and tells what became of a line. Where it failed, others of its batch may not have.
+    fn take(
+        &mut self,
+        line: u64,
+        result: Result<SubmittedView, russet::Error>,
+        global: &Global,
+    ) -> Result<(), CliError> {
+        match result {
+            Ok(done) => {
+                match done.existing {
+                    true => self.existed += 1,
+                    false => self.submitted += 1,
+                }
+                warn(line, &done.warnings, &mut self.warned, global);
+                let told = Line::Submitted {
+                    line,
+                    task: done.task,
+                    existing: done.existing,
+                    warnings: done.warnings,
+                };
+                tell(&told, self.refused, global)
+            }
+            Err(russet::Error::Refused(error)) if is_about_the_line(&error) => {
+                self.refused += 1;
+                tell(&Line::Refused { line, error }, self.refused, global)
+            }
+            Err(error) => {
+                match &mut self.failure {
+                    Some(failure) => failure.add(error),
+                    none => *none = Some(Failure::new(line, error)),
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn end(&self, global: &Global) -> Result<ExitCode, CliError> {
+        if !global.json && !global.quiet {
+            report::line(format!(
+                "{} submitted, {} existed, {} refused",
+                self.submitted, self.existed, self.refused
+            ))?;
+        }
+        Ok(match self.refused {
+            0 => ExitCode::SUCCESS,
+            _ => ExitCode::FAILURE,
+        })
+    }
+}
+
+impl Failure {
+    fn new(line: u64, error: russet::Error) -> Self {
+        let in_doubt = u64::from(!error.is_unchanged());
+        Self {
+            line,
+            error,
+            in_doubt,
+            not: 1 - in_doubt,
+        }
+    }
+
+    fn add(&mut self, error: russet::Error) {
+        if error.is_unchanged() {
+            self.not += 1;
+            return;
+        }
+        self.in_doubt += 1;
+        if self.error.is_unchanged() {
+            self.error = error;
+        }
+    }
+
+    /// Says what became of a file that was sent up to its `last` line, of which so many tasks were
+    /// submitted.
+    fn tell(&self, sent: u64, last: u64) {
+        if sent == 0 && self.in_doubt == 0 {
+            return;
+        }
+        let (line, sent) = (self.line, counted(sent, "task"));
+        let (in_doubt, not) = (self.in_doubt, self.not);
         aside(format_args!(
-            "{sent} submitted before line {line}; submitting the file again does them twice unless they have an idempotency_key"
+            "{sent} submitted; of lines {line} to {last}, {in_doubt} in doubt and {not} not submitted; what follows was not sent; submitting the file again does tasks twice that have neither id nor idempotency_key"
         ));
     }
 }

@@ -81,6 +81,7 @@ impl List {
             listed += page.items.len();
             left -= page.items.len().min(left);
             print(&page.items, global)?;
+            report::while_read()?;
             after = page.next;
             if after.is_none() {
                 return Ok(ExitCode::SUCCESS);

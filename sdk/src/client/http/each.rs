@@ -1,15 +1,49 @@
 //! Batches, in as few requests as fit.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::sleep;
 
-use super::{Call, Http};
+use super::{Call, Http, Reply};
 use crate::backoff::Backoff;
 use crate::wire::{Batched, Results, Weighed};
 use crate::{Error, limits};
+
+/// What became of an item.
+struct Outcome<T> {
+    result: Result<T, Error>,
+    /// How a try before ended that may have done it.
+    doubt: Option<Error>,
+}
+
+impl<T> Outcome<T> {
+    /// A call for several items has failed.
+    const fn failed(error: Error) -> Self {
+        Self {
+            result: Err(error),
+            doubt: None,
+        }
+    }
+
+    /// Whether the item was refused only for now; how long to wait then.
+    fn may_come_back(&self) -> Option<Duration> {
+        let error = self.result.as_ref().err()?;
+        let problem = error.problem().filter(|problem| problem.is_temporary());
+        problem.map(|_| error.retry_after())
+    }
+
+    /// The result. A refusal that is of the last try alone does not say that no try before has
+    /// done it.
+    fn told(self) -> Result<T, Error> {
+        match (self.result, self.doubt) {
+            (Err(error), Some(doubt)) if error.is_of_one_try() => Err(doubt.and_then(&error)),
+            (result, _) => result,
+        }
+    }
+}
 
 impl Http {
     /// As [`Self::send_each`]; items that are refused only for now are sent again after a while, as
@@ -19,26 +53,24 @@ impl Http {
         I: Batched + Weighed + Serialize + Clone,
         T: DeserializeOwned,
     {
-        let mut results = self.send_each(call.clone(), &items).await;
+        let mut outcomes = self.outcomes(&call, &items).await;
         let mut backoff = Backoff::new(limits::CALL_BACKOFF, limits::CALL_BACKOFF_MAX);
         for _ in 1..limits::CALL_TRIES {
-            let refused = results.iter().enumerate().filter_map(|(at, result)| {
-                let error = result.as_ref().err()?;
-                let problem = error.problem().filter(|problem| problem.is_temporary());
-                problem.map(|_| (at, error.retry_after()))
-            });
+            let refused = outcomes.iter().enumerate();
+            let refused = refused.filter_map(|(at, item)| Some((at, item.may_come_back()?)));
             let refused: Vec<_> = refused.collect();
             let Some(pause) = refused.iter().map(|(_, pause)| *pause).max() else {
                 break;
             };
             sleep(backoff.pause(pause, self.entropy.as_ref())).await;
             let again: Vec<I> = refused.iter().map(|(at, _)| items[*at].clone()).collect();
-            let answers = self.send_each(call.clone(), &again).await;
-            for ((at, _), answer) in refused.into_iter().zip(answers) {
-                results[at] = answer;
+            let answers = self.outcomes(&call, &again).await;
+            for ((at, _), mut answer) in refused.into_iter().zip(answers) {
+                answer.doubt = outcomes[at].doubt.take().or(answer.doubt);
+                outcomes[at] = answer;
             }
         }
-        results
+        outcomes.into_iter().map(Outcome::told).collect()
     }
 
     /// Sends items in as few requests as fit; one result for each, in order.
@@ -47,29 +79,48 @@ impl Http {
         I: Batched + Weighed + Serialize,
         T: DeserializeOwned,
     {
-        let mut results = Vec::with_capacity(items.len());
+        let outcomes = self.outcomes(&call, items).await;
+        outcomes.into_iter().map(Outcome::told).collect()
+    }
+
+    async fn outcomes<I, T>(&self, call: &Call, items: &[I]) -> Vec<Outcome<T>>
+    where
+        I: Batched + Weighed + Serialize,
+        T: DeserializeOwned,
+    {
+        let mut outcomes = Vec::with_capacity(items.len());
         let mut rest = items;
         while !rest.is_empty() {
             let (now, later) = rest.split_at(fitting(rest));
             rest = later;
-            let body = BTreeMap::from([(I::KEY, now)]);
-            let reply: Result<Results<T>, Error> = self.send(call.clone(), &body).await;
-            match reply {
-                Ok(reply) if reply.results.len() == now.len() => {
-                    let own = reply.results.into_iter();
-                    results.extend(own.map(|item| item.into_result().map_err(Error::from)));
-                }
-                Ok(reply) => {
-                    let (got, asked) = (reply.results.len(), now.len());
-                    let why = format!("{got} results for {asked} items");
-                    let server = self.server().to_owned();
-                    let error = Error::Unreadable { server, why };
-                    results.extend(now.iter().map(|_| Err(error.clone())));
-                }
-                Err(error) => results.extend(now.iter().map(|_| Err(error.clone()))),
+            match self.batch(call, now).await {
+                Ok(answered) => outcomes.extend(answered),
+                Err(error) => outcomes.extend(now.iter().map(|_| Outcome::failed(error.clone()))),
             }
         }
-        results
+        outcomes
+    }
+
+    /// Sends all items in one request.
+    async fn batch<I, T>(&self, call: &Call, items: &[I]) -> Result<Vec<Outcome<T>>, Error>
+    where
+        I: Batched + Serialize,
+        T: DeserializeOwned,
+    {
+        let body = BTreeMap::from([(I::KEY, items)]);
+        let body = serde_json::to_vec(&body).map_err(|e| Error::json("the request", e))?;
+        let Reply { body, doubt } = self.repeated(call, body.into()).await?;
+        let Results { results } = self.read::<Results<T>>(&body)?;
+        if results.len() != items.len() {
+            let why = format!("{} results for {} items", results.len(), items.len());
+            let server = self.server().to_owned();
+            return Err(Error::Unreadable { server, why });
+        }
+        let outcomes = results.into_iter().map(|item| Outcome {
+            result: item.into_result().map_err(Error::from),
+            doubt: doubt.clone(),
+        });
+        Ok(outcomes.collect())
     }
 }
 

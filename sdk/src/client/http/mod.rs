@@ -82,12 +82,12 @@ impl Http {
         body: &B,
     ) -> Result<T, Error> {
         let body = serde_json::to_vec(body).map_err(|e| Error::json("the request", e))?;
-        self.read(&self.repeated(&call, Bytes::from(body)).await?)
+        self.read(&self.repeated(&call, Bytes::from(body)).await?.body)
     }
 
     /// A call without a body.
     pub async fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, Error> {
-        self.read(&self.repeated(&call, Bytes::new()).await?)
+        self.read(&self.repeated(&call, Bytes::new()).await?.body)
     }
 
     fn read<T: DeserializeOwned>(&self, reply: &[u8]) -> Result<T, Error> {
@@ -98,7 +98,7 @@ impl Http {
     }
 
     /// Tries a call until it is answered, as often as that is safe and may help.
-    async fn repeated(&self, call: &Call, body: Bytes) -> Result<Bytes, Error> {
+    async fn repeated(&self, call: &Call, body: Bytes) -> Result<Reply, Error> {
         let mut backoff = Backoff::new(limits::CALL_BACKOFF, limits::CALL_BACKOFF_MAX);
         let (start, budget) = (Instant::now(), limits::CALL_BUDGET + call.wait);
         let (mut asked, mut doubt, mut said) = (Asked::of(&self.servers), None, None);
@@ -107,7 +107,7 @@ impl Http {
             let server = asked.next(elsewhere);
             let others = asked.leaves_any();
             let error = match self.once(server, call, body.clone(), others).await {
-                Ok(reply) => return Ok(reply),
+                Ok(body) => return Ok(Reply { body, doubt }),
                 Err(error) => error,
             };
             tries += 1;
@@ -203,12 +203,19 @@ impl Http {
     }
 }
 
+/// What a call was answered.
+struct Reply {
+    body: Bytes,
+    /// How a try before ended that may have done what was asked.
+    doubt: Option<Error>,
+}
+
 /// The error of a call of which `last` was the last. What matters is that a try before, of which
 /// there is `doubt`, may have done it, unless the last one says of what was asked itself how it is
 /// with it. Where the last one was not sent, a server before `said` why it could not.
 fn given_up(last: Error, asked: &Asked<'_>, doubt: Option<Error>, said: Option<Error>) -> Error {
     match (last, doubt, said) {
-        (last, Some(doubt), _) if last.is_of_one_try() => doubt,
+        (last, Some(doubt), _) if last.is_of_one_try() => doubt.and_then(&last),
         (Error::Unreachable { .. }, _, Some(said)) => said,
         (Error::Unreachable { why, .. }, _, None) => Error::Unreachable {
             server: asked.names(),

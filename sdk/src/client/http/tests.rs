@@ -10,9 +10,12 @@ use super::*;
 /// Servers that answer as they are told to, by their names.
 #[derive(Clone)]
 struct Scripted {
-    answer: Arc<dyn Fn(&str, usize) -> Told + Send + Sync>,
+    answer: Arc<Answer>,
     asked: Arc<Mutex<Vec<String>>>,
 }
+
+/// What the named server says, when so many requests were sent before.
+type Answer = dyn Fn(&str, usize) -> Told + Send + Sync;
 
 /// What a server says; nothing at all when it hangs.
 type Told = Option<Result<(u16, Value), TransportError>>;
@@ -32,6 +35,19 @@ impl Scripted {
         let (transport, entropy) = (Arc::new(self.clone()), Arc::new(SystemEntropy::new()));
         let http = Http::over(transport, servers, None, entropy, Arc::default())?;
         http.fetch(call).await
+    }
+
+    fn http(&self) -> Http {
+        let (transport, entropy) = (Arc::new(self.clone()), Arc::new(SystemEntropy::new()));
+        let http = Http::over(transport, "http://a", None, entropy, Arc::default());
+        http.expect("is an address")
+    }
+
+    /// Sends so many items, and again what is refused for now.
+    async fn submit_again(&self, items: usize) -> Vec<Result<Number, Error>> {
+        let items = vec![crate::wire::SubmitTask::default(); items];
+        let call = Call::post("/v1/tasks").safe();
+        self.http().send_each_again(call, items).await
     }
 
     fn asked(&self) -> Vec<String> {
@@ -132,13 +148,7 @@ async fn an_item_that_is_refused_for_now_is_sent_again_alone() {
         };
         Some(Ok((200, serde_json::json!({ "results": results }))))
     });
-    let (transport, entropy) = (Arc::new(servers.clone()), Arc::new(SystemEntropy::new()));
-    let http = Http::over(transport, "http://a", None, entropy, Arc::default());
-    let http = http.expect("is an address");
-    let items = vec![crate::wire::SubmitTask::default(); 2];
-    let call = Call::post("/v1/tasks").safe();
-    let results: Vec<Result<Number, Error>> = http.send_each_again(call, items).await;
-    let results: Result<Vec<_>, _> = results.into_iter().collect();
+    let results: Result<Vec<_>, _> = servers.submit_again(2).await.into_iter().collect();
     assert_eq!(results.ok(), Some(vec![Number { n: 0 }, Number { n: 2 }]));
     assert_eq!(servers.asked().len(), 3);
 }
@@ -187,10 +197,7 @@ async fn when_no_server_can_be_reached_each_was_asked_and_all_are_named() {
 #[tokio::test(start_paused = true)]
 async fn a_call_that_one_server_may_have_carried_out_is_never_said_not_to_be_sent() {
     let servers = Scripted::new(|host, _| match host {
-        "a" => {
-            let why = "closed".to_owned();
-            Some(Err(TransportError::Lost { why }))
-        }
+        "a" => lost(),
         _ => missing(),
     });
     let error = servers.call("http://a,http://b").await.expect_err("lost");
@@ -258,12 +265,13 @@ fn the_answer_of_a_proxy_becomes_a_problem() {
     assert!(Error::from(answer).is_temporary());
 }
 
+fn lost() -> Told {
+    let why = "closed".to_owned();
+    Some(Err(TransportError::Lost { why }))
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_try_before_may_have_done_is_not_said_to_be_undone_by_a_later_refusal() {
-    let lost = || {
-        let why = "closed".to_owned();
-        Some(Err(TransportError::Lost { why }))
-    };
     let for_now = |code, status| {
         let problem = Problem::new(code, status, "not now").retry_after(1);
         Some(Ok((status, serde_json::to_value(problem).expect("JSON"))))
@@ -284,5 +292,58 @@ async fn what_a_try_before_may_have_done_is_not_said_to_be_undone_by_a_later_ref
         let error = servers.call_with("http://a", call).await;
         let error = error.expect_err("it is refused");
         assert_eq!(error.problem().is_some(), is_told, "{error}");
+        let said = error.to_string();
+        assert!(is_told || said.contains("; tried again: "), "{said}");
     }
+}
+
+/// The results of a batch, as a server answers it.
+fn results(items: &[Value]) -> Told {
+    Some(Ok((200, serde_json::json!({ "results": items }))))
+}
+
+fn refusal(code: &str, status: u16, retry_after_ms: Option<u64>) -> Value {
+    let mut problem = Problem::new(code, status, "not now");
+    problem.retry_after_ms = retry_after_ms;
+    serde_json::json!({ "error": problem })
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_lost_batch_may_have_done_is_not_said_to_be_undone_by_its_items_refusals() {
+    let done = serde_json::json!({ "n": 1 });
+    for (code, status, retry_after, is_told) in [
+        ("unavailable", 503, Some(1), false),
+        ("overloaded", 429, Some(1), false),
+        ("stopping", 503, Some(1), false),
+        ("store_full", 507, None, false),
+        ("idempotency_conflict", 409, None, true),
+    ] {
+        let items = [done.clone(), refusal(code, status, retry_after)];
+        let again = items[1].clone();
+        let servers = Scripted::new(move |_, before| match before {
+            0 => lost(),
+            1 => results(&items),
+            _ => results(std::slice::from_ref(&again)),
+        });
+        let mut told = servers.submit_again(2).await;
+        let error = told.remove(1).expect_err("it is refused");
+        assert_eq!(error.is_unchanged(), is_told, "{code}: {error}");
+        assert_eq!(told.remove(0).ok(), Some(Number { n: 1 }));
+        // The doubt is of the request whose answer was lost, however often items go again.
+        let tries = if retry_after.is_some() { 6 } else { 2 };
+        assert_eq!(servers.asked().len(), tries, "{code}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_doubt_about_an_item_stays_when_its_next_request_is_not_carried_out() {
+    let busy = refusal("overloaded", 429, Some(1));
+    let servers = Scripted::new(move |_, before| match before {
+        0 => lost(),
+        1 => results(std::slice::from_ref(&busy)),
+        _ => missing(),
+    });
+    let error = servers.submit_again(1).await.remove(0);
+    let error = error.expect_err("nobody is there");
+    assert!(!error.is_unchanged(), "{error}");
 }
