@@ -79,7 +79,7 @@ const WRITING: [Writing; 11] = [
     writing("HDEL", 2, usize::MAX, false),
     writing("SREM", 2, usize::MAX, false),
     writing("ZREM", 2, usize::MAX, false),
-    writing("ZPOPMIN", 1, usize::MAX, false),
+    writing("ZREMRANGEBYRANK", 3, 3, false),
     writing("DEL", 1, usize::MAX, false),
     writing("UNLINK", 1, usize::MAX, false),
     writing("FLUSHALL", 0, usize::MAX, false),

@@ -64,12 +64,6 @@ impl SortedSet {
         self.order.remove(&Place(score, member.to_vec()))
     }
 
-    pub(super) fn pop_first(&mut self) -> Option<(Vec<u8>, f64)> {
-        let Place(score, member) = self.order.pop_first()?;
-        self.scores.remove(&member);
-        Some((member, score))
-    }
-
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&[u8], f64)> {
         let places = self.order.iter();
         places.map(|Place(score, member)| (member.as_slice(), *score))

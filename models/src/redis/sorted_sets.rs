@@ -1,5 +1,7 @@
 //! `ZADD` and its like.
 
+use std::ops::Range;
+
 use super::args::{Answer, Edge, LexEdge, Options, arity, error, float, integer, is};
 use super::resp::Reply;
 use super::sorted::SortedSet;
@@ -9,7 +11,7 @@ pub(super) fn run(data: &mut Data, name: &str, args: &[Vec<u8>]) -> Option<Answe
     Some(match name {
         "ZADD" => add(data, args),
         "ZREM" => remove(data, args),
-        "ZPOPMIN" => pop(data, args),
+        "ZREMRANGEBYRANK" => remove_by_rank(data, args),
         "ZCARD" => card(data, args),
         "ZSCORE" => score(data, args),
         "ZCOUNT" => count(data, args),
@@ -57,22 +59,26 @@ fn remove(data: &mut Data, args: &[Vec<u8>]) -> Answer {
     Ok(Reply::Int(removed as i64))
 }
 
-fn pop(data: &mut Data, args: &[Vec<u8>]) -> Answer {
-    let (key, count) = match args {
-        [key] => (key, 1),
-        [key, count] => (key, integer(count)?),
-        _ => return Err(arity("zpopmin")),
+fn remove_by_rank(data: &mut Data, args: &[Vec<u8>]) -> Answer {
+    let [key, first, last] = args else {
+        return Err(arity("zremrangebyrank"));
     };
-    let count =
-        usize::try_from(count).map_err(|_| error("ERR value is out of range, must be positive"))?;
-    let popped = data.change(key, |set: &mut SortedSet| {
-        let popped = std::iter::from_fn(|| set.pop_first()).take(count);
-        popped.collect::<Vec<_>>()
+    let (first, last) = (integer(first)?, integer(last)?);
+    let removed = data.change(key, |set: &mut SortedSet| {
+        let ranks = ranks(set.len(), first, last);
+        let members = set.iter().skip(ranks.start).take(ranks.len());
+        let members: Vec<_> = members.map(|(member, _)| member.to_vec()).collect();
+        members.iter().filter(|member| set.remove(member)).count()
     })?;
-    let parts = popped
-        .into_iter()
-        .flat_map(|(member, score)| [member, written(score)]);
-    Ok(Reply::bulks(parts))
+    Ok(Reply::Int(removed as i64))
+}
+
+/// The ranks from `first` to `last`, which count from the end where they are negative.
+fn ranks(length: usize, first: i64, last: i64) -> Range<usize> {
+    let length = length as i64;
+    let from_start = |at: i64| if at < 0 { at + length } else { at };
+    let (first, last) = (from_start(first).max(0), from_start(last).min(length - 1));
+    first as usize..(last + 1).max(first) as usize
 }
 
 fn card(data: &Data, args: &[Vec<u8>]) -> Answer {
@@ -116,14 +122,8 @@ fn range(data: &Data, args: &[Vec<u8>]) -> Answer {
     let Some(set) = data.read::<SortedSet>(key)? else {
         return Ok(Reply::Array(Vec::new()));
     };
-    let length = set.len() as i64;
-    let from_start = |at: i64| if at < 0 { at + length } else { at };
-    let (first, last) = (from_start(first).max(0), from_start(last).min(length - 1));
-    if first > last {
-        return Ok(Reply::Array(Vec::new()));
-    }
-    let items = set.iter().skip(first as usize);
-    let items = items.take((last - first + 1) as usize);
+    let ranks = ranks(set.len(), first, last);
+    let items = set.iter().skip(ranks.start).take(ranks.len());
     Ok(listed(items, with_scores))
 }
 

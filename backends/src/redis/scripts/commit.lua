@@ -26,9 +26,8 @@ end
 
 local n, versions = tonumber(ARGV[4]), tonumber(ARGV[5])
 local first = HEAD + n
-local function expected(i)
-  return ARGV[versions == 1 and first + 1 or first + i]
-end
+-- What all of them expect, if it is the same.
+local same = versions == 1 and ARGV[first + 1]
 
 -- Puts into `found` what stands in the fields of these numbers.
 local function look(numbers, ending, found)
@@ -45,9 +44,11 @@ local function look(numbers, ending, found)
 end
 
 local found, later, other = {}, {}, {}
-for i = 1, n do
-  if #expected(i) > VERSION then
-    later[#later + 1] = i
+if not same or #same > VERSION then
+  for i = 1, n do
+    if #(same or ARGV[first + i]) > VERSION then
+      later[#later + 1] = i
+    end
   end
 end
 if #later == 0 and n > 0 and n <= MOST then
@@ -63,7 +64,14 @@ else
 end
 local conflicts = {}
 for i = 1, n do
-  if sub(found[i] or '', 1, VERSION) ~= sub(expected(i), 1, VERSION) then
+  local known, expected = found[i] or '', same or ARGV[first + i]
+  if #known > VERSION then
+    known = sub(known, 1, VERSION)
+  end
+  if #expected > VERSION then
+    expected = sub(expected, 1, VERSION)
+  end
+  if known ~= expected then
     conflicts[#conflicts + 1] = i
   end
 end
@@ -83,9 +91,15 @@ local function put(command, key, members, count, scores, given, ending)
   for from = 0, count - 1, MOST do
     local to = math.min(from + MOST, count)
     local at = 0
-    if behind then
+    if ending then
       for i = from, to - 1 do
-        both[at + 1] = ending and ARGV[members + i] .. ending or ARGV[members + i]
+        both[at + 1] = ARGV[members + i] .. ending
+        both[at + 2] = ARGV[scores + i]
+        at = at + 2
+      end
+    elseif behind then
+      for i = from, to - 1 do
+        both[at + 1] = ARGV[members + i]
         both[at + 2] = ARGV[scores + i]
         at = at + 2
       end

@@ -6,7 +6,9 @@
 -- of them is the server's; '1' when another node still has the slot, and this one is asked for what
 -- was moved.
 -- Returns the epoch, and 1 if there was one before.
-local known = redis.call('HMGET', KEYS[1], 'run_id', 'epoch')
+local call = redis.call
+
+local known = call('HMGET', KEYS[1], 'run_id', 'epoch')
 -- A request that was under way for long may come when the slot is moved once more: what the other
 -- node has must not be made here as well.
 if ARGV[6] == '1' and not known[2] then
@@ -18,11 +20,11 @@ if known[1] == ARGV[1] and epoch >= seen then
 end
 epoch = math.max(epoch, seen) + 1
 if epoch > 0 then
-  epoch = math.max(epoch, (redis.call('TIME')[1] - ARGV[3]) * ARGV[4])
+  epoch = math.max(epoch, (call('TIME')[1] - ARGV[3]) * ARGV[4])
   epoch = epoch + (ARGV[5] - epoch) % ARGV[4]
 end
 epoch = string.format('%.0f', epoch)
 -- A script that has written is not refused for want of memory any more.
-redis.call('HDEL', KEYS[1], '')
-redis.call('HSET', KEYS[1], 'run_id', ARGV[1], 'epoch', epoch)
+call('HDEL', KEYS[1], '')
+call('HSET', KEYS[1], 'run_id', ARGV[1], 'epoch', epoch)
 return { epoch, known[2] and 1 or 0 }
