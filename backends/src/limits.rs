@@ -119,6 +119,11 @@ pub const REDIS_SILENCE: Duration = Duration::from_secs(5);
 pub const REDIS_LANES: Duration = Duration::from_secs(10);
 /// How long a commit waits for a replica when one has to have it.
 pub const REDIS_REPLICA: Duration = Duration::from_secs(1);
+/// Most commits that wait for a replica one behind the other on a connection.
+pub const REDIS_WAITS: usize = 4;
+/// How often a connection for commits and the one for reads are made anew when they turn out to go
+/// to different servers.
+pub const REDIS_REUNIONS: u32 = 2;
 /// Hidden deliveries of a lane among which its oldest task is looked for.
 pub const REDIS_HIDDEN_LOOKED_AT: usize = 100;
 /// Tasks of the same millisecond that a page reads at once to find where it goes on.
@@ -185,6 +190,8 @@ pub const SQS_HIDDEN_MOST: Duration = Duration::from_secs(12 * 3_600);
 pub const SQS_RELEASE_MOST: Duration = Duration::from_secs(11 * 3_600);
 /// Most requests for messages of one SQS queue that a node has under way.
 pub const SQS_POLLS_AT_ONCE: usize = 4;
+/// The pause before an SQS queue is asked for messages again after that failed.
+pub const SQS_FAILED_PAUSE: Millis = Millis::from_secs(1);
 /// Of so many times that something is handed out, one begins with the least urgent band.
 pub const SQS_TURNS: usize = 8;
 /// How long messages that nobody waits for any more are kept for the next one who does, before

@@ -65,7 +65,7 @@ mod store;
 mod usage;
 mod write;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -90,7 +90,7 @@ pub struct DynamoOptions {
     /// How many partitions the table must have; `None`: what it has. A new table gets 1 unless
     /// given.
     pub partitions: Option<u16>,
-    /// How old counters may be.
+    /// How long what was counted is good, from when the count ended.
     pub stats_fresh: Duration,
     /// How AWS is reached.
     pub aws: AwsOptions,
@@ -110,6 +110,8 @@ impl Default for DynamoOptions {
 /// A store in a DynamoDB table.
 #[derive(Debug)]
 pub struct Dynamo {
+    /// For what goes on without its callers.
+    own: Weak<Self>,
     client: Client,
     table: String,
     partitions: u16,
@@ -143,7 +145,8 @@ impl Dynamo {
     ) -> Result<Arc<Self>, OpenError> {
         let reached = open::reach(&options, &clock).await?;
         let partitions = open::enter(&reached, &options).await?;
-        Ok(Arc::new(Self {
+        Ok(Arc::new_cyclic(|own| Self {
+            own: own.clone(),
             client: reached.client,
             table: options.table,
             partitions,

@@ -1,30 +1,73 @@
 //! Counters, by counting: see the module's own page for why.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
 use russet_core::{QueueName, Status, Timestamp};
 use russet_engine::{Stats, StoreError};
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 
 use super::query::Group;
 use super::{Dynamo, item};
 use crate::index::StatsSum;
 use crate::limits::DYNAMO_READS_AT_ONCE;
 
-/// What was counted last. Whoever asks while others count waits for them.
+/// What was counted last, and the count that is under way.
 #[derive(Debug)]
 pub(super) struct Counted {
     fresh: Duration,
-    last: Mutex<Option<(Timestamp, Stats)>>,
+    state: Mutex<State>,
 }
+
+#[derive(Debug, Default)]
+struct State {
+    /// When a count ended, and what it came to.
+    last: Option<(Timestamp, Stats)>,
+    under_way: Option<watch::Receiver<Answer>>,
+}
+
+/// What a count came to; `None` while it is under way.
+type Answer = Option<Result<Stats, StoreError>>;
 
 impl Counted {
     pub(super) fn new(fresh: Duration) -> Self {
         Self {
             fresh,
-            last: Mutex::new(None),
+            state: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was counted last if it is still good, else the count that is under way, and, if it
+    /// begins only now, where it is to say what it came to.
+    fn join(&self, now: Timestamp) -> (watch::Receiver<Answer>, Option<watch::Sender<Answer>>) {
+        let mut state = self.lock();
+        if let Some((at, stats)) = &state.last
+            && Duration::from(now.since(*at)) < self.fresh
+        {
+            return (watch::channel(Some(Ok(stats.clone()))).1, None);
+        }
+        // One whose sender has gone was given up.
+        let others = state.under_way.as_ref();
+        if let Some(under_way) = others.filter(|count| count.has_changed().is_ok()) {
+            return (under_way.clone(), None);
+        }
+        let (done, under_way) = watch::channel(None);
+        state.under_way = Some(under_way.clone());
+        (under_way, Some(done))
+    }
+
+    /// The count has ended.
+    fn end(&self, now: Timestamp, answer: &Result<Stats, StoreError>) {
+        let mut state = self.lock();
+        state.under_way = None;
+        if let Ok(stats) = answer {
+            state.last = Some((now, stats.clone()));
         }
     }
 }
@@ -38,17 +81,24 @@ struct Count {
 }
 
 impl Dynamo {
+    /// Counts, or waits for others who do. A count ends whoever leaves: with many queues it takes
+    /// longer than callers wait, and is there for those who come next.
     pub(super) async fn counts(&self) -> Result<Stats, StoreError> {
-        let mut last = self.counted.last.lock().await;
-        let now = self.clock.0.now();
-        if let Some((at, stats)) = last.as_ref()
-            && Duration::from(now.since(*at)) < self.counted.fresh
-        {
-            return Ok(stats.clone());
+        let given_up = || StoreError::Unavailable {
+            why: "the count of all tasks was given up".to_owned(),
+        };
+        let (mut count, begins) = self.counted.join(self.clock.0.now());
+        if let Some(done) = begins {
+            let own = self.own.upgrade().ok_or_else(given_up)?;
+            drop(tokio::spawn(async move {
+                let answer = own.count_all().await;
+                own.counted.end(own.clock.0.now(), &answer);
+                done.send_replace(Some(answer));
+            }));
         }
-        let stats = self.count_all().await?;
-        *last = Some((now, stats.clone()));
-        Ok(stats)
+        let answer = count.wait_for(Option::is_some).await;
+        let answer = answer.map_err(|_| given_up())?;
+        answer.as_ref().cloned().unwrap_or_else(|| Err(given_up()))
     }
 
     async fn count_all(&self) -> Result<Stats, StoreError> {

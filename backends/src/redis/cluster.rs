@@ -18,25 +18,50 @@ use crate::limits::{REDIS_ASKED_AT_ONCE, REDIS_BACKOFF_MAX, REDIS_CLUSTER_NODES,
 pub(crate) struct Node {
     pub(crate) dialer: Arc<Dialer>,
     links: Vec<Link>,
+    /// For commits that wait for a replica, if they do: nothing else stands behind them.
+    waiting: Vec<Link>,
+}
+
+/// How many connections there are to a server, or to each node of a cluster.
+#[derive(Clone, Copy)]
+pub(crate) struct Connections {
+    /// That calls share.
+    pub(crate) shared: usize,
+    /// That commits share which wait for a replica; 0 if none do.
+    pub(crate) waiting: usize,
 }
 
 impl Node {
-    pub(crate) fn new(dialer: Arc<Dialer>, connections: usize) -> Arc<Self> {
+    pub(crate) fn new(dialer: Arc<Dialer>, connections: Connections) -> Arc<Self> {
         let links = std::iter::repeat_with(|| Link::new(dialer.clone()));
-        let links = links.take(connections).collect();
-        Arc::new(Self { dialer, links })
+        let links = links.take(connections.shared).collect();
+        let waiting = std::iter::repeat_with(|| Link::waiting(dialer.clone()));
+        let waiting = waiting.take(connections.waiting).collect();
+        Arc::new(Self {
+            dialer,
+            links,
+            waiting,
+        })
     }
 
     /// One of the connections: always the same one of the same number.
     pub(crate) fn link(&self, number: usize) -> &Link {
         &self.links[number % self.links.len()]
     }
+
+    /// One of the connections for commits, likewise.
+    pub(crate) fn commits(&self, number: usize) -> &Link {
+        match self.waiting.len() {
+            0 => self.link(number),
+            count => &self.waiting[number % count],
+        }
+    }
 }
 
 /// A cluster, as far as it is known which node has which slot.
 pub(crate) struct Cluster {
     dialer: Arc<Dialer>,
-    connections: usize,
+    connections: Connections,
     /// Nodes that are asked when none of the known ones answers.
     seeds: Vec<Address>,
     map: Mutex<Map>,
@@ -54,7 +79,7 @@ struct Map {
 }
 
 impl Cluster {
-    pub(crate) fn new(dialer: Arc<Dialer>, connections: usize, seeds: Vec<Address>) -> Self {
+    pub(crate) fn new(dialer: Arc<Dialer>, connections: Connections, seeds: Vec<Address>) -> Self {
         Self {
             dialer,
             connections,

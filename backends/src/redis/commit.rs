@@ -73,7 +73,7 @@ impl Core {
         prepared: &[Prepared<'_>],
         open: &[usize],
     ) -> Result<Vec<usize>, CallError> {
-        let mut route = self.link(partition);
+        let mut route = self.commits(partition);
         loop {
             let rejected = self.commit_on(&mut route, partition, batch, prepared, open);
             let rejected = rejected.await;
@@ -91,6 +91,7 @@ impl Core {
         prepared: &[Prepared<'_>],
         open: &[usize],
     ) -> Result<Vec<usize>, CallError> {
+        let _turn = route.link()?.turn().await?;
         let (live, epoch) = self.enter(partition, route).await?;
         let earlier = open.iter().filter(|at| batch[**at].epoch != epoch);
         let earlier: Vec<usize> = earlier.copied().collect();
@@ -138,7 +139,7 @@ impl Core {
         partition: &Partition,
         epoch: Epoch,
     ) -> Result<Outcome, CallError> {
-        let mut route = self.link(partition);
+        let mut route = self.commits(partition);
         loop {
             let confirmed = self.confirm_on(&mut route, partition, epoch).await;
             if !route.follow(&confirmed) {
@@ -153,6 +154,7 @@ impl Core {
         partition: &Partition,
         epoch: Epoch,
     ) -> Result<Outcome, CallError> {
+        let _turn = route.link()?.turn().await?;
         let (live, entered) = self.enter(partition, route).await?;
         if entered != epoch {
             return Ok(Outcome::Conflict);

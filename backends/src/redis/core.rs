@@ -96,12 +96,17 @@ impl Core {
         self.links.route(partition.slot, partition.id.0.into())
     }
 
+    /// Where its commits go.
+    pub(crate) fn commits(&self, partition: &Partition) -> Route<'_> {
+        self.link(partition).of_commits()
+    }
+
     /// Learns the epochs of all partitions. What is not learned now is at the first commit.
     pub(crate) async fn enter_all(&self) {
         let enter = self
             .partitions
             .iter()
-            .map(async |partition| self.enter(partition, &mut self.link(partition)).await);
+            .map(async |partition| self.enter(partition, &mut self.commits(partition)).await);
         for error in join_all(enter).await.into_iter().filter_map(Result::err) {
             tracing::debug!(%error, "the epoch of a partition could not be read");
         }
@@ -144,7 +149,7 @@ impl Core {
         let mut args = Args::default();
         let reign = match planted!(RedisEpochStands) {
             true => "the only one".to_owned(),
-            false => live.info.reign(),
+            false => live.reign.to_string(),
         };
         let own = crc32fast::hash(reign.as_bytes()) % REDIS_EPOCHS_A_SECOND;
         args.push(reign).number(seen);

@@ -68,7 +68,7 @@ impl Dialer {
         &self,
         pushes: Option<Pushes>,
     ) -> Result<(MultiplexedConnection, Running), CallError> {
-        let made = self.bounded_io(self.make(pushes)).await;
+        let made = self.bounded_io(self.timeout, self.make(pushes)).await;
         made.map_err(unsent)
     }
 
@@ -98,20 +98,28 @@ impl Dialer {
         &self,
         call: impl Future<Output = Result<T, RedisError>>,
     ) -> Result<T, CallError> {
-        self.bounded_io(async { call.await.map_err(|error| read_error(&error)) })
-            .await
+        self.bounded_by(self.timeout, call).await
+    }
+
+    /// As [`Self::bounded`], of a call that may take longer than others.
+    pub(crate) async fn bounded_by<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, RedisError>>,
+    ) -> Result<T, CallError> {
+        let call = async { call.await.map_err(|error| read_error(&error)) };
+        self.bounded_io(limit, call).await
     }
 
     async fn bounded_io<T>(
         &self,
+        limit: Duration,
         call: impl Future<Output = Result<T, CallError>>,
     ) -> Result<T, CallError> {
         tokio::select! {
             biased;
             answer = call => answer,
-            () = self.clock.sleep(self.timeout) => {
-                Err(CallError::Late(self.timeout))
-            }
+            () = self.clock.sleep(limit) => Err(CallError::Late(limit)),
         }
     }
 }

@@ -1,16 +1,18 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{Cmd, Pipeline, Value};
 use russet_core::{Millis, Timestamp, planted};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::call::{Args, CallError, Reason, Refusal, array, bytes};
 use super::dialer::{Dialer, answered};
 use super::info::Info;
 use super::running::Running;
 use super::script::Script;
-use crate::limits::{REDIS_BACKOFF, REDIS_BACKOFF_MAX};
+use crate::limits::{REDIS_BACKOFF, REDIS_BACKOFF_MAX, REDIS_REPLICA, REDIS_WAITS};
 
 /// How many connections were made: no two of them have the same number.
 static MADE: AtomicU64 = AtomicU64::new(0);
@@ -24,6 +26,10 @@ pub(crate) struct Link {
     state: Mutex<State>,
     /// Held by whoever makes the connection.
     making: tokio::sync::Mutex<()>,
+    /// How long a call may take.
+    limit: Duration,
+    /// Where calls wait for a replica: a turn for each that is under way.
+    turns: Option<Arc<Semaphore>>,
 }
 
 #[derive(Default)]
@@ -42,6 +48,8 @@ pub(crate) struct Live {
     /// Which connection this is, of all that were ever made.
     pub(crate) number: u64,
     pub(crate) info: Arc<Info>,
+    /// [`Info::reign`].
+    pub(crate) reign: Arc<str>,
     /// Whether the node is asked for what another one is still giving to it.
     pub(crate) asking: bool,
 }
@@ -49,9 +57,40 @@ pub(crate) struct Live {
 impl Link {
     pub(crate) fn new(dialer: Arc<Dialer>) -> Self {
         Self {
+            limit: dialer.timeout,
             dialer,
             state: Mutex::default(),
             making: tokio::sync::Mutex::default(),
+            turns: None,
+        }
+    }
+
+    /// One on which calls wait for a replica. The server answers them one after the other: so not
+    /// many are under way, and the last one has the time that all before it may take.
+    pub(crate) fn waiting(dialer: Arc<Dialer>) -> Self {
+        let waits = u32::try_from(REDIS_WAITS).unwrap_or(u32::MAX);
+        Self {
+            limit: dialer.timeout + REDIS_REPLICA * waits,
+            turns: Some(Arc::new(Semaphore::new(REDIS_WAITS))),
+            ..Self::new(dialer)
+        }
+    }
+
+    /// Comes when a call that waits for a replica may be sent here; it is over when this is
+    /// dropped. At once where calls wait for none.
+    pub(crate) async fn turn(&self) -> Result<Option<OwnedSemaphorePermit>, CallError> {
+        let Some(turns) = self.turns.clone() else {
+            return Ok(None);
+        };
+        tokio::select! {
+            biased;
+            // Nobody closes it: there is a turn in the end.
+            turn = turns.acquire_owned() => Ok(turn.ok()),
+            () = self.dialer.clock.sleep(self.dialer.timeout) => {
+                let waited = self.dialer.timeout;
+                let why = format!("commits before it still wait for a replica after {waited:?}");
+                Err(CallError::Unreachable(why))
+            }
         }
     }
 
@@ -73,6 +112,7 @@ impl Link {
                     connection,
                     running: Arc::new(running),
                     number: MADE.fetch_add(1, Ordering::Relaxed) + 1,
+                    reign: info.reign().into(),
                     info: Arc::new(info),
                     asking: false,
                 };
@@ -110,7 +150,8 @@ impl Link {
         }
         let mut connection = live.connection.clone();
         let sent = connection.send_packed_command(command);
-        let answer = self.dialer.bounded(sent).await.and_then(answered);
+        let answer = self.dialer.bounded_by(self.limit, sent).await;
+        let answer = answer.and_then(answered);
         self.judge(live, answer)
     }
 
@@ -160,7 +201,7 @@ impl Link {
         let asking = live.asking.then(|| asking(commands));
         let commands = asking.as_ref().unwrap_or(commands);
         let sent = connection.send_packed_commands(commands, 0, commands.len());
-        let answers = self.judge(live, self.dialer.bounded(sent).await)?;
+        let answers = self.judge(live, self.dialer.bounded_by(self.limit, sent).await)?;
         Ok(match live.asking {
             true => answers.into_iter().skip(1).step_by(2).collect(),
             false => answers,
@@ -228,7 +269,7 @@ impl Link {
 }
 
 /// Refuses what a server says that is no primary.
-fn primary(role: Value) -> Result<(), CallError> {
+pub(crate) fn primary(role: Value) -> Result<(), CallError> {
     let parts = array(answered(role)?)?;
     match parts.into_iter().next().map(bytes).transpose()?.as_deref() {
         Some(b"master") => Ok(()),

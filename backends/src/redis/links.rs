@@ -3,12 +3,12 @@ use std::sync::Arc;
 use redis::{Cmd, Pipeline, Value};
 
 use super::call::{Args, CallError, Reason, Refusal};
-use super::cluster::{Cluster, Node};
+use super::cluster::{Cluster, Connections, Node};
 use super::dialer::Dialer;
 use super::link::{Link, Live};
 use super::options::Address;
 use super::script::Script;
-use crate::limits::REDIS_REDIRECTS;
+use crate::limits::{REDIS_REDIRECTS, REDIS_REUNIONS};
 
 /// The connections that calls share.
 pub(crate) enum Links {
@@ -20,7 +20,7 @@ pub(crate) enum Links {
 
 impl Links {
     /// Connections to a server, or to the cluster of these nodes if there are any.
-    pub(crate) fn new(dialer: &Arc<Dialer>, connections: usize, nodes: Vec<Address>) -> Self {
+    pub(crate) fn new(dialer: &Arc<Dialer>, connections: Connections, nodes: Vec<Address>) -> Self {
         match nodes.is_empty() {
             true => Self::Alone(Node::new(dialer.clone(), connections)),
             false => Self::Cluster(Cluster::new(dialer.clone(), connections, nodes)),
@@ -38,6 +38,7 @@ impl Links {
             slot,
             number,
             node,
+            of_commits: false,
             asking: false,
             redirects: 0,
         }
@@ -83,6 +84,8 @@ pub(crate) struct Route<'a> {
     slot: u16,
     number: usize,
     node: Option<Arc<Node>>,
+    /// Whether it goes over the connections for commits.
+    of_commits: bool,
     asking: bool,
     redirects: u32,
 }
@@ -97,29 +100,66 @@ impl<'a> Route<'a> {
         )
     }
 
-    /// A connection, which is made if there is none.
+    /// Whether it goes to the same server as another one.
+    pub(crate) fn leads_as(&self, other: &Self) -> bool {
+        let nodes = self.node.as_ref().zip(other.node.as_ref());
+        nodes.is_some_and(|(node, other)| Arc::ptr_eq(node, other))
+    }
+
+    /// The same over the connections for commits.
+    pub(crate) fn of_commits(self) -> Self {
+        Self {
+            of_commits: true,
+            ..self
+        }
+    }
+
+    /// A connection, which is made if there is none. Where commits have their own, it is one to
+    /// the process that is read from: an epoch, and what a replica is asked to have, is of both.
     pub(crate) async fn live(&self) -> Result<(&Link, Live), CallError> {
-        let link = self.link()?;
-        let mut live = link.live().await?;
-        live.asking = self.asking;
-        Ok((link, live))
+        let (link, reads) = (self.link()?, self.node()?.link(self.number));
+        for _ in 0..REDIS_REUNIONS {
+            let mut live = link.live().await?;
+            let read = match std::ptr::eq(link, reads) {
+                true => None,
+                false => Some(reads.live().await?),
+            };
+            let Some(read) = read.filter(|read| read.reign != live.reign) else {
+                live.asking = self.asking;
+                return Ok((link, live));
+            };
+            // Which of them goes to the primary is not known.
+            link.give_up(&live);
+            reads.give_up(&read);
+        }
+        let why = "TRYAGAIN the primary has just changed";
+        Err(CallError::Refused(Refusal::new(why)))
     }
 
     /// The connection, whether it is made or not.
     pub(crate) fn link(&self) -> Result<&Link, CallError> {
-        let node = self.node.as_ref().ok_or_else(|| {
-            CallError::Unreachable(format!("no node of the cluster has slot {}", self.slot))
-        })?;
-        Ok(node.link(self.number))
+        let node = self.node()?;
+        Ok(match self.of_commits {
+            true => node.commits(self.number),
+            false => node.link(self.number),
+        })
+    }
+
+    fn node(&self) -> Result<&Arc<Node>, CallError> {
+        let why = || format!("no node of the cluster has slot {}", self.slot);
+        let node = self.node.as_ref();
+        node.ok_or_else(|| CallError::Unreachable(why()))
     }
 
     /// Goes to the node that has the slot again, if it does not: another one is asked only for
     /// what this one has been asked for. Whether that was so.
     pub(crate) fn go_back(&mut self) -> bool {
         if self.asking {
-            let redirects = self.redirects;
-            *self = self.links.route(self.slot, self.number);
-            self.redirects = redirects;
+            *self = Self {
+                of_commits: self.of_commits,
+                redirects: self.redirects,
+                ..self.links.route(self.slot, self.number)
+            };
             return true;
         }
         false

@@ -62,6 +62,7 @@ use russet_core::PartitionId;
 use russet_engine::{Clock, Delivery};
 use tokio::sync::{mpsc, watch};
 
+use self::cluster::Connections;
 pub use self::connect::{Connect, Stream};
 use self::core::{Core, Partition};
 use self::dialer::Dialer;
@@ -191,7 +192,12 @@ fn links(options: &RedisOptions, dialer: &Arc<Dialer>) -> Result<Links, RedisOpe
         Topology::Cluster { others } => Target::parse(&options.url)?.with("node", others)?,
         Topology::Single | Topology::Sentinel { .. } => Vec::new(),
     };
-    Ok(Links::new(dialer, options.connections, nodes))
+    let shared = options.connections;
+    let waiting = match options.acknowledge {
+        Acknowledge::Primary => 0,
+        Acknowledge::Replica => shared,
+    };
+    Ok(Links::new(dialer, Connections { shared, waiting }, nodes))
 }
 
 async fn keep_learning(core: Arc<Core>) {

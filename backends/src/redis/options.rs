@@ -7,7 +7,7 @@ use russet_core::limits::PARTITIONS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::error::RedisOpenError;
-use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS, REDIS_CONNECTIONS_MAX};
+use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS, REDIS_CONNECTIONS_MAX, REDIS_REPLICA};
 use crate::secret::{Host, Secret};
 
 /// Where a Redis is, and how it is used.
@@ -30,7 +30,8 @@ pub struct RedisOptions {
     pub acknowledge: Acknowledge,
     /// How long a call may take before its connection is given up.
     pub timeout: Duration,
-    /// Connections that calls share; in a cluster so many to each node.
+    /// Connections that calls share; in a cluster so many to each node. There are as many again
+    /// for commits where they wait for a replica.
     pub connections: usize,
 }
 
@@ -115,6 +116,11 @@ impl RedisOptions {
         if self.timeout.is_zero() {
             let range = "more than nothing".to_owned();
             return Err(wrong("timeout", "0".to_owned(), range));
+        }
+        if self.acknowledge == Acknowledge::Replica && self.timeout <= REDIS_REPLICA {
+            let range =
+                format!("more than {REDIS_REPLICA:?}, for which a commit waits for a replica");
+            return Err(wrong("timeout", format!("{:?}", self.timeout), range));
         }
         let database = Target::parse(&self.url)?.login.db();
         if matches!(self.topology, Topology::Cluster { .. }) && database != 0 {

@@ -33,10 +33,18 @@ impl Found {
     fn miss(&mut self, shelf: &Shelf<'_>) {
         self.visible.push((shelf.partition.id, REDIS_BACKOFF_MAX));
     }
+
+    /// The shelf has something and does not give it: it is not looked at again before a pause.
+    fn pass_over(&mut self, shelf: &Shelf<'_>) {
+        let partition = shelf.partition.id;
+        self.open.retain(|open| *open != partition);
+        self.visible.retain(|(visible, _)| *visible != partition);
+        self.miss(shelf);
+    }
 }
 
 /// Takes up to `max` deliveries from these partitions. It fails when no partition of the store can
-/// be reached; the others are there while some cannot.
+/// be reached, or each is on a server that refuses to give; the others are there while some cannot.
 pub(crate) async fn take(
     core: &Core,
     kind: &Kind,
@@ -90,11 +98,12 @@ async fn choose(
 ) -> Result<Found, CallError> {
     let peeks = shelves.iter().map(|shelf| shelf.peek(core, max));
     let peeks = join_all(peeks).await.into_iter().enumerate();
-    let mut found = Found::default();
+    let (mut found, mut reached) = (Found::default(), Vec::new());
     // One that cannot be read counts as the first of all: it is taken out of the way.
     let mut places: Vec<(Option<Place>, usize, usize)> = Vec::new();
     for (number, peek) in sift(peeks, |missed| found.miss(&shelves[missed]))? {
         let partition = shelves[number].partition.id;
+        reached.push(number);
         found
             .visible
             .extend(peek.wait.map(|wait| (partition, wait)));
@@ -119,10 +128,24 @@ async fn choose(
         shelves[*number].take(core, kind, counts, &mut part).await?;
         Ok::<_, CallError>(part)
     });
-    let takes = counts.keys().zip(join_all(takes).await);
-    for (_, part) in sift(takes, |missed| found.miss(&shelves[*missed]))? {
-        found.taken.extend(part.taken);
-        found.visible.extend(part.visible);
+    let mut refused = Vec::new();
+    for (number, part) in counts.keys().zip(join_all(takes).await) {
+        match part {
+            Ok(part) => {
+                found.taken.extend(part.taken);
+                found.visible.extend(part.visible);
+            }
+            Err(error) => refused.push((&shelves[*number], error)),
+        }
+    }
+    let gives = |shelf: &Shelf<'_>| refused.iter().all(|(other, _)| !shelf.shares(core, other));
+    let is_any_left = reached.iter().any(|number| gives(&shelves[*number]));
+    for (shelf, error) in refused {
+        if found.taken.is_empty() && !is_any_left {
+            return Err(error);
+        }
+        tracing::debug!(%error, "a partition gave nothing");
+        found.pass_over(shelf);
     }
     found.taken.sort_unstable_by_key(|(place, _)| *place);
     Ok(found)
@@ -146,6 +169,12 @@ impl Shelf<'_> {
         lanes
             .flat_map(|lane| self.partition.keys.lane(lane))
             .collect()
+    }
+
+    /// Whether another one is on the same server.
+    fn shares(&self, core: &Core, other: &Self) -> bool {
+        core.link(self.partition)
+            .leads_as(&core.link(other.partition))
     }
 
     async fn peek(&self, core: &Core, max: usize) -> Result<Peek, CallError> {

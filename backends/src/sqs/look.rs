@@ -9,22 +9,42 @@ use crate::limits::{SQS_QUEUES, SQS_TRIES};
 const PAGE: i32 = 1_000;
 
 impl Inner {
-    /// Learns of all queues with the prefix.
+    /// Learns of all queues with the prefix. One that cannot be read keeps none of the others.
     pub(super) async fn look(&self) -> Result<(), Fault> {
-        let mut token = None;
+        let (mut token, mut failed) = (None, None);
         loop {
             let (urls, next) = self.listed(token).await?;
             for url in urls {
                 let now = self.clock.now();
                 let name = self.name_of(&url);
-                if let Some(name) = name.filter(|name| self.directory.is_to_meet(name, now)) {
-                    self.meet(name, &url).await?;
+                let Some(name) = name.filter(|name| self.directory.is_to_meet(name, now)) else {
+                    continue;
+                };
+                match self.meet(name, &url).await {
+                    Ok(()) => {}
+                    Err(fault) if fault.is_forbidden() => self.pass_over(name, &fault),
+                    // Who does not answer here does not answer for the next one either.
+                    Err(fault @ Fault::Lost(_)) => return Err(fault),
+                    Err(fault) => failed = failed.or(Some(fault)),
                 }
             }
             token = next;
             if token.is_none() {
-                return Ok(());
+                return failed.map_or(Ok(()), Err);
             }
+        }
+    }
+
+    /// Leaves a queue for a while whose tags may not be read.
+    fn pass_over(&self, name: &str, fault: &Fault) {
+        let now = self.clock.now();
+        if self.directory.learn_stranger(name.to_owned(), now) {
+            tracing::error!(
+                name,
+                %fault,
+                "an SQS queue with our prefix is not used: sqs:ListQueueTags is not allowed on it. \
+                 Grant it, or give the queue another name; it is looked at again from time to time"
+            );
         }
     }
 

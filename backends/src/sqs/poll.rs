@@ -13,7 +13,7 @@ use super::message::{self, Handle};
 use super::settle::seconds;
 use super::{Inner, is_gone, said};
 use crate::aws::{Fault, fault};
-use crate::limits::{SQS_KEPT, SQS_TIMEOUT};
+use crate::limits::{SQS_FAILED_PAUSE, SQS_KEPT, SQS_TIMEOUT};
 
 impl Inner {
     /// Asks for messages once, puts what comes on the desk, and gives back what nobody takes.
@@ -35,7 +35,13 @@ impl Inner {
             let _ = self.delete(receipts.collect()).await;
         }
         let is_empty = answer.as_ref().is_ok_and(Vec::is_empty);
-        self.desk().ended(&poll, answer, self.clock.now());
+        let why = answer.as_ref().err().cloned();
+        let is_news = self.desk().ended(&poll, answer, self.clock.now());
+        if let Some(why) = why.filter(|_| is_news) {
+            let (queue, pause) = (&poll.place.name, Duration::from(SQS_FAILED_PAUSE));
+            tracing::warn!(%queue, why, ?pause, "no messages can be received from an SQS queue: it \
+                is asked again after each pause, and others meanwhile");
+        }
         for (body, handle) in strange {
             if message::is_newer(&body) {
                 self.put_off(&poll.place, handle).await;

@@ -29,7 +29,7 @@ impl Inner {
             let epoch = inner.directory.epoch();
             let places = inner.directory.of_lanes(&inner.prefix, from);
             let now = inner.clock.now();
-            let (found, polls) = {
+            let (found, polls, resumes) = {
                 let mut desk = inner.desk();
                 let mut found = desk.look(seat.number, &places, now);
                 let is_late = now >= give_up;
@@ -40,23 +40,29 @@ impl Inner {
                         found = Found::Soon;
                     }
                 }
-                (found, polls)
+                (found, polls, desk.resumes(&places, now))
             };
             for poll in polls {
                 drop(tokio::spawn(inner.clone().poll(poll)));
             }
             is_first = false;
+            let next = resumes.map_or(give_up, |at| at.min(give_up));
             match found {
                 Found::Some(deliveries) => return Ok(deliveries),
                 Found::Failed(why) => return Err(QueueError::Unavailable { why }),
                 // It ends soon by itself: nobody is kept waiting much longer than asked.
                 Found::Soon => seat.wake.notified().await,
-                Found::Nothing if now >= give_up => return Ok(Vec::new()),
+                Found::Nothing if now >= give_up => {
+                    return match inner.desk().failing(&places) {
+                        Some(why) => Err(QueueError::Unavailable { why }),
+                        None => Ok(Vec::new()),
+                    };
+                }
                 Found::Nothing => tokio::select! {
                     biased;
                     () = seat.wake.notified() => {}
                     () = inner.directory.changed(epoch) => {}
-                    () = inner.clock.sleep(give_up.since(now).into()) => {}
+                    () = inner.clock.sleep(next.since(now).into()) => {}
                 },
             }
         }

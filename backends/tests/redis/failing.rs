@@ -1,14 +1,16 @@
 //! What a server or the way to it can do wrong.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures::future::join_all;
+use russet_backends::limits::REDIS_REPLICA;
 use russet_backends::redis::{Acknowledge, Redis, RedisOpenError, RedisOptions};
-use russet_core::{Epoch, RecordKey};
+use russet_core::{Epoch, PartitionId, RecordKey};
 use russet_engine::{Outcome, Queue, Store, StoreError, SystemClock};
 use russet_servers::{RedisServer, RedisVersion, free_port};
 
-use super::nodes::{FIRST, receive, submission, submit};
+use super::nodes::{FIRST, receive, submission, submit, submit_in};
 use super::open;
 
 pub(super) const ALL: [RedisVersion; 3] = [
@@ -122,7 +124,7 @@ async fn a_server_that_was_killed_is_found_again_after_its_restart() {
 }
 
 /// A server, and a replica that is attached to it.
-async fn with_replica() -> [RedisServer; 2] {
+pub(super) async fn with_replica() -> [RedisServer; 2] {
     let at_once = ["--repl-diskless-sync-delay", "0"];
     let primary = RedisServer::start_with(RedisVersion::Redis7, &at_once);
     let port = primary.process().port().to_string();
@@ -176,6 +178,51 @@ async fn a_commit_waits_for_a_replica_when_one_has_to_have_it() {
     let error = error.err().expect("it may not wait");
     assert!(matches!(error, RedisOpenError::Forbidden { .. }), "{error}");
     assert!(error.to_string().contains("WAIT"), "{error}");
+}
+
+/// A server that has no replica left does all but to acknowledge what is written.
+#[tokio::test]
+async fn reads_and_receivers_do_not_wait_for_commits_that_wait_for_a_replica() {
+    let [primary, replica] = with_replica().await;
+    let mut options = RedisOptions::new(primary.url());
+    options.acknowledge = Acknowledge::Replica;
+    options.partitions = Some(2);
+    let redis = open(options).await;
+    submit(&redis, 1).await.expect("both have it");
+    replica.process().signal("STOP");
+    let commits = (2..14).map(|n| submit_in(&redis, PartitionId(n as u16 % 2), n));
+    let others = async {
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            let begun = Instant::now();
+            assert!(is_there(&redis, 1).await);
+            receive(&redis, Duration::ZERO).await;
+            let took = begun.elapsed();
+            assert!(took < REDIS_REPLICA / 2, "they took {took:?}");
+        }
+    };
+    let (outcomes, ()) = futures::join!(join_all(commits), others);
+    for outcome in outcomes {
+        let error = outcome.expect_err("the replica does not answer");
+        assert!(matches!(error, StoreError::Indeterminate { .. }), "{error}");
+        assert!(error.to_string().contains("no replica has it"), "{error}");
+    }
+    replica.process().signal("CONT");
+    submit_soon(&redis, 20).await;
+}
+
+/// No commit can be done in less than what it waits for a replica.
+#[tokio::test]
+async fn a_timeout_that_no_wait_for_a_replica_fits_into_is_refused() {
+    let mut options = RedisOptions::new("redis://127.0.0.1");
+    options.acknowledge = Acknowledge::Replica;
+    options.timeout = REDIS_REPLICA;
+    let error = Redis::open(options, Arc::new(SystemClock)).await;
+    let error = error.err().expect("it is refused").to_string();
+    assert!(
+        error.starts_with("timeout is 1s: set it to more than 1s"),
+        "{error}"
+    );
 }
 
 /// A script is not undone: what it had written before it came to what is forbidden is there.

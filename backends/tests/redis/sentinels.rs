@@ -1,5 +1,7 @@
 //! Several sentinels, and passwords: of the sentinels, and of the primary.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,7 @@ use russet_servers::{Certificate, Process, RedisServer, RedisVersion, free_port}
 use super::failing::ALL;
 use super::nodes::{receive, submit};
 use super::open;
+use super::replicas::follow;
 use super::sentinel::{sentinel_of, sentinel_with};
 
 const OF_PRIMARY: &str = "sesame";
@@ -60,6 +63,47 @@ async fn when_the_first_sentinel_hangs_the_second_is_asked() {
         let options = options(hanging.port(), &[sentinel.port()], Some(OF_SENTINELS));
         open(options).await;
         hanging.signal("CONT");
+    }
+}
+
+/// A sentinel that names this server, whatever the others have decided since.
+fn cut_off(named: &RedisServer) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let named = named.process().port().to_string();
+    let answer = format!("*2\r\n$9\r\n127.0.0.1\r\n${}\r\n{named}\r\n", named.len());
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut asked = [0; 1_024];
+            while stream.read(&mut asked).is_ok_and(|bytes| bytes > 0) {
+                // Whoever asks may have gone.
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        }
+    });
+    port
+}
+
+/// It is one of two that have exchanged their roles, and the first sentinel has not heard of it.
+#[tokio::test]
+async fn when_the_first_sentinel_names_a_replica_the_second_is_asked() {
+    for version in ALL {
+        let at_once = ["--repl-diskless-sync-delay", "0"];
+        let [before, primary] = [(); 2].map(|()| RedisServer::start_with(version, &at_once));
+        follow(&before, &primary).await;
+        let stale = cut_off(&before);
+        let sentinel = sentinel_with(&primary, "");
+        let with_sentinels = |others: &[u16]| {
+            let mut options = options(stale, others, None);
+            options.url = options.url.replace(&format!(":{OF_PRIMARY}@"), "");
+            options
+        };
+        let redis = open(with_sentinels(&[sentinel.port()])).await;
+        let task = submit(&redis, 1).await.expect("it is committed");
+        assert_eq!(receive(&redis, Duration::from_secs(20)).await, [task]);
+        let refused = Redis::open(with_sentinels(&[]), Arc::new(SystemClock)).await;
+        let error = refused.err().expect("no sentinel is right").to_string();
+        assert!(error.contains("it is a replica"), "{error}");
     }
 }
 

@@ -63,6 +63,7 @@ pub(crate) fn connector(
                 patience: options.timeout / shares,
                 sentinels,
                 password: password.clone(),
+                login: target.login.clone(),
                 dial,
                 clock: clock.clone(),
             })

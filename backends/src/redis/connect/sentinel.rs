@@ -11,6 +11,7 @@ use super::direct::Dial;
 use super::{Connect, Stream};
 use crate::redis::call::{CallError, Reason, strings};
 use crate::redis::dialer::read_error;
+use crate::redis::link::primary as primary_role;
 use crate::redis::options::Address;
 use crate::redis::running::Running;
 use crate::secret::Secret;
@@ -20,36 +21,31 @@ pub(crate) struct Sentinels {
     pub(crate) master: String,
     pub(crate) sentinels: Vec<Address>,
     pub(crate) password: Option<Secret>,
+    /// Who asks the primary.
+    pub(crate) login: RedisConnectionInfo,
     pub(crate) dial: Arc<Dial>,
-    /// How long one of them may take to answer.
+    /// How long one of them may take to answer, and the primary that it names.
     pub(crate) patience: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
 #[async_trait]
 impl Connect for Sentinels {
-    /// Asks one after the other until one names a primary that can be reached. Whether it is
-    /// still one is seen by whoever uses the connection.
+    /// Asks one after the other until one names a primary that can be reached and does not say
+    /// that it is a replica: a sentinel that is cut off from the others names the one before.
     async fn connect(&self) -> io::Result<Box<dyn Stream>> {
         let mut failed = Vec::new();
         for sentinel in &self.sentinels {
-            let answer = tokio::select! {
-                biased;
-                answer = self.ask(sentinel) => answer,
-                () = self.clock.sleep(self.patience) => {
-                    Err(format!("no answer within {:?}", self.patience))
-                }
-            };
-            let primary = match answer {
+            let primary = match self.in_time(self.ask(sentinel)).await {
                 Ok(primary) => primary,
                 Err(why) => {
                     failed.push(format!("sentinel {sentinel}: {why}"));
                     continue;
                 }
             };
-            match self.dial.dial(&primary).await {
+            match self.in_time(self.reach(&primary)).await {
                 Ok(stream) => return Ok(stream),
-                Err(why) => failed.push(format!("primary {primary}: {why}")),
+                Err(why) => failed.push(format!("{primary}, the primary of {sentinel}: {why}")),
             }
         }
         Err(io::Error::other(failed.join("; ")))
@@ -61,18 +57,43 @@ impl Connect for Sentinels {
 }
 
 impl Sentinels {
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, String>>) -> Result<T, String> {
+        tokio::select! {
+            biased;
+            done = work => done,
+            () = self.clock.sleep(self.patience) => {
+                Err(format!("no answer within {:?}", self.patience))
+            }
+        }
+    }
+
+    /// A connection to what is said to be the primary, unless it says that it is a replica. What
+    /// else is wrong with it is told by whoever uses the connection.
+    async fn reach(&self, primary: &Address) -> Result<Box<dyn Stream>, String> {
+        let dial = || self.dial.dial(primary);
+        let stream = dial().await.map_err(|error| error.to_string())?;
+        if let Ok((mut connection, _running)) = log_in(&self.login, stream).await {
+            let answer = connection.send_packed_command(&redis::cmd("ROLE")).await;
+            let role = answer
+                .map_err(|error| read_error(&error))
+                .and_then(primary_role);
+            if let Err(error) = role
+                && error.reason() == Some(Reason::NotPrimary)
+            {
+                return Err("it is a replica".to_owned());
+            }
+        }
+        dial().await.map_err(|error| error.to_string())
+    }
+
     async fn ask(&self, sentinel: &Address) -> Result<Address, String> {
         let stream = self.dial.dial(sentinel).await.map_err(|e| e.to_string())?;
         let mut login = RedisConnectionInfo::default().set_skip_set_lib_name();
         if let Some(Secret(password)) = &self.password {
             login = login.set_password(password);
         }
-        let config = AsyncConnectionConfig::new()
-            .set_response_timeout(None)
-            .set_connection_timeout(None);
-        let made = MultiplexedConnection::new_with_config(&login, stream, config).await;
-        let (mut connection, driver) = made.map_err(|error| refused(&read_error(&error)))?;
-        let _running = Running::new(driver);
+        let made = log_in(&login, stream).await;
+        let (mut connection, _running) = made.map_err(|error| refused(&error))?;
         let mut command = redis::cmd("SENTINEL");
         command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.master);
         let answer = connection.send_packed_command(&command).await;
@@ -89,6 +110,18 @@ impl Sentinels {
             }
         }
     }
+}
+
+async fn log_in(
+    login: &RedisConnectionInfo,
+    stream: Box<dyn Stream>,
+) -> Result<(MultiplexedConnection, Running), CallError> {
+    let config = AsyncConnectionConfig::new()
+        .set_response_timeout(None)
+        .set_connection_timeout(None);
+    let made = MultiplexedConnection::new_with_config(login, stream, config).await;
+    let (connection, driver) = made.map_err(|error| read_error(&error))?;
+    Ok((connection, Running::new(driver)))
 }
 
 /// What a sentinel said, and what to do when it is about its password.

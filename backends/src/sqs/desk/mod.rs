@@ -13,9 +13,9 @@ use russet_engine::{Delivery, Receipt};
 use tokio::sync::Notify;
 
 pub(super) use self::shelf::Held;
-use self::shelf::Shelf;
+use self::shelf::{Failure, Shelf};
 use super::directory::Place;
-use crate::limits::{SQS_BATCH, SQS_LONG_POLL, SQS_POLLS_AT_ONCE, SQS_TURNS};
+use crate::limits::{SQS_BATCH, SQS_FAILED_PAUSE, SQS_LONG_POLL, SQS_POLLS_AT_ONCE, SQS_TURNS};
 
 /// Where receivers and the requests for messages meet.
 #[derive(Debug, Default)]
@@ -33,8 +33,8 @@ struct Waiter {
     queues: Vec<Arc<str>>,
     max: usize,
     wake: Arc<Notify>,
-    /// Why a request failed that it waited for.
-    failed: Option<String>,
+    /// Whether a request failed that it waited for.
+    met_failure: bool,
     /// How often it waited for more although something was there.
     delayed: usize,
 }
@@ -59,7 +59,7 @@ pub(super) enum Found {
     Soon,
     /// Nothing.
     Nothing,
-    /// A request for what it waits for has failed.
+    /// The requests for all that it waits for have failed.
     Failed(String),
 }
 
@@ -71,7 +71,7 @@ impl Desk {
             queues: Vec::new(),
             max,
             wake,
-            failed: None,
+            met_failure: false,
             delayed: 0,
         };
         self.waiters.insert(self.last, waiter);
@@ -89,7 +89,7 @@ impl Desk {
             return Found::Nothing;
         };
         known.queues = places.iter().map(|place| place.name.clone()).collect();
-        let (max, failed) = (known.max, known.failed.take());
+        let (max, met_failure) = (known.max, known.met_failure);
         let (mut there, mut soon) = (0, false);
         for place in places {
             let shelf = self.shelves.entry(place.name.clone()).or_default();
@@ -100,11 +100,28 @@ impl Desk {
         if soon && there < max && self.may_wait(waiter, there) {
             return Found::Soon;
         }
-        match (self.take(places, max, now), failed) {
-            (taken, _) if !taken.is_empty() => Found::Some(taken),
-            (_, Some(why)) => Found::Failed(why),
-            _ => Found::Nothing,
+        let taken = self.take(places, max, now);
+        if !taken.is_empty() {
+            return Found::Some(taken);
         }
+        let failed = self.failing(places).filter(|_| met_failure);
+        failed.map_or(Found::Nothing, Found::Failed)
+    }
+
+    /// Why nothing can come from any of these queues; `None` while one of them can be asked.
+    pub(super) fn failing(&self, places: &[Arc<Place>]) -> Option<String> {
+        let shelves = places.iter().map(|place| self.shelves.get(&place.name));
+        let failures = shelves.map(|shelf| shelf?.failing());
+        let failures: Vec<&str> = failures.collect::<Option<_>>()?;
+        failures.first().map(|why| (*why).to_owned())
+    }
+
+    /// When the next of these queues may be asked again of which a request has failed.
+    pub(super) fn resumes(&self, places: &[Arc<Place>], now: Timestamp) -> Option<Timestamp> {
+        let shelves = places
+            .iter()
+            .filter_map(|place| self.shelves.get(&place.name));
+        shelves.filter_map(|shelf| shelf.paused(now)).min()
     }
 
     /// Whether a receiver waits for requests that end soon, although `there` are some messages.
@@ -182,6 +199,9 @@ impl Desk {
     ) {
         let demand = self.demand(&place.name);
         let shelf = self.shelves.entry(place.name.clone()).or_default();
+        if shelf.paused(now).is_some() {
+            return;
+        }
         let there = shelf.held.iter().filter(|held| held.until > now).count();
         let demand = demand.saturating_sub(there);
         let at_once = match shelf.deep {
@@ -215,35 +235,44 @@ impl Desk {
         waiters.fold(0, |sum, waiter| sum.saturating_add(waiter.max))
     }
 
-    /// A request was answered, or failed. Whoever waits for it looks again.
-    pub(super) fn ended(&mut self, poll: &Poll, answer: Result<Vec<Held>, String>, now: Timestamp) {
+    /// A request was answered, or failed; whether it is the first of its queue that failed. Whoever
+    /// waits for it looks again.
+    pub(super) fn ended(
+        &mut self,
+        poll: &Poll,
+        answer: Result<Vec<Held>, String>,
+        now: Timestamp,
+    ) -> bool {
         let demand = self.demand(&poll.place.name);
         let shelf = self.shelves.entry(poll.place.name.clone()).or_default();
         match poll.wait {
             0 => shelf.short = shelf.short.saturating_sub(1),
             _ => shelf.long = shelf.long.saturating_sub(1),
         }
-        let failed = match answer {
+        let (has_failed, had_failed) = (answer.is_err(), shelf.failed.is_some());
+        match answer {
             Ok(held) => {
+                shelf.failed = None;
                 shelf.deep = held.len() >= poll.max;
                 if demand > 0 && held.is_empty() && poll.wait > 0 {
                     shelf.patience = (poll.wait * 2).min(SQS_LONG_POLL.as_secs());
                     shelf.asked_at = Some(now);
                 }
                 shelf.held.extend(held);
-                None
             }
             Err(why) => {
                 shelf.deep = false;
-                Some(why)
+                let until = now + SQS_FAILED_PAUSE;
+                shelf.failed = Some(Failure { why, until });
             }
-        };
+        }
         for waiter in self.waiters.values_mut() {
             if waiter.queues.contains(&poll.place.name) {
-                waiter.failed = failed.clone().or(waiter.failed.take());
+                waiter.met_failure |= has_failed;
                 waiter.wake.notify_one();
             }
         }
+        has_failed && !had_failed
     }
 
     /// What a request brought and nobody took, which is to be given back.

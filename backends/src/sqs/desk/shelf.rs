@@ -19,6 +19,15 @@ pub(super) struct Shelf {
     /// How long the next request waits at SQS, in seconds.
     pub(super) patience: u64,
     pub(super) asked_at: Option<Timestamp>,
+    /// The last request that has ended failed.
+    pub(super) failed: Option<Failure>,
+}
+
+/// Why a request failed, and when the next one may be made.
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) why: String,
+    pub(super) until: Timestamp,
 }
 
 /// A message that has arrived and that nobody has yet.
@@ -45,6 +54,18 @@ impl Shelf {
     pub(super) fn next(&mut self, now: Timestamp) -> Option<Held> {
         let at = self.held.iter().position(|held| held.until > now)?;
         self.held.remove(at)
+    }
+
+    /// Until when no request is made, after one that failed.
+    pub(super) fn paused(&self, now: Timestamp) -> Option<Timestamp> {
+        let until = self.failed.as_ref()?.until;
+        (until > now).then_some(until)
+    }
+
+    /// Why it can be said that nothing comes: a request failed, and no other is under way.
+    pub(super) fn failing(&self) -> Option<&str> {
+        let failure = self.failed.as_ref()?;
+        (self.long + self.short == 0).then_some(&failure.why)
     }
 
     /// How long a request waits at SQS for a receiver that waits up to `wait`: longer and longer

@@ -131,14 +131,54 @@ fn requests_wait_longer_and_longer_while_somebody_asks() {
 }
 
 #[test]
-fn a_failure_is_told_once_to_each_who_waits() {
+fn a_failure_is_told_to_those_whose_queues_have_all_failed() {
     let (mut desk, places) = (Desk::default(), [place("a"), place("b")]);
-    let one = waiter(&mut desk, &places, 1);
+    let both = waiter(&mut desk, &places, 1);
+    let other = waiter(&mut desk, &places[1..], 1);
     let polls = plan(&mut desk, &places, 1);
     assert_eq!(polls.len(), 2);
     desk.ended(&polls[1], Err("why".into()), NOW);
-    assert_eq!(desk.look(one, &places, NOW), Found::Failed("why".into()));
+    let failed = || Found::Failed("why".into());
+    assert_eq!(desk.look(other, &places[1..], NOW), failed());
+    assert_eq!(desk.look(both, &places, NOW), Found::Nothing);
+    desk.ended(&polls[0], Err("why".into()), NOW);
+    assert_eq!(desk.look(both, &places, NOW), failed());
+}
+
+#[test]
+fn a_queue_that_fails_keeps_no_message_of_another_from_those_who_wait() {
+    let (mut desk, places) = (Desk::default(), [place("a"), place("b")]);
+    let one = waiter(&mut desk, &places, 1);
+    let polls = plan(&mut desk, &places, 1);
+    desk.ended(&polls[1], Err("why".into()), NOW);
+    desk.ended(&polls[0], Ok(Vec::new()), NOW);
     assert_eq!(desk.look(one, &places, NOW), Found::Nothing);
+    let polls = plan(&mut desk, &places, 1);
+    assert_eq!(polls.len(), 1, "the other one waits");
+    desk.ended(&polls[0], held(&polls[0], 0..1), NOW);
+    assert_eq!(tasks(desk.look(one, &places, NOW)), [0]);
+}
+
+#[test]
+fn a_queue_that_failed_is_asked_again_after_a_pause() {
+    let (mut desk, places) = (Desk::default(), [place("a")]);
+    waiter(&mut desk, &places, 1);
+    let polls = plan(&mut desk, &places, 1);
+    desk.ended(&polls[0], Err("why".into()), NOW);
+    let resumes = NOW + SQS_FAILED_PAUSE;
+    assert_eq!(desk.resumes(&places, NOW), Some(resumes));
+    assert_eq!(plan(&mut desk, &places, 1).len(), 0);
+    let late = waiter(&mut desk, &places, 1);
+    assert_eq!(
+        desk.failing(&places),
+        Some("why".into()),
+        "when its time is over"
+    );
+    let polls = desk.plan(&places, Duration::from_secs(1), HIDDEN, resumes);
+    assert_eq!((polls.len(), desk.failing(&places)), (1, None));
+    desk.ended(&polls[0], held(&polls[0], 0..1), NOW);
+    assert_eq!(tasks(desk.look(late, &places, NOW)), [0]);
+    assert_eq!(desk.resumes(&places, NOW), None);
 }
 
 #[test]

@@ -1,3 +1,4 @@
+mod counts;
 mod damage;
 mod faults;
 mod limits;

@@ -180,6 +180,40 @@ async fn a_failed_receive_is_an_error_and_the_next_one_goes_on() {
     assert_eq!(world.receive(1, Duration::from_secs(5)).await.len(), 1);
 }
 
+/// While nothing can be received from one, whoever waits for both is given what comes from the
+/// other, and what comes from the first once that works again.
+#[tokio::test]
+async fn a_queue_that_fails_does_not_keep_others_from_delivering() {
+    let world = Stubbed::start().await;
+    let (emails, images) = (lane("emails"), lane("images"));
+    let both = [emails.clone(), images.clone()];
+    world
+        .queue
+        .create_queues(&both)
+        .await
+        .expect("they are made");
+    world.stub.deny("sqs:ReceiveMessage", "test-images-");
+    let wait = Duration::from_secs(PATIENCE as u64);
+    for message in [message(0, &emails), message(1, &images)] {
+        let send = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            world
+                .queue
+                .send(vec![message.clone()])
+                .await
+                .expect("it is sent");
+            if message.lane == images {
+                world.stub.allow();
+            }
+        };
+        let receive = world.queue.receive(&both, 1, HIDDEN, wait);
+        let (received, ()) = tokio::join!(receive, send);
+        let received = received.expect("nothing that can be delivered is kept");
+        assert_eq!(received.len(), 1);
+        assert_eq!(received[0].task, message.task);
+    }
+}
+
 /// It is moved to a queue of its own, and the others are delivered.
 #[tokio::test]
 async fn a_message_that_is_none_of_ours_is_set_aside() {

@@ -170,6 +170,18 @@ impl Guarded {
     }
 }
 
+/// Whose queues they are cannot be told, and those that are listed behind them are found.
+#[tokio::test]
+async fn queues_whose_tags_may_not_be_read_hide_no_others() {
+    let world = Guarded::with_lanes(&LANES.map(lane)).await;
+    world.stub.deny("sqs:ListQueueTags", "test-emails-");
+    let sqs = Sqs::open(world.options.clone(), Arc::new(SystemClock)).await;
+    let sqs = sqs.expect("it is opened");
+    let [emails, images] = LANES.map(lane);
+    assert_eq!(sqs.lanes(&emails.queue).await, Ok(Vec::new()));
+    assert_eq!(sqs.lanes(&images.queue).await, Ok(vec![images]));
+}
+
 #[tokio::test]
 async fn each_action_that_is_denied_is_named_alone() {
     let world = Guarded::with_lanes(&LANES.map(lane)).await;

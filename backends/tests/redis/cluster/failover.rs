@@ -95,6 +95,50 @@ fn apart(cluster: &RedisCluster) -> [u16; 2] {
     [0, other.expect("a partition on another node")]
 }
 
+/// How often a node has refused to write for want of replicas.
+fn refused(cluster: &RedisCluster, node: usize) -> u64 {
+    let count = cluster.servers()[node].info("errorstat_NOREPLICAS");
+    let count = count.expect("it answers");
+    let number = count.strip_prefix("count=").and_then(|n| n.parse().ok());
+    number.unwrap_or_else(|| panic!("no number: {count}"))
+}
+
+/// Its tasks are left where they are, and it is asked for them again only after a pause.
+#[tokio::test]
+async fn a_node_that_refuses_writes_fails_no_receiver_of_tasks_on_others() {
+    let cluster = RedisCluster::start(RedisVersion::Redis7, &[]);
+    let [refusing, other] = apart(&cluster);
+    let mut options = options(&cluster);
+    options.partitions = Some(64);
+    let redis = open(options).await;
+    let kept = submit_in(&redis, PartitionId(refusing), 1).await;
+    let kept = kept.expect("it is committed");
+    let owner = cluster.owner(slot(&cluster, refusing));
+    let need = |replicas: u8| {
+        let line = format!("CONFIG SET min-replicas-to-write {replicas}");
+        assert!(cluster.ask(owner, &line).starts_with("+OK"));
+    };
+    need(1);
+    // One after the other, although the first of all is where nothing is given.
+    for n in 2..5 {
+        let id = submit_in(&redis, PartitionId(other), n).await;
+        let id = id.expect("it is committed");
+        let received = redis.receive(&[lane()], 1, SOON, SOON).await;
+        let received = received.expect("the queue delivers");
+        assert_eq!(received[0].task, id);
+    }
+    assert_eq!(receive(&redis, Duration::from_secs(2)).await, []);
+    let tries = refused(&cluster, owner);
+    assert!((1..20).contains(&tries), "{tries} in some seconds");
+    let (received, id) = futures::join!(receive(&redis, SOON), async {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        submit_in(&redis, PartitionId(other), 5).await
+    });
+    assert_eq!(received, [id.expect("it is committed")]);
+    need(0);
+    assert_eq!(receive(&redis, SOON).await, [kept]);
+}
+
 /// Whoever waits for tasks gets those of the partitions that are there.
 #[tokio::test]
 async fn a_node_that_is_down_takes_only_its_own_partitions_with_it() {
