@@ -69,8 +69,9 @@ one ends them. When tasks failed, --retry-failed runs them and what was cancelle
 once more.
 
 A command runs with `sh -c` in the current directory, with RUSSET_TASK and RUSSET_ATTEMPT but \
-no other RUSSET_ variable, without input; its output is in DIR/logs/TASK.log. Unless the file says otherwise a task that \
-fails is tried 3 times more, after 1 s, 2 s and 4 s.
+no other RUSSET_ variable except RUSSET_GUARD, a mark by which it is found, without input; its \
+output is in DIR/logs/TASK.log. Unless the file says otherwise a task that fails is tried 3 times \
+more, after 1 s, 2 s and 4 s.
 
 With --json the only line on standard output is, at the end:
 {\"workflow\",\"tasks\",\"succeeded\",\"dead\",\"cancelled\",\"not_ended\",\"attempts\",\"makespan_ms\"}

@@ -141,7 +141,8 @@ fn scheduled(task: &Task, now: Timestamp) -> Reason {
     match (&task.last_error, released) {
         (_, Some(lease)) => {
             let worker = &lease.worker.0;
-            let detail = format!("worker {worker} gave it back, not to start again before {due}");
+            let detail =
+                format!("worker {worker} gave it back; it starts again {due} at the earliest");
             reason("not_due", detail)
         }
         (Some(error), None) if retries > 0 => {
@@ -233,7 +234,7 @@ fn nobody_serves(task: &Task, is_shared: bool) -> String {
         false => "",
     };
     format!(
-        "no worker asked this node for tasks of queue {queue} within {within}: start one with `russet worker --queue {queue} --exec …`{others}"
+        "no worker asked this node for tasks of queue {queue} within {within}, or since it was started: start one with `russet worker --queue {queue} --exec …`{others}"
     )
 }
 

@@ -63,7 +63,7 @@ fn a_request_and_an_attempt_are_spans_that_name_them() {
     assert_eq!(stopped["fields"]["message"], "russet has stopped");
 
     let worker = lines(of_worker.path());
-    let attempt = json!({"name": "task", "id": task["id"], "kind": "mail", "attempt": 1});
+    let attempt = json!({"name": "task", "id": task["id"], "type": "mail", "attempt": 1});
     spans(&worker, "done: reporting it", &attempt);
 }
 

@@ -174,10 +174,10 @@ fn a_worker_logs_how_each_attempt_ended_and_what_it_waits_for() {
             .any(|line| words.iter().all(|word| line.contains(word)));
         assert!(found, "no {words:?} in {log}");
     };
-    has(&["INFO", "kind=good attempt=1", "done: reporting it took="]);
+    has(&["INFO", "type=good attempt=1", "done: reporting it took="]);
     has(&[
         "WARN",
-        "kind=bad attempt=1",
+        "type=bad attempt=1",
         "kind=\"final\" error=\"because\"",
     ]);
 }

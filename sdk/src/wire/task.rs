@@ -36,7 +36,7 @@ pub struct TaskView {
     pub retry_count: u32,
     /// Most further tries after a first failure.
     pub max_retries: u32,
-    /// The fencing token: how often it was leased. It only grows.
+    /// The fencing token: it only grows, with each lease by 1 as long as its store has forgotten nothing.
     pub attempt: u64,
     /// When it was submitted.
     pub created_at: Time,

@@ -53,7 +53,7 @@ pub(super) async fn attempt(crew: Arc<Crew>, context: TaskContext, hold: Hold) {
     let lease = hold.lease;
     let task = context.task();
     let span =
-        tracing::info_span!("task", id = %task.id, kind = %task.kind, attempt = task.attempt);
+        tracing::info_span!("task", id = %task.id, r#type = %task.kind, attempt = task.attempt);
     let begun = Instant::now();
     let work = work(&crew, context.clone(), hold).instrument(span.clone());
     let end = match AssertUnwindSafe(work).catch_unwind().await {
