@@ -167,7 +167,10 @@ pub const DYNAMO_TIMER_SHARDS: u8 = 4;
 pub const DYNAMO_LISTING_SHARDS: u16 = 8;
 /// Names of queues that are remembered as registered in the table.
 pub const DYNAMO_QUEUES_REMEMBERED: usize = 65_536;
-/// How old the counters of DynamoDB may be, unless configured: counting costs reads.
+/// How long a caller waits for a count of DynamoDB when there is an earlier one.
+pub const DYNAMO_COUNT_PATIENCE: Duration = Duration::from_secs(3);
+/// How long the counters of DynamoDB are good once they are counted, unless configured: counting
+/// costs reads.
 pub const DYNAMO_STATS_FRESH: Duration = Duration::from_secs(15);
 /// How long a table may take until it can be used.
 pub const DYNAMO_CREATE_TIMEOUT: Duration = Duration::from_secs(300);

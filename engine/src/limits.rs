@@ -130,7 +130,8 @@ pub const PAGE_STEP: usize = 16;
 pub const VIEW_LANES: usize = 100;
 /// How long a ready task waits before more workers are wanted than its queue's tasks need.
 pub const TARGET_WAIT: Millis = Millis::from_secs(10);
-/// Most messages that wait to be carried, and most announcements; timers carry what is beyond.
+/// Most announcements that wait to be carried, and most messages, of which each partition has its
+/// share, at least [`PARCELS_AT_ONCE`]; timers carry what is beyond.
 pub const PARCELS: usize = 65_536;
 /// Most messages, or announcements, that are carried together.
 pub const PARCELS_AT_ONCE: usize = 1_000;

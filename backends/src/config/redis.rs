@@ -4,7 +4,6 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
-use crate::limits::REDIS_REPLICA;
 use crate::redis::{Acknowledge, RedisOptions, Topology};
 use crate::secret::{Host, Secret, Url};
 
@@ -76,20 +75,6 @@ impl RedisTable {
                 setting: "[redis] timeout_ms",
                 value: 0,
                 range: "1 or more milliseconds".to_owned(),
-            });
-        }
-        let waited = REDIS_REPLICA.as_millis();
-        if self.acknowledge == Acknowledge::Replica
-            && let Some(ms) = self.timeout_ms
-            && u128::from(ms) <= waited
-        {
-            return Err(ConfigError::Range {
-                setting: "[redis] timeout_ms",
-                value: usize::try_from(ms).unwrap_or(usize::MAX),
-                range: format!(
-                    "more than {waited} milliseconds, or acknowledge to \"primary\": with \
-                     \"replica\" a commit waits so long for one"
-                ),
             });
         }
         Ok(())

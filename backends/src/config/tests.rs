@@ -204,16 +204,6 @@ fn a_timeout_of_nothing_is_refused_by_the_name_of_its_setting() {
 }
 
 #[test]
-fn a_timeout_that_no_wait_for_a_replica_fits_into_is_refused_by_the_name_of_its_setting() {
-    let table = "[store]\nbackend = 'redis'\n[redis]\nacknowledge = 'replica'\n";
-    let error = refused(&format!("{table}timeout_ms = 1000\n"));
-    let text = "[redis] timeout_ms is 1000: set it to more than 1000 milliseconds";
-    assert!(error.starts_with(text), "{error}");
-    let config = Config::from_toml(&format!("{table}timeout_ms = 1001\n"));
-    config.expect("it is accepted");
-}
-
-#[test]
 fn an_error_names_the_table_of_the_setting_that_it_hangs_on() {
     use crate::aws::OpenError;
     use crate::redis::RedisOpenError;

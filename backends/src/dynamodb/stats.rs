@@ -1,6 +1,7 @@
 //! Counters, by counting: see the module's own page for why.
 
 use std::collections::BTreeMap;
+use std::future::pending;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 use super::query::Group;
 use super::{Dynamo, item};
 use crate::index::StatsSum;
-use crate::limits::DYNAMO_READS_AT_ONCE;
+use crate::limits::{DYNAMO_COUNT_PATIENCE, DYNAMO_READS_AT_ONCE};
 
 /// What was counted last, and the count that is under way.
 #[derive(Debug)]
@@ -82,7 +83,8 @@ struct Count {
 
 impl Dynamo {
     /// Counts, or waits for others who do. A count ends whoever leaves: with many queues it takes
-    /// longer than callers wait, and is there for those who come next.
+    /// longer than callers wait, and is there for those who come next. Who would wait for long gets
+    /// what was counted before.
     pub(super) async fn counts(&self) -> Result<Stats, StoreError> {
         let given_up = || StoreError::Unavailable {
             why: "the count of all tasks was given up".to_owned(),
@@ -96,9 +98,29 @@ impl Dynamo {
                 done.send_replace(Some(answer));
             }));
         }
-        let answer = count.wait_for(Option::is_some).await;
-        let answer = answer.map_err(|_| given_up())?;
-        answer.as_ref().cloned().unwrap_or_else(|| Err(given_up()))
+        let before = self
+            .counted
+            .lock()
+            .last
+            .as_ref()
+            .map(|(_, stats)| stats.clone());
+        let late = async {
+            match before {
+                Some(before) => {
+                    self.clock.0.sleep(DYNAMO_COUNT_PATIENCE).await;
+                    before
+                }
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = count.wait_for(Option::is_some) => {
+                let answer = answer.map_err(|_| given_up())?;
+                answer.as_ref().cloned().unwrap_or_else(|| Err(given_up()))
+            }
+            before = late => Ok(before),
+        }
     }
 
     async fn count_all(&self) -> Result<Stats, StoreError> {

@@ -7,7 +7,7 @@ use russet_core::limits::PARTITIONS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::error::RedisOpenError;
-use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS, REDIS_CONNECTIONS_MAX, REDIS_REPLICA};
+use crate::limits::{REDIS_CALL, REDIS_CONNECTIONS, REDIS_CONNECTIONS_MAX};
 use crate::secret::{Host, Secret};
 
 /// Where a Redis is, and how it is used.
@@ -116,11 +116,6 @@ impl RedisOptions {
         if self.timeout.is_zero() {
             let range = "more than nothing".to_owned();
             return Err(wrong("timeout", "0".to_owned(), range));
-        }
-        if self.acknowledge == Acknowledge::Replica && self.timeout <= REDIS_REPLICA {
-            let range =
-                format!("more than {REDIS_REPLICA:?}, for which a commit waits for a replica");
-            return Err(wrong("timeout", format!("{:?}", self.timeout), range));
         }
         let database = Target::parse(&self.url)?.login.db();
         if matches!(self.topology, Topology::Cluster { .. }) && database != 0 {

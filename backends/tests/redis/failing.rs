@@ -211,20 +211,6 @@ async fn reads_and_receivers_do_not_wait_for_commits_that_wait_for_a_replica() {
     submit_soon(&redis, 20).await;
 }
 
-/// No commit can be done in less than what it waits for a replica.
-#[tokio::test]
-async fn a_timeout_that_no_wait_for_a_replica_fits_into_is_refused() {
-    let mut options = RedisOptions::new("redis://127.0.0.1");
-    options.acknowledge = Acknowledge::Replica;
-    options.timeout = REDIS_REPLICA;
-    let error = Redis::open(options, Arc::new(SystemClock)).await;
-    let error = error.err().expect("it is refused").to_string();
-    assert!(
-        error.starts_with("timeout is 1s: set it to more than 1s"),
-        "{error}"
-    );
-}
-
 /// A script is not undone: what it had written before it came to what is forbidden is there.
 #[tokio::test]
 async fn a_commit_that_the_user_may_not_finish_has_an_unknown_outcome() {

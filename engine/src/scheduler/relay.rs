@@ -19,6 +19,19 @@ use crate::{Message, limits};
 /// An effect, and the partition that it comes from.
 type Parcel = (PartitionId, Effect);
 
+/// Where what became of parcels is left for the partitions that they came from, each with a carrier
+/// of its own. What is lost here timers make good.
+#[derive(Clone)]
+struct Notes(Arc<BTreeMap<PartitionId, mpsc::Sender<(PartitionId, Command)>>>);
+
+impl Notes {
+    fn leave(&self, partition: PartitionId, command: Command) {
+        if let Some(carried) = self.0.get(&partition) {
+            let _ = carried.try_send((partition, command));
+        }
+    }
+}
+
 /// Where commits leave what is to be carried. A partition that is slow holds up no messages for
 /// others, and neither does a queue that is slow or missing.
 #[derive(Clone)]
@@ -56,16 +69,28 @@ impl Outgoing {
 
 /// Starts the carriers.
 pub(super) fn start(node: &Arc<Node>) -> (Outgoing, Vec<JoinHandle<()>>) {
-    let (announcements, parcels) = mpsc::channel(limits::PARCELS);
-    let announcing = carry(node.clone(), parcels, announce);
-    let mut carriers = vec![whole::spawn(node, announcing)];
-    let mut effects = BTreeMap::new();
+    let each = (limits::PARCELS / node.partitions.len().max(1)).max(limits::PARCELS_AT_ONCE);
+    let (mut carriers, mut notes, mut effects) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
     for partition in &node.partitions {
-        let (carried, parcels) = mpsc::channel(limits::PARCELS);
-        let delivering = carry(node.clone(), parcels, deliver);
+        let (note, parcels) = mpsc::channel(each);
+        carriers.push(whole::spawn(node, carry(node.clone(), parcels, commit)));
+        notes.insert(partition.id, note);
+    }
+    let notes = Notes(Arc::new(notes));
+    for partition in &node.partitions {
+        let (carried, parcels) = mpsc::channel(each);
+        let notes = notes.clone();
+        let delivering = carry(node.clone(), parcels, async move |node: &Node, parcels| {
+            deliver(node, parcels, &notes).await;
+        });
         carriers.push(whole::spawn(node, delivering));
         effects.insert(partition.id, carried);
     }
+    let (announcements, parcels) = mpsc::channel(limits::PARCELS);
+    let announcing = carry(node.clone(), parcels, async move |node: &Node, messages| {
+        announce(node, messages, &notes).await;
+    });
+    carriers.push(whole::spawn(node, announcing));
     let outgoing = Outgoing {
         effects: Arc::new(effects),
         announcements,
@@ -79,7 +104,7 @@ async fn carry<T>(
     mut parcels: mpsc::Receiver<T>,
     carrying: impl AsyncFn(&Node, Vec<T>),
 ) {
-    let mut waiting = Vec::with_capacity(limits::PARCELS_AT_ONCE);
+    let mut waiting = Vec::new();
     while parcels
         .recv_many(&mut waiting, limits::PARCELS_AT_ONCE)
         .await
@@ -95,7 +120,7 @@ async fn carry<T>(
 }
 
 /// Announces tasks, lane by lane: one whose queue is missing or slow concerns no other.
-async fn announce(node: &Node, messages: Vec<Message>) {
+async fn announce(node: &Node, messages: Vec<Message>, notes: &Notes) {
     let mut by_lane: BTreeMap<Lane, Vec<Message>> = BTreeMap::new();
     for message in messages {
         by_lane
@@ -104,10 +129,10 @@ async fn announce(node: &Node, messages: Vec<Message>) {
             .push(message);
     }
     let lanes = by_lane.into_values();
-    join_all(lanes.map(|messages| announce_together(node, messages))).await;
+    join_all(lanes.map(|messages| announce_together(node, messages, notes))).await;
 }
 
-async fn announce_together(node: &Node, messages: Vec<Message>) {
+async fn announce_together(node: &Node, messages: Vec<Message>, notes: &Notes) {
     let tasks: Vec<_> = messages.iter().map(|message| message.task).collect();
     let queue = messages.first().map(|message| message.lane.queue.clone());
     if let Err(error) = node.backend.queue.send(messages).await {
@@ -115,14 +140,13 @@ async fn announce_together(node: &Node, messages: Vec<Message>) {
         tracing::warn!(%error, queue, tasks = tasks.len(), "ready tasks were not announced; their timers will");
         return;
     }
-    let commands = tasks
-        .into_iter()
-        .map(|task| (task.partition(), Command::Sent(Sent { task })));
-    send(node, commands).await;
+    for task in tasks {
+        notes.leave(task.partition(), Command::Sent(Sent { task }));
+    }
 }
 
 /// Delivers effects on one partition, all with one call, and acknowledges those that are applied.
-async fn deliver(node: &Node, parcels: Vec<Parcel>) {
+async fn deliver(node: &Node, parcels: Vec<Parcel>, notes: &Notes) {
     let Some(target) = parcels
         .first()
         .and_then(|(_, effect)| node.partition(effect.target()))
@@ -139,7 +163,7 @@ async fn deliver(node: &Node, parcels: Vec<Parcel>) {
     };
     let acknowledgements: Vec<_> = parcels.iter().map(acknowledge).collect();
     if russet_core::planted!(ForgottenMessage) {
-        send(node, acknowledgements.clone().into_iter()).await;
+        commit(node, acknowledgements.clone()).await;
     }
     let command = |(_, message)| Command::Deliver(Deliver { message });
     let answers = target
@@ -152,17 +176,16 @@ async fn deliver(node: &Node, parcels: Vec<Parcel>) {
             return;
         }
     };
-    let applied = applied.filter_map(|(acknowledgement, answer)| {
-        if let Err(error) = &answer {
-            tracing::debug!(%error, "a message was not delivered; its timer will");
+    for ((from, acknowledgement), answer) in applied {
+        match answer {
+            Ok(_) => notes.leave(from, acknowledgement),
+            Err(error) => tracing::debug!(%error, "a message was not delivered; its timer will"),
         }
-        answer.ok().map(|_| acknowledgement)
-    });
-    send(node, applied).await;
+    }
 }
 
-/// Sends commands whose loss is made good by timers.
-async fn send(node: &Node, commands: impl Iterator<Item = (PartitionId, Command)>) {
+/// Commits what has become of parcels; timers make good what is lost.
+async fn commit(node: &Node, commands: Vec<(PartitionId, Command)>) {
     let mut by_partition = BTreeMap::<_, Vec<_>>::new();
     for (partition, command) in commands {
         by_partition.entry(partition).or_default().push(command);

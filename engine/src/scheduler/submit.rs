@@ -1,8 +1,8 @@
 //! How tasks and workflows come in.
 
-use russet_core::{
-    Command, NewTask, PartitionId, Reply, Submit, TaskId, WorkflowId, cycles_among, waves_among,
-};
+mod each;
+
+use russet_core::{Command, PartitionId, Reply, Submit, TaskId, WorkflowId};
 
 use super::Scheduler;
 use super::intake::Answer;
@@ -53,39 +53,6 @@ impl Scheduler {
                 answer => return submitted(answer),
             }
         }
-    }
-
-    /// Submits many tasks that stand each by themselves; one result for each, in order.
-    pub async fn submit_each(&self, tasks: Vec<NewTask>) -> Vec<Result<Submitted, EngineError>> {
-        let submit = |task| Submit {
-            workflow: None,
-            tasks: vec![task],
-        };
-        let mut refused = cycles_among(&tasks);
-        let waves = waves_among(&tasks);
-        let last = waves.iter().copied().max().unwrap_or(0);
-        let mut by_wave: Vec<Vec<(usize, NewTask)>> = (0..=last).map(|_| Vec::new()).collect();
-        let mut results: Vec<Result<Submitted, EngineError>> = Vec::with_capacity(tasks.len());
-        for (at, task) in tasks.into_iter().enumerate() {
-            match refused.remove(&at) {
-                Some(cycle) => results.push(Err(cycle.into())),
-                None => {
-                    by_wave[waves[at]].push((at, task));
-                    results.push(Err(EngineError::Stopping));
-                }
-            }
-        }
-        for wave in by_wave {
-            let (positions, tasks): (Vec<_>, Vec<_>) = wave.into_iter().unzip();
-            let command = |task: NewTask| (task.id.partition(), Command::Submit(submit(task)));
-            let answers = self
-                .node
-                .call_each(tasks.into_iter().map(command).collect());
-            for (at, answer) in positions.into_iter().zip(answers.await) {
-                results[at] = submitted(answer);
-            }
-        }
-        results
     }
 }
 

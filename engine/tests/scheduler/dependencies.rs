@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use russet_engine::EngineError;
 use russet_engine::core::*;
+use russet_engine::{EngineError, StoreError};
 
 use crate::faulty::Faults;
 use crate::world::*;
@@ -230,37 +230,88 @@ async fn order_a_task_of_a_batch_does_not_miss_its_parent_in_a_partition_that_is
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_to_a_partition_that_is_slow_hold_up_no_others() {
+async fn order_a_task_of_a_batch_is_put_off_with_its_parent_in_a_partition_that_is_down() {
     let world = World::new(Plan {
         nodes: 1,
-        partitions: 3,
+        partitions: 2,
+        ..Plan::default()
+    });
+    let [parent, child] = [0, 1].map(|p| world.node(0).new_task_id_in(PartitionId(p)));
+    let mut after_parent = world.task_with(child);
+    after_parent.dependencies = vec![after(parent, DependencyOn::Success)];
+    let batch = vec![after_parent, world.task_with(parent)];
+    let down = |is: bool| {
+        let mut down = world.store.down.lock().expect("lock");
+        match is {
+            true => down.insert(PartitionId(0)),
+            false => down.remove(&PartitionId(0)),
+        }
+    };
+    down(true);
+    let refused = world.node(0).submit_each(batch.clone()).await;
+    let is_off = |result: &Result<_, EngineError>| {
+        matches!(
+            result,
+            Err(EngineError::Store(StoreError::Unavailable { .. }))
+        )
+    };
+    assert!(refused.iter().all(is_off), "{refused:?}");
+    down(false);
+    assert_eq!(world.node(0).get(child).await, Ok(None));
+    let submitted = world.node(0).submit_each(batch).await;
+    assert!(submitted.iter().all(Result::is_ok), "{submitted:?}");
+    world.work(2).await;
+    assert_eq!(world.get(child).await.status, Status::Succeeded);
+}
+
+/// A parent of many children, and one of a single child, each in partitions of their own.
+async fn waited_with_slow(busy: (u16, u16), quick: (u16, u16), slow: u16) -> Millis {
+    let world = World::new(Plan {
+        nodes: 1,
+        partitions: 4,
         ..Plan::default()
     });
     let id = |partition| world.node(0).new_task_id_in(PartitionId(partition));
-    let (busy, quick) = (id(0), id(0));
-    world.submit(world.task_with(busy)).await;
-    world.submit(world.task_with(quick)).await;
+    let parents = [id(busy.0), id(quick.0)];
+    for parent in parents {
+        world.submit(world.task_with(parent)).await;
+    }
     let child_of = async |parent, partition| {
         let mut child = world.task_with(id(partition));
         child.dependencies = vec![after(parent, DependencyOn::Success)];
         world.submit(child).await
     };
     for _ in 0..20 {
-        child_of(busy, 2).await;
+        child_of(parents[0], busy.1).await;
     }
-    let child = child_of(quick, 1).await;
+    let child = child_of(parents[1], quick.1).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let slow = (PartitionId(2), Duration::from_secs(3));
+    let mut leased = world.lease_some(0).await;
+    leased.extend(world.lease_some(0).await);
+    leased.sort_by_key(|task| task.id != parents[0]);
+    assert_eq!(leased.len(), 2);
+    complete(world.node(0), &leased[0]).await.expect("complete");
+    let slow = (PartitionId(slow), Duration::from_secs(3));
     world.store.slow.lock().expect("lock").extend([slow]);
-    let mut parents = world.lease_some(0).await;
-    parents.sort_by_key(|task| task.id != busy);
-    for parent in &parents {
-        complete(world.node(0), parent).await.expect("complete");
-    }
+    complete(world.node(0), &leased[1]).await.expect("complete");
     let before = world.clock.now();
     while world.get(child).await.status == Status::Blocked {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let waited = world.clock.now().since(before);
-    assert!(waited < Millis::from_secs(1), "{waited:?}");
+    world.clock.now().since(before)
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_to_or_from_a_partition_that_is_slow_hold_up_no_others() {
+    for (busy, quick, slow) in [
+        // To another target, and to the same.
+        ((0, 2), (0, 1), 2),
+        ((0, 1), (2, 1), 0),
+    ] {
+        let waited = waited_with_slow(busy, quick, slow).await;
+        assert!(
+            waited < Millis::from_secs(1),
+            "{busy:?} {quick:?}: {waited:?}"
+        );
+    }
 }

@@ -140,7 +140,7 @@ impl Drop for Dropped {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lease_respected_a_lease_lasts_no_longer_for_its_holder_where_the_answer_came_late() {
+async fn lease_respected_a_lease_lasts_no_longer_for_its_holder_where_the_server_was_slow() {
     let (term, delay) = (Duration::from_secs(9), Duration::from_secs(4));
     let server = Server::on(scheduler());
     let client = Deaf::client(&server, &["/extend"], delay);
