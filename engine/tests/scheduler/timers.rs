@@ -156,11 +156,10 @@ impl Clock for Settable {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_back_for_a_while_puts_no_timer_to_sleep() {
-    let start = tokio::time::Instant::now();
+/// A node with such a clock, and a task that is due after a while.
+async fn settable(due: Millis) -> (Scheduler, Arc<Settable>, TaskId) {
     let clock = Arc::new(Settable {
-        right: TokioClock(start),
+        right: TokioClock(tokio::time::Instant::now()),
         behind_ms: AtomicU64::new(0),
     });
     let memory = Memory::new(1, clock.clone());
@@ -168,16 +167,19 @@ async fn a_clock_that_is_set_back_for_a_while_puts_no_timer_to_sleep() {
         store: memory.clone(),
         queue: memory,
     };
-    let node = Scheduler::start(
-        backend,
-        Configuration::default(),
-        clock.clone(),
-        Arc::new(Seeded::new(7)),
-    );
+    let entropy = Arc::new(Seeded::new(7));
+    let node = Scheduler::start(backend, Configuration::default(), clock.clone(), entropy);
     let id = node.new_task_id(None, None);
     let mut task = NewTask::new(id, kind(), queue(), b"{}".as_slice().into());
-    task.start = Some(When::In(Millis::from_secs(20)));
+    task.start = Some(When::In(due));
     node.submit(one(task)).await.expect("submit");
+    (node, clock, id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_is_set_back_for_a_while_puts_no_timer_to_sleep() {
+    let start = tokio::time::Instant::now();
+    let (node, clock, id) = settable(Millis::from_secs(20)).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let two_hours = 2 * 3_600_000;
     clock.behind_ms.store(two_hours, Ordering::Relaxed);
@@ -196,25 +198,7 @@ async fn a_clock_that_is_set_back_for_a_while_puts_no_timer_to_sleep() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_is_set_back_makes_no_wait_longer_by_it() {
     let start = tokio::time::Instant::now();
-    let clock = Arc::new(Settable {
-        right: TokioClock(start),
-        behind_ms: AtomicU64::new(0),
-    });
-    let memory = Memory::new(1, clock.clone());
-    let backend = Backend {
-        store: memory.clone(),
-        queue: memory,
-    };
-    let node = Scheduler::start(
-        backend,
-        Configuration::default(),
-        clock.clone(),
-        Arc::new(Seeded::new(7)),
-    );
-    let id = node.new_task_id(None, None);
-    let mut task = NewTask::new(id, kind(), queue(), b"{}".as_slice().into());
-    task.start = Some(When::In(Millis::from_secs(86_400)));
-    node.submit(one(task)).await.expect("submit");
+    let (node, clock, id) = settable(Millis::from_secs(86_400)).await;
     let setting = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
         clock.behind_ms.store(2 * 3_600_000, Ordering::Relaxed);
