@@ -13,8 +13,6 @@ use crate::wait;
 
 const BY_SENTINEL: &str = "redis.sentinel_master=main";
 const REPLICA: &str = "redis.acknowledge=replica";
-/// Longer than a commit waits for a replica.
-const PATIENT: &str = "redis.timeout_ms=1500";
 /// How long it is looked whether something is acknowledged: longer than a commit waits for a
 /// replica.
 const UNANSWERED: Duration = Duration::from_secs(3);
@@ -25,7 +23,7 @@ on_each_server! {
 
 fn synced(version: RedisVersion) {
     let mut pair = Pair::start(version);
-    let nodes = Nodes::start(2, &pair.url(), &[BY_SENTINEL, REPLICA, PATIENT]);
+    let nodes = Nodes::start(2, &pair.url(), &[BY_SENTINEL, REPLICA]);
     let mut stage = Stage::start("synced failover", 74, nodes, 2);
     stage.random.pause(2_000, 3_000);
     pair.switch();
@@ -48,7 +46,7 @@ on_each_server! {
 /// Whoever asks again, and whichever node: what only the primary has is not acknowledged.
 fn asked_for_again(version: RedisVersion) {
     let pair = Pair::start(version);
-    let nodes = Nodes::start(2, &pair.url(), &[BY_SENTINEL, REPLICA, PATIENT]);
+    let nodes = Nodes::start(2, &pair.url(), &[BY_SENTINEL, REPLICA]);
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let clients = [0, 1].map(|node| any_node::client(&nodes.urls()[node..=node], 0, None));
     let submit = |node: usize, key: &str| {
