@@ -24,15 +24,15 @@ macro_rules! scripts {
 
 scripts! {
     /// Commits changes.
-    COMMIT = "commit.lua";
+    COMMIT = "grow.lua" "commit.lua";
     /// Takes deliveries.
-    TAKE = "restore.lua" "take.lua";
+    TAKE = "grow.lua" "restore.lua" "take.lua";
     /// Looks for deliveries.
-    PEEK = "restore.lua" "peek.lua";
+    PEEK = "grow.lua" "restore.lua" "peek.lua";
     /// Gives deliveries back.
-    RELEASE = "restore.lua" "release.lua";
+    RELEASE = "grow.lua" "restore.lua" "release.lua";
     /// Counts deliveries.
-    DEPTH = "restore.lua" "depth.lua";
+    DEPTH = "grow.lua" "restore.lua" "depth.lua";
     /// Finds or begins an epoch.
     ENTER = "enter.lua";
     /// Tries what the scripts use.

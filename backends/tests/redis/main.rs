@@ -15,6 +15,7 @@ mod replicas;
 mod secrets;
 mod sentinel;
 mod sentinels;
+mod small;
 
 use std::sync::{Arc, Mutex};
 

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::{ALL, Pair, Words, sorted, words};
 
 /// What several scripts begin with.
+const GROW: &str = include_str!("../../../backends/src/redis/scripts/grow.lua");
 const RESTORE: &str = include_str!("../../../backends/src/redis/scripts/restore.lua");
 const COMMIT: &str = include_str!("../../../backends/src/redis/scripts/commit.lua");
 const TAKE: &str = include_str!("../../../backends/src/redis/scripts/take.lua");
@@ -46,7 +47,9 @@ fn eval(body: &str, keys: &[&str], args: impl IntoIterator<Item = Vec<u8>>) -> W
 fn eval_at(now: u64, body: &str, keys: &[&str], args: Vec<Vec<u8>>) -> Words {
     let (seconds, rest) = (now / 1_000_000, now % 1_000_000);
     let time = format!("{{ '{seconds}', '{rest}' }}");
-    let body = [RESTORE, body].concat().replace("call('TIME')", &time);
+    let body = [GROW, RESTORE, body]
+        .concat()
+        .replace("call('TIME')", &time);
     eval(&body, keys, args)
 }
 
@@ -55,7 +58,7 @@ fn text(text: impl ToString) -> Vec<u8> {
 }
 
 /// Few of each, so that they meet.
-fn field() -> impl Strategy<Value = Vec<u8>> {
+fn field() -> impl Strategy<Value = Vec<u8>> + Clone {
     (1..5u8).prop_map(|n| text(format!("field {n}")))
 }
 
@@ -76,7 +79,7 @@ fn value() -> impl Strategy<Value = Vec<u8>> {
 }
 
 /// Eight bytes of a score, and an id.
-fn place() -> impl Strategy<Value = Vec<u8>> {
+fn place() -> impl Strategy<Value = Vec<u8>> + Clone {
     let score = prop_oneof![3 => 0..4u64, 1 => any::<u64>()];
     (score, 0..3u8).prop_map(|(score, id)| {
         let mut place = (score ^ 1 << 63).to_be_bytes().to_vec();
@@ -98,14 +101,20 @@ fn until() -> impl Strategy<Value = Vec<u8>> {
     (now(), 0..3u64).prop_map(|(now, n)| text(now + n * 400_000))
 }
 
+/// Of how many members a script is told: so many that it makes a set grow, or fewer.
+fn few_or_many() -> impl Strategy<Value = usize> {
+    prop_oneof![4 => 1..4usize, 1 => 8..12usize]
+}
+
 /// An instruction about members that follow it.
 fn about(
     what: &'static str,
     key: usize,
     scored: bool,
-    member: impl Strategy<Value = Vec<u8>>,
+    member: impl Strategy<Value = Vec<u8>> + Clone,
 ) -> impl Strategy<Value = Vec<Vec<u8>>> {
-    let members = prop::collection::vec((score(), member), 1..4);
+    let members = (score(), member);
+    let members = few_or_many().prop_flat_map(move |n| prop::collection::vec(members.clone(), n));
     (members, any::<bool>(), 0..2u8).prop_map(move |(members, alike, name)| {
         let given = match (scored, alike) {
             (false, _) => 0,
@@ -173,7 +182,11 @@ fn commit() -> impl Strategy<Value = Words> {
                     args.extend(values.into_iter().take(given));
                 }
                 args.extend(more.into_iter().flatten());
-                eval(COMMIT, &[OWN.as_slice(), &NAMED].concat(), args)
+                eval(
+                    &[GROW, COMMIT].concat(),
+                    &[OWN.as_slice(), &NAMED].concat(),
+                    args,
+                )
             },
         )
 }
@@ -203,7 +216,7 @@ const LANES: [&str; 4] = ["ready a", "hidden a", "ready b", "hidden b"];
 /// The scripts of the queue.
 fn deliveries() -> impl Strategy<Value = Words> {
     let hide = (0..4u64).prop_map(|n| text(n * 400_000));
-    let most = || (1..4u8).prop_map(text);
+    let most = || few_or_many().prop_map(text);
     let given = prop::collection::vec((1..3u8, until(), place()), 0..4);
     let delay = (0..3u64).prop_map(|n| text(n * 400_000));
     prop_oneof![

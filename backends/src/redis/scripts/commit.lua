@@ -12,7 +12,6 @@
 --       about, which of the fields is the first of them (0: they follow), how many scores or
 --       values they have, these (a single one is that of all), and the members that follow.
 --       Nothing is put in and taken out at once.
-local call = redis.call
 local sub, unpack, ARGV = string.sub, unpack, ARGV
 -- Of how many members a command is told at once; unpack gives up at nearly twice as many values.
 local MOST = 3900
@@ -84,10 +83,14 @@ if ARGV[2] == '1' then
   call('HDEL', KEYS[1], '')
 end
 
+-- What was put in before is written over, and what is left of it is not looked at.
+local both = {}
+
 -- Members in ARGV with what each of them has, which stands in front of it or, as a value, behind.
 local function put(command, key, members, count, scores, given, ending)
-  local both, sum = {}, 0
+  local sum = 0
   local behind = command == 'HSET'
+  local is_grown = not behind and grow(key, count)
   for from = 0, count - 1, MOST do
     local to = math.min(from + MOST, count)
     local at = 0
@@ -118,6 +121,9 @@ local function put(command, key, members, count, scores, given, ending)
       end
     end
     sum = sum + call(command, key, unpack(both, 1, at))
+  end
+  if is_grown then
+    shrink(key)
   end
   return sum
 end

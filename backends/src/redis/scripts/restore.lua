@@ -1,5 +1,3 @@
-local call = redis.call
-
 -- A place is eight bytes of a score, shifted so that the bytes sort as the numbers do, and the
 -- id. Both halves are exact, so that the sum is rounded once, as the client rounds it.
 local function score(place)

@@ -36,7 +36,11 @@ for lane = 1, #KEYS / 2 do
       places[2 * i - 1] = hide
       places[2 * i] = taken[i]
     end
+    local is_grown = grow(hidden, count)
     call('ZADD', hidden, unpack(places))
+    if is_grown then
+      shrink(hidden)
+    end
   end
   remove(hidden, without(over, taken))
   wait = soonest(wait, hidden, now)
