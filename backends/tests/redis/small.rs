@@ -36,7 +36,8 @@ async fn many_tasks_at_once_do_not_come_into_lists_that_are_looked_through() {
             assert_eq!(kept(&server, &name), "skiplist", "{version:?} {name}");
         }
         let (few, wait) = (usize::try_from(TASKS).expect("few") - 1, Duration::ZERO);
-        let taken = redis.receive(&[lane()], few, Duration::from_secs(60), wait);
+        let lanes = [lane()];
+        let taken = redis.receive(&lanes, few, Duration::from_secs(60), wait);
         assert_eq!(taken.await.expect("the queue delivers").len(), few);
         assert_eq!(kept(&server, "{russet:0}:hidden:emails"), "skiplist");
         for (name, count) in [("ready", 1), ("hidden", few)] {

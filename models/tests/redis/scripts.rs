@@ -88,7 +88,7 @@ fn place() -> impl Strategy<Value = Vec<u8>> + Clone {
     })
 }
 
-fn score() -> impl Strategy<Value = Vec<u8>> {
+fn score() -> impl Strategy<Value = Vec<u8>> + Clone {
     prop_oneof![3 => 0..5i64, 1 => any::<i64>()].prop_map(text)
 }
 
