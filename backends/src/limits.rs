@@ -117,6 +117,8 @@ pub const REDIS_RECHECK: Duration = Duration::from_secs(2);
 pub const REDIS_SILENCE: Duration = Duration::from_secs(5);
 /// How often the lanes that other nodes made are read, in case that nobody told of them.
 pub const REDIS_LANES: Duration = Duration::from_secs(10);
+/// How long it is waited for other partitions once one has said what is ready in it.
+pub const REDIS_PEEK_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a commit waits for a replica when one has to have it.
 pub const REDIS_REPLICA: Duration = Duration::from_secs(1);
 /// Most commits that wait for a replica one behind the other on a connection.
@@ -197,6 +199,9 @@ pub const SQS_POLLS_AT_ONCE: usize = 4;
 pub const SQS_FAILED_PAUSE: Millis = Millis::from_secs(1);
 /// Of so many times that something is handed out, one begins with the least urgent band.
 pub const SQS_TURNS: usize = 8;
+/// How long a receiver waits for a request that should end at once, before it takes what is there
+/// and has other queues asked.
+pub const SQS_SOON: Duration = Duration::from_millis(250);
 /// How long messages that nobody waits for any more are kept for the next one who does, before
 /// they are given back.
 pub const SQS_KEPT: Duration = Duration::from_secs(1);

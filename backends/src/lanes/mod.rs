@@ -71,8 +71,7 @@ impl Lanes {
         visibility: Duration,
         wait: Duration,
     ) -> Vec<Delivery> {
-        let start = self.clock.now();
-        let give_up = after(start, wait);
+        let mut give_up = after(self.clock.now(), wait);
         if max == 0 {
             return Vec::new();
         }
@@ -83,6 +82,8 @@ impl Lanes {
         };
         loop {
             let now = self.clock.now();
+            // A clock that was set back makes no wait longer.
+            give_up = give_up.min(after(now, wait));
             let (taken, retry_at) = waiting.take(max, now, visibility, now < give_up);
             if !taken.is_empty() || now >= give_up {
                 return taken;

@@ -37,6 +37,7 @@ pub(crate) type Deliveries = Result<Vec<Delivery>, QueueError>;
 
 struct Waiter {
     max: usize,
+    wait: Millis,
     give_up: Timestamp,
     reply: oneshot::Sender<Deliveries>,
     /// A call was made since it came.
@@ -57,22 +58,23 @@ impl Group {
         !self.lock().waiters.is_empty()
     }
 
-    /// Enters a receiver, which gets its answer by `give_up` or soon after.
+    /// Enters a receiver, which gets its answer within `wait` or soon after.
     pub(crate) fn enter(
         self: &Arc<Self>,
         core: &Arc<Core>,
         max: usize,
-        give_up: Timestamp,
+        wait: Millis,
     ) -> oneshot::Receiver<Deliveries> {
         let (reply, answer) = oneshot::channel();
         let mut state = self.lock();
         // Whoever does not wait relies on no arrival that may not have been told of yet.
-        if give_up <= core.clock.now() {
+        if wait == Millis::ZERO {
             self.open_in(&mut state);
         }
         state.waiters.push_back(Waiter {
             max,
-            give_up,
+            wait,
+            give_up: core.clock.now() + wait,
             reply,
             looked: false,
         });
@@ -112,9 +114,11 @@ impl Group {
             state.is_served = false;
             return None;
         }
-        if state.recheck_at <= now {
+        let recheck_at = now + millis(REDIS_RECHECK);
+        // A clock that was set back makes no wait longer.
+        if state.recheck_at <= now || state.recheck_at > recheck_at {
             self.open_in(&mut state);
-            state.recheck_at = now + millis(REDIS_RECHECK);
+            state.recheck_at = recheck_at;
         }
         let visible: Vec<PartitionId> = state
             .visible
@@ -126,7 +130,10 @@ impl Group {
             state.visible.remove(partition);
         }
         state.open.extend(visible);
-        state.waiters.iter_mut().for_each(|w| w.looked = true);
+        for waiter in &mut state.waiters {
+            waiter.looked = true;
+            waiter.give_up = waiter.give_up.min(now + waiter.wait);
+        }
         let wanted = state.waiters.iter().map(|waiter| waiter.max);
         let wanted = wanted.fold(0usize, usize::saturating_add).min(REDIS_TAKEN);
         Some((

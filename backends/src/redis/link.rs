@@ -137,7 +137,9 @@ impl Link {
             return Some(Ok(live.clone()));
         }
         let error = state.failed.clone()?;
-        (self.dialer.clock.now() < state.retry_at).then_some(Err(error))
+        // A clock that was set back makes the pause no longer.
+        let left = Duration::from(state.retry_at.since(self.dialer.clock.now()));
+        (!left.is_zero() && left <= REDIS_BACKOFF_MAX).then_some(Err(error))
     }
 
     /// Runs a command.

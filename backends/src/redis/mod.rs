@@ -45,6 +45,7 @@ mod list;
 mod member;
 mod open;
 mod options;
+mod peek;
 mod queue;
 mod receipt;
 mod running;

@@ -65,9 +65,8 @@ impl Queue for Redis {
             visibility,
         });
         let wait = Millis::new(wait.as_nanos().div_ceil(1_000_000).min(u64::MAX.into()) as u64);
-        let give_up = self.core.clock.now() + wait;
         let mut waiting = Waiting {
-            answer: group.enter(&self.core, max, give_up),
+            answer: group.enter(&self.core, max, wait),
             group,
             returns: &self.returns,
         };

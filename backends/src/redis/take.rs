@@ -1,10 +1,10 @@
 //! Takes deliveries from several lanes and partitions, lowest score first over all of them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
-use redis::Value;
 use russet_core::{Lane, PartitionId};
 use russet_engine::{Delivery, Receipt};
 
@@ -12,10 +12,11 @@ use super::call::{Args, CallError, array, integer, strings};
 use super::core::{Core, Partition, sift};
 use super::groups::Kind;
 use super::member;
+use super::peek::{self, wait};
 use super::receipt::Ticket;
 use super::script;
 use crate::index::keys::Place;
-use crate::limits::{REDIS_BACKOFF_MAX, REDIS_CALL_LANES, REDIS_UNREADABLE_HIDDEN};
+use crate::limits::{REDIS_BACKOFF_MAX, REDIS_CALL_LANES, REDIS_RECHECK, REDIS_UNREADABLE_HIDDEN};
 
 /// What a look at lanes found.
 #[derive(Default)]
@@ -46,7 +47,7 @@ impl Found {
 /// Takes up to `max` deliveries from these partitions. It fails when no partition of the store can
 /// be reached, or each is on a server that refuses to give; the others are there while some cannot.
 pub(crate) async fn take(
-    core: &Core,
+    core: &Arc<Core>,
     kind: &Kind,
     open: &[PartitionId],
     max: usize,
@@ -65,7 +66,7 @@ pub(crate) async fn take(
 }
 
 async fn try_take(
-    core: &Core,
+    core: &Arc<Core>,
     kind: &Kind,
     open: &[PartitionId],
     max: usize,
@@ -91,17 +92,28 @@ async fn try_take(
 
 /// Looks at all of them first, then takes what comes first over all.
 async fn choose(
-    core: &Core,
+    core: &Arc<Core>,
     kind: &Kind,
     shelves: &[Shelf<'_>],
     max: usize,
 ) -> Result<Found, CallError> {
-    let peeks = shelves.iter().map(|shelf| shelf.peek(core, max));
-    let peeks = join_all(peeks).await.into_iter().enumerate();
     let (mut found, mut reached) = (Found::default(), Vec::new());
+    let (mut peeks, mut late) = (Vec::new(), Vec::new());
+    let looks = shelves
+        .iter()
+        .map(|shelf| (shelf.partition.id, shelf.keys()));
+    let looks = peek::each(core, looks.collect(), max).await;
+    for (number, peek) in looks.into_iter().enumerate() {
+        match peek {
+            Some(peek) => peeks.push((number, peek)),
+            None => late.push(shelves[number].partition.id),
+        }
+    }
+    let pause = |partition| (partition, REDIS_RECHECK);
+    found.visible.extend(late.into_iter().map(pause));
     // One that cannot be read counts as the first of all: it is taken out of the way.
     let mut places: Vec<(Option<Place>, usize, usize)> = Vec::new();
-    for (number, peek) in sift(peeks, |missed| found.miss(&shelves[missed]))? {
+    for (number, peek) in sift(peeks.into_iter(), |missed| found.miss(&shelves[missed]))? {
         let partition = shelves[number].partition.id;
         reached.push(number);
         found
@@ -157,12 +169,6 @@ struct Shelf<'a> {
     lanes: &'a [Lane],
 }
 
-struct Peek {
-    /// `None` where one cannot be read.
-    places: Vec<Vec<Option<Place>>>,
-    wait: Option<Duration>,
-}
-
 impl Shelf<'_> {
     fn keys(&self) -> Vec<Vec<u8>> {
         let lanes = self.lanes.iter();
@@ -175,23 +181,6 @@ impl Shelf<'_> {
     fn shares(&self, core: &Core, other: &Self) -> bool {
         core.link(self.partition)
             .leads_as(&core.link(other.partition))
-    }
-
-    async fn peek(&self, core: &Core, max: usize) -> Result<Peek, CallError> {
-        let mut args = Args::default();
-        args.number(max);
-        let link = core.link(self.partition);
-        let answer = link.repeatable(&script::PEEK, &self.keys(), &args).await?;
-        let mut answer = array(answer)?.into_iter();
-        let wait = wait(answer.next())?;
-        let places = answer
-            .map(|seen| {
-                let seen = strings(seen)?.into_iter();
-                let place = |bytes: Vec<u8>| member::read_place(self.partition.id, &bytes);
-                Ok(seen.map(place).collect())
-            })
-            .collect::<Result<_, CallError>>()?;
-        Ok(Peek { places, wait })
     }
 
     /// Takes so many of each lane; whether there were as many.
@@ -329,9 +318,4 @@ async fn put_aside(core: &Core, partition: &Partition, members: &[(&Lane, i64, V
     if let Err(error) = hidden {
         tracing::debug!(%error, "what cannot be read is met again soon");
     }
-}
-
-fn wait(value: Option<Value>) -> Result<Option<Duration>, CallError> {
-    let micros = integer(value.unwrap_or_default())?;
-    Ok(u64::try_from(micros).ok().map(Duration::from_micros))
 }

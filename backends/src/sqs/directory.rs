@@ -94,9 +94,8 @@ impl Directory {
     /// known, or not for a while.
     pub(super) fn is_to_meet(&self, name: &str, now: Timestamp) -> bool {
         let known = self.lock();
-        let met = known.strangers.get(name).map(|at| now.since(*at));
-        let is_time = met.is_none_or(|ago| Duration::from(ago) >= SQS_STRANGERS_EVERY);
-        is_time && !known.places.contains_key(name)
+        let met = known.strangers.get(name).copied();
+        is_over(met, SQS_STRANGERS_EVERY, now) && !known.places.contains_key(name)
     }
 
     pub(super) fn learn(&self, name: String, url: String, lane: Lane, band: Band) -> Arc<Place> {
@@ -133,13 +132,17 @@ impl Directory {
     /// Whether it is time to look for queues; whoever is told so does it.
     pub(super) fn is_time_to_look(&self, now: Timestamp) -> bool {
         let mut known = self.lock();
-        let looked = known.looked_at.map(|at| now.since(at));
-        let is_time = looked.is_none_or(|ago| Duration::from(ago) >= SQS_LOOK_EVERY);
+        let is_time = is_over(known.looked_at, SQS_LOOK_EVERY, now);
         if is_time {
             known.looked_at = Some(now);
         }
         is_time
     }
+}
+
+/// Whether so long has passed since then, or the clock was set back since.
+fn is_over(then: Option<Timestamp>, every: Duration, now: Timestamp) -> bool {
+    then.is_none_or(|then| then > now || Duration::from(now.since(then)) >= every)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 
 use super::Inner;
 use super::desk::Found;
+use crate::limits::SQS_SOON;
 
 impl Inner {
     /// Waits up to `wait` for messages of these lanes; those whose queues do not exist yet are
@@ -22,13 +23,16 @@ impl Inner {
             return Ok(Vec::new());
         }
         let millis = wait.as_nanos().div_ceil(1_000_000);
-        let give_up = inner.clock.now() + Millis::new(u64::try_from(millis).unwrap_or(u64::MAX));
+        let millis = Millis::new(u64::try_from(millis).unwrap_or(u64::MAX));
+        let mut give_up = inner.clock.now() + millis;
         let seat = Seat::take(inner, max);
         let mut is_first = true;
         loop {
             let epoch = inner.directory.epoch();
             let places = inner.directory.of_lanes(&inner.prefix, from);
             let now = inner.clock.now();
+            // A clock that was set back makes no wait longer.
+            give_up = give_up.min(now + millis);
             let (found, polls, resumes) = {
                 let mut desk = inner.desk();
                 let mut found = desk.look(seat.number, &places, now);
@@ -51,7 +55,11 @@ impl Inner {
                 Found::Some(deliveries) => return Ok(deliveries),
                 Found::Failed(why) => return Err(QueueError::Unavailable { why }),
                 // It ends soon by itself: nobody is kept waiting much longer than asked.
-                Found::Soon => seat.wake.notified().await,
+                Found::Soon => tokio::select! {
+                    biased;
+                    () = seat.wake.notified() => {}
+                    () = inner.clock.sleep(SQS_SOON) => inner.desk().hurry(seat.number),
+                },
                 Found::Nothing if now >= give_up => {
                     return match inner.desk().failing(&places) {
                         Some(why) => Err(QueueError::Unavailable { why }),

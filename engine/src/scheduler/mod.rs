@@ -1,5 +1,6 @@
 //! The asynchronous shell around `core`: any number of schedulers may work on one store.
 
+mod announce;
 mod cancel;
 mod committer;
 mod damage;

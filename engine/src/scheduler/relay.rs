@@ -6,14 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use russet_core::{
-    Acknowledge, Command, Deliver, Lane, Message as Effect, PartitionId, Sent, Task,
-};
+use russet_core::{Acknowledge, Command, Deliver, Lane, Message as Effect, PartitionId, Task};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use super::{Node, whole};
+use super::{Node, announce, whole};
 use crate::{Message, limits};
 
 /// An effect, and the partition that it comes from.
@@ -22,10 +20,10 @@ type Parcel = (PartitionId, Effect);
 /// Where what became of parcels is left for the partitions that they came from, each with a carrier
 /// of its own. What is lost here timers make good.
 #[derive(Clone)]
-struct Notes(Arc<BTreeMap<PartitionId, mpsc::Sender<(PartitionId, Command)>>>);
+pub(super) struct Notes(Arc<BTreeMap<PartitionId, mpsc::Sender<(PartitionId, Command)>>>);
 
 impl Notes {
-    fn leave(&self, partition: PartitionId, command: Command) {
+    pub(super) fn leave(&self, partition: PartitionId, command: Command) {
         if let Some(carried) = self.0.get(&partition) {
             let _ = carried.try_send((partition, command));
         }
@@ -87,10 +85,10 @@ pub(super) fn start(node: &Arc<Node>) -> (Outgoing, Vec<JoinHandle<()>>) {
         effects.insert(partition.id, carried);
     }
     let (announcements, parcels) = mpsc::channel(limits::PARCELS);
-    let announcing = carry(node.clone(), parcels, async move |node: &Node, messages| {
-        announce(node, messages, &notes).await;
-    });
-    carriers.push(whole::spawn(node, announcing));
+    carriers.push(whole::spawn(
+        node,
+        announce::run(node.clone(), parcels, notes),
+    ));
     let outgoing = Outgoing {
         effects: Arc::new(effects),
         announcements,
@@ -116,32 +114,6 @@ async fn carry<T>(
             tracing::debug!("carried");
         };
         carried.instrument(span).await;
-    }
-}
-
-/// Announces tasks, lane by lane: one whose queue is missing or slow concerns no other.
-async fn announce(node: &Node, messages: Vec<Message>, notes: &Notes) {
-    let mut by_lane: BTreeMap<Lane, Vec<Message>> = BTreeMap::new();
-    for message in messages {
-        by_lane
-            .entry(message.lane.clone())
-            .or_default()
-            .push(message);
-    }
-    let lanes = by_lane.into_values();
-    join_all(lanes.map(|messages| announce_together(node, messages, notes))).await;
-}
-
-async fn announce_together(node: &Node, messages: Vec<Message>, notes: &Notes) {
-    let tasks: Vec<_> = messages.iter().map(|message| message.task).collect();
-    let queue = messages.first().map(|message| message.lane.queue.clone());
-    if let Err(error) = node.backend.queue.send(messages).await {
-        let queue = queue.as_ref().map(tracing::field::display);
-        tracing::warn!(%error, queue, tasks = tasks.len(), "ready tasks were not announced; their timers will");
-        return;
-    }
-    for task in tasks {
-        notes.leave(task.partition(), Command::Sent(Sent { task }));
     }
 }
 

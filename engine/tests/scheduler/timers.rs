@@ -199,6 +199,16 @@ async fn a_clock_that_is_set_back_for_a_while_puts_no_timer_to_sleep() {
 async fn a_clock_that_is_set_back_makes_no_wait_longer_by_it() {
     let start = tokio::time::Instant::now();
     let (node, clock, id) = settable(Millis::from_secs(86_400)).await;
+    // So that there is a lane that is waited at.
+    let first = NewTask::new(
+        node.new_task_id(None, None),
+        kind(),
+        queue(),
+        b"{}".as_slice().into(),
+    );
+    node.submit(one(first)).await.expect("submit");
+    let leased = node.lease(lease("w", 1, Duration::ZERO)).await;
+    assert_eq!(leased.expect("lease").len(), 1);
     let setting = async {
         tokio::time::sleep(Duration::from_secs(5)).await;
         clock.behind_ms.store(2 * 3_600_000, Ordering::Relaxed);

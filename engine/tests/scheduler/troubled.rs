@@ -214,3 +214,17 @@ async fn messages_between_partitions_do_not_wait_for_the_queue() {
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert_eq!(world.get(child).await.status, Status::Queued);
 }
+
+#[tokio::test(start_paused = true)]
+async fn announcements_do_not_wait_for_a_queue_that_is_slow() {
+    let (world, queue) = world(Trouble::Announcing("slow"), 1);
+    for _ in 0..3 {
+        let mut slow = world.task();
+        slow.queue = QueueName::new("slow").expect("a name");
+        world.submit(slow).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        world.submit(world.task()).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(queue.sent.load(Ordering::Relaxed), 3);
+}

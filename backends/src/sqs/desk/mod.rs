@@ -37,6 +37,8 @@ struct Waiter {
     met_failure: bool,
     /// How often it waited for more although something was there.
     delayed: usize,
+    /// Whether a request that should have ended soon did not: it waits for none any more.
+    hurries: bool,
 }
 
 /// A request for messages.
@@ -73,6 +75,7 @@ impl Desk {
             wake,
             met_failure: false,
             delayed: 0,
+            hurries: false,
         };
         self.waiters.insert(self.last, waiter);
         self.last
@@ -81,6 +84,13 @@ impl Desk {
     /// It goes.
     pub(super) fn leave(&mut self, waiter: u64) {
         self.waiters.remove(&waiter);
+    }
+
+    /// A receiver has waited long enough for requests that should end soon.
+    pub(super) fn hurry(&mut self, waiter: u64) {
+        if let Some(waiter) = self.waiters.get_mut(&waiter) {
+            waiter.hurries = true;
+        }
     }
 
     /// Gives a receiver what is there, once it is enough or no more comes soon.
@@ -126,11 +136,11 @@ impl Desk {
 
     /// Whether a receiver waits for requests that end soon, although `there` are some messages.
     fn may_wait(&mut self, waiter: u64, there: usize) -> bool {
-        let Some(waiter) = self.waiters.get_mut(&waiter).filter(|_| there > 0) else {
+        let Some(waiter) = self.waiters.get_mut(&waiter) else {
             return true;
         };
-        waiter.delayed += 1;
-        waiter.delayed <= SQS_POLLS_AT_ONCE
+        waiter.delayed += there.min(1);
+        !waiter.hurries && waiter.delayed <= SQS_POLLS_AT_ONCE
     }
 
     /// One of each queue in turn, as long as there are some: of the most urgent band first, or, in

@@ -4,7 +4,7 @@ use std::time::Duration;
 use russet_core::Timestamp;
 use russet_engine::Delivery;
 
-use crate::limits::{SQS_LONG_POLL, SQS_PATIENCE_KEPT};
+use crate::limits::{SQS_FAILED_PAUSE, SQS_LONG_POLL, SQS_PATIENCE_KEPT};
 
 /// What is known of one SQS queue.
 #[derive(Debug, Default)]
@@ -59,7 +59,8 @@ impl Shelf {
     /// Until when no request is made, after one that failed.
     pub(super) fn paused(&self, now: Timestamp) -> Option<Timestamp> {
         let until = self.failed.as_ref()?.until;
-        (until > now).then_some(until)
+        // A clock that was set back makes the pause no longer.
+        (until > now && until.since(now) <= SQS_FAILED_PAUSE).then_some(until)
     }
 
     /// Why it can be said that nothing comes: a request failed, and no other is under way.

@@ -221,3 +221,19 @@ fn no_starvation_behind_a_band_that_is_backed_up_others_have_their_turn() {
     let others = asked.len() - urgent;
     assert!(urgent > 3 * others && others >= 3, "{asked:?}");
 }
+
+/// Of a request that should end at once and stalls.
+#[test]
+fn a_receiver_that_has_waited_for_a_request_long_enough_waits_for_none_any_more() {
+    let (mut desk, places) = (Desk::default(), [place("a"), place("b")]);
+    let other = waiter(&mut desk, &places[1..], 1);
+    let stalled = plan(&mut desk, &places[1..], 0);
+    assert_eq!((stalled.len(), stalled[0].wait), (1, 0));
+    let receiver = desk.enter(1, Arc::new(Notify::new()));
+    assert_eq!(desk.look(receiver, &places, NOW), Found::Soon);
+    desk.hurry(receiver);
+    assert_eq!(desk.look(receiver, &places, NOW), Found::Nothing);
+    let polls = plan(&mut desk, &places, 5);
+    assert_eq!((polls.len(), &polls[0].place.name), (1, &places[0].name));
+    assert_eq!(desk.look(other, &places[1..], NOW), Found::Soon);
+}

@@ -172,6 +172,32 @@ async fn a_node_that_is_down_takes_only_its_own_partitions_with_it() {
     );
 }
 
+/// As above, of a node that does not even refuse.
+#[tokio::test]
+async fn a_node_that_hangs_holds_up_no_deliveries_of_others() {
+    let mut cluster = RedisCluster::start(
+        RedisVersion::Redis7,
+        &["--cluster-require-full-coverage", "no"],
+    );
+    let [gone, left] = apart(&cluster);
+    let mut options = options(&cluster);
+    options.partitions = Some(64);
+    options.timeout = Duration::from_secs(20);
+    let redis = open(options).await;
+    let owner = cluster.owner(slot(&cluster, gone));
+    cluster.servers_mut()[owner].process_mut().signal("STOP");
+    for n in 2..8 {
+        let start = std::time::Instant::now();
+        let id = submit_in(&redis, PartitionId(left), n).await;
+        let id = id.expect("it is committed");
+        assert_eq!(receive(&redis, SOON).await, [id]);
+        let took = start.elapsed();
+        assert!(took < Duration::from_secs(10), "{took:?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    cluster.servers_mut()[owner].process_mut().signal("CONT");
+}
+
 /// Those that wait are told of arrivals by any node, and by another one when it goes.
 #[tokio::test]
 async fn a_receiver_is_woken_whichever_node_has_the_task() {

@@ -1,6 +1,7 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use futures::future::join_all;
 use russet_core::{Lane, Timestamp, policy};
 
 use super::{LeaseRequest, Node};
@@ -60,8 +61,11 @@ async fn open(node: &Node, request: &LeaseRequest) -> Result<Open, EngineError> 
     let mut lanes = Vec::new();
     let (mut free, mut is_full) = (Some(0u64), false);
     let (mut unreadable, mut is_any_known) = (None, false);
-    for queue in &request.queues {
-        let slots = match node.free_slots(queue).await {
+    // Together: a partition that does not answer is waited for once.
+    let asked = request.queues.iter().map(|queue| node.free_slots(queue));
+    let asked = join_all(asked).await;
+    for (queue, slots) in request.queues.iter().zip(asked) {
+        let slots = match slots {
             Err(EngineError::Store(error)) if error.concerns_records() => {
                 unreadable = Some(error);
                 continue;
