@@ -55,6 +55,18 @@ impl Workers {
         };
     }
 
+    /// Forgets a worker that has stopped; whether it was known. When it asks again, it is back.
+    pub fn left(&self, worker: &WorkerId) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.remove(worker).is_some()
+    }
+
+    /// Whether the worker has asked for tasks and has not signed off.
+    pub fn knows(&self, worker: &WorkerId) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.contains_key(worker)
+    }
+
     /// What can be said about who may run a task of `queue` that needs `needs`.
     pub fn who_fits(&self, queue: &QueueName, needs: &Resources, now: Timestamp) -> WhoFits {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -204,6 +216,19 @@ mod tests {
         let later = NOW + Millis::new(limits::WORKER_LIVE.as_millis() as u64 + 1);
         let fits = workers.who_fits(&queue(), &Resources::NONE, later);
         assert_eq!((fits, workers.live(later)), (WhoFits::NobodyServes, 0));
+    }
+
+    #[test]
+    fn a_worker_that_left_is_not_live_until_it_asks_again() {
+        let workers = Workers::default();
+        let worker = WorkerId("w".into());
+        assert!(!workers.left(&worker));
+        workers.saw(&request("w", None), NOW);
+        workers.saw(&request("other", None), NOW);
+        assert!(workers.left(&worker));
+        assert_eq!((workers.knows(&worker), workers.live(NOW)), (false, 1));
+        workers.saw(&request("w", None), NOW);
+        assert_eq!((workers.knows(&worker), workers.live(NOW)), (true, 2));
     }
 
     #[test]

@@ -102,6 +102,9 @@ pub const DRAIN: Duration = Duration::from_secs(25);
 pub const DROP_GRACE: Duration = Duration::from_millis(500);
 /// How long a worker that stops tries to report what is left.
 pub const REPORT_GRACE: Duration = Duration::from_secs(4);
+/// How long a worker that has stopped tries to sign off. The server forgets it after a while all the
+/// same.
+pub const SIGN_OFF: Duration = Duration::from_secs(1);
 /// How long a handler may go on after its task was cancelled.
 pub const CANCEL_GRACE: Duration = Duration::from_secs(30);
 /// Longest delay of a task that is snoozed or tried again.

@@ -1,16 +1,19 @@
 //! `russet queues …`
 
+mod empty;
+
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{ArgGroup, Args, Subcommand};
-use russet::wire::{ConfigureQueue, QueueConfigView, QueueView, StatusCounts};
-use russet_core::QueueConfig;
+use russet::Client;
+use russet::wire::{ConfigureQueue, QueueConfigView, QueueView};
 use russet_core::limits::CONCURRENCY_MAX;
 
+use self::empty::Empty;
 use super::{CliError, Global, input, report};
-use crate::text::{Align, Table, aside, lasting};
+use crate::text::{Align, Table, lasting};
 
 /// `russet queues …`
 #[derive(Debug, Subcommand)]
@@ -93,26 +96,13 @@ impl Queues {
             Self::List => list(&client.queues().await?, global)?,
             Self::Inspect(one) => {
                 let queue = client.queue(&one.queue).await?;
-                report::either(global, &queue, inspect)?;
-                hint_of_none(global, &queue);
+                let empty = Empty::of(&client, &queue, global).await;
+                let is_unknown = empty.as_ref().is_some_and(|empty| empty.is_unknown);
+                report::either(global, &queue, |queue| inspect(queue, is_unknown))?;
+                empty.iter().for_each(Empty::tell);
             }
-            Self::Pause(some) => {
-                for queue in &some.queues {
-                    let config = client.pause(queue).await?;
-                    let said = |_: &_| {
-                        format!("{queue} is paused: its running tasks go on, no other starts\n")
-                    };
-                    report::either(global, &config, said)?;
-                    look_for(&client, queue, global).await;
-                }
-            }
-            Self::Resume(some) => {
-                for queue in &some.queues {
-                    let config = client.resume(queue).await?;
-                    report::either(global, &config, |_| format!("{queue} starts tasks again\n"))?;
-                    look_for(&client, queue, global).await;
-                }
-            }
+            Self::Pause(some) => pause(&client, &some.queues, global).await?,
+            Self::Resume(some) => resume(&client, &some.queues, global).await?,
             Self::Configure(change) => {
                 let config = client.configure(&change.queue, change.into()).await?;
                 report::either(global, &config, configuration)?;
@@ -135,45 +125,32 @@ impl From<&Configure> for ConfigureQueue {
     }
 }
 
-/// Whether somebody reads who has made a typing error.
-fn hints(global: &Global) -> bool {
-    !global.json && !global.quiet
-}
-
-fn is_empty(queue: &QueueView) -> bool {
-    queue.counts == StatusCounts::default() && queue.lanes.is_empty()
-}
-
-/// Whether there is nothing that would tell the queue from one that nobody ever named.
-fn is_unknown(queue: &QueueView) -> bool {
-    is_empty(queue)
-        && queue.unreadable.is_none()
-        && queue.config == QueueConfigView::from(&QueueConfig::default())
-}
-
-/// Says of a queue that was named whether it is there.
-async fn look_for(client: &russet::Client, queue: &str, global: &Global) {
-    if hints(global)
-        && let Ok(queue) = client.queue(queue).await
-    {
-        hint_of_none(global, &queue);
+async fn pause(client: &Client, queues: &[String], global: &Global) -> Result<(), CliError> {
+    for queue in queues {
+        let empty = Empty::find(client, queue, global).await;
+        let config = client.pause(queue).await?;
+        let said = |_: &_| match &empty {
+            Some(_) => format!("{queue} is paused: no task of it starts\n"),
+            None => format!("{queue} is paused: its running tasks go on, no other starts\n"),
+        };
+        report::either(global, &config, said)?;
+        empty.iter().for_each(Empty::tell_of_pause);
     }
+    Ok(())
 }
 
-/// What is to be said of a queue without tasks: its name may be a typing error.
-fn hint_of_none(global: &Global, queue: &QueueView) {
-    if !is_empty(queue) || queue.unreadable.is_some() || !hints(global) {
-        return;
+async fn resume(client: &Client, queues: &[String], global: &Global) -> Result<(), CliError> {
+    for queue in queues {
+        let empty = Empty::find(client, queue, global).await;
+        let config = client.resume(queue).await?;
+        let said = |_: &_| match &empty {
+            Some(empty) if empty.is_unknown => format!("{queue} is not paused\n"),
+            _ => format!("{queue} starts tasks again\n"),
+        };
+        report::either(global, &config, said)?;
+        empty.iter().for_each(Empty::tell);
     }
-    let name = &queue.name;
-    match is_unknown(queue) {
-        true => aside(format_args!(
-            "there is no queue {name} yet, it comes with its first task or setting: check the name"
-        )),
-        false => aside(format_args!(
-            "queue {name} holds no task: check the name, or submit one"
-        )),
-    }
+    Ok(())
 }
 
 fn list(queues: &[QueueView], global: &Global) -> Result<(), CliError> {
@@ -238,13 +215,13 @@ fn state(queue: &QueueView) -> String {
     }
 }
 
-fn inspect(queue: &QueueView) -> String {
+fn inspect(queue: &QueueView, is_unknown: bool) -> String {
     let (counts, mut out) = (&queue.counts, String::new());
     let mut put = |name: &str, value: String| {
         // Writing into a String does not fail.
         let _ = writeln!(out, "{name:<14}{value}");
     };
-    let not_yet = match is_unknown(queue) {
+    let not_yet = match is_unknown {
         true => " (not there yet: no task, no setting)",
         false => "",
     };

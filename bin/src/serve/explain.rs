@@ -234,7 +234,7 @@ fn nobody_serves(task: &Task, is_shared: bool) -> String {
         false => "",
     };
     format!(
-        "no worker asked this node for tasks of queue {queue} within {within}, or since it was started: start one with `russet worker --queue {queue} --exec …`{others}"
+        "no worker asked this node for tasks of queue {queue} within {within}, or since it was started, but those that have stopped: start one with `russet worker --queue {queue} --exec …`{others}"
     )
 }
 

@@ -7,8 +7,8 @@ use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use axum::http::request::Parts;
 use bytes::BytesMut;
 use http_body_util::BodyExt;
-use russet::wire::{Problem, from_json, id, refused};
-use russet_core::{QueueName, Rejection, TaskId, WorkflowId};
+use russet::wire::{Problem, from_json, id, refused, worker_name};
+use russet_core::{QueueName, Rejection, TaskId, WorkerId, WorkflowId};
 
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -153,6 +153,12 @@ impl InPath for WorkflowId {
 impl InPath for QueueName {
     fn read(name: &str, text: &str) -> Result<Self, Rejection> {
         QueueName::new(text).map_err(|error| refused(name, error))
+    }
+}
+
+impl InPath for WorkerId {
+    fn read(_: &str, text: &str) -> Result<Self, Rejection> {
+        worker_name(text)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/v1/leases`
+//! `/v1/leases`, and `/v1/workers`, who asks for them
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,16 +6,16 @@ use std::time::Duration;
 use axum::extract::State;
 use russet::wire::{
     CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, OneOrMany,
-    OneOrResults, ReleaseLease, TaskNowView, TaskView,
+    OneOrResults, ReleaseLease, SignOffReply, TaskNowView, TaskView,
 };
-use russet_core::{Millis, Release, Task};
+use russet_core::{Millis, Release, Task, WorkerId};
 use russet_engine::EngineError;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
-use super::input::Input;
+use super::input::{Input, Named};
 use super::refusal::Refusal;
-use super::reply::{Each, Large};
+use super::reply::{Each, Json, Large};
 use super::{App, limits};
 
 type Reply<T> = Result<Each<T>, Refusal>;
@@ -111,7 +111,8 @@ async fn seek(
         let leased = app.scheduler().lease_until(slice, app.stopping.wait());
         let leased = leased.await;
         let none = matches!(&leased, Ok(tasks) if tasks.is_empty());
-        if none && app.now() < until && !give.is_closed() && !app.stopping.is_set() {
+        let is_wanted = !give.is_closed() && app.scheduler().workers().knows(&request.worker);
+        if none && app.now() < until && is_wanted && !app.stopping.is_set() {
             continue;
         }
         let granted = leased.map(|tasks| Granted {
@@ -188,4 +189,16 @@ pub(super) async fn release(
     Input(request): Input<Releases>,
 ) -> Reply<TaskNowView> {
     Ok(Each(app.api.release(request).await?))
+}
+
+/// A worker that stops signs off, and does not count as live any more; its poll ends. One that the
+/// node does not know, or that signs off again, is no error; one that asks for tasks again is back.
+#[utoipa::path(delete, path = "/v1/workers/{worker}", tag = "leases",
+    params(("worker" = String, Path, description = "What the worker calls itself")), responses(
+    (status = 200, description = "The node does not know it any more", body = SignOffReply), Refusal))]
+pub(super) async fn sign_off(
+    State(app): State<App>,
+    Named(worker): Named<WorkerId>,
+) -> Result<Json<SignOffReply>, Refusal> {
+    Ok(Json(app.api.sign_off(&worker.0)?))
 }

@@ -32,6 +32,7 @@ pub(super) fn documented() -> OpenApiRouter<App> {
         .routes(routes!(leases::complete))
         .routes(routes!(leases::fail))
         .routes(routes!(leases::release))
+        .routes(routes!(leases::sign_off))
         .routes(routes!(queues::list))
         .routes(routes!(queues::get, queues::configure))
         .routes(routes!(queues::pause))

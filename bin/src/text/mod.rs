@@ -4,6 +4,7 @@ mod aside;
 mod error;
 mod list;
 mod number;
+mod spelling;
 mod table;
 mod when;
 
@@ -11,5 +12,6 @@ pub use aside::{aside, aside_text};
 pub use error::{gist, indented};
 pub use list::few;
 pub use number::{attempt, counted, grouped};
+pub use spelling::spelt_like;
 pub use table::{Align, Table, on_one_line};
 pub use when::{lasting, relative};

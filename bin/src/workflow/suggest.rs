@@ -1,3 +1,5 @@
+use crate::text::spelt_like;
+
 /// Words from other schedulers, and what they are called here.
 const SYNONYMS: [(&str, &str); 18] = [
     ("after", "depends_on"),
@@ -20,7 +22,7 @@ const SYNONYMS: [(&str, &str); 18] = [
     ("wait", "sleep"),
 ];
 
-/// The candidate that `word` probably stands for: a synonym, else the closest spelling (a third of it may differ).
+/// The candidate that `word` probably stands for: a synonym, else the closest spelling.
 pub(super) fn closest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str> + Clone,
@@ -32,42 +34,7 @@ pub(super) fn closest<'a>(
     {
         return Some(candidate);
     }
-    let word: Vec<char> = word.chars().collect();
-    let limit = word.len() / 3;
-    candidates
-        .filter_map(|candidate| {
-            let other = candidate.to_ascii_lowercase().replace('-', "_");
-            let other: Vec<char> = other.chars().collect();
-            Some((distance(&word, &other, limit)?, candidate))
-        })
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
-}
-
-/// Letters to add, drop, replace or swap with a neighbour to get from `a` to `b`, if at most `limit`.
-fn distance(a: &[char], b: &[char], limit: usize) -> Option<usize> {
-    if a.len().abs_diff(b.len()) > limit {
-        return None;
-    }
-    let mut before: Vec<usize> = Vec::new();
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for (i, letter) in a.iter().enumerate() {
-        let mut row = Vec::with_capacity(last.len());
-        row.push(i + 1);
-        for (j, other) in b.iter().enumerate() {
-            let replaced = last[j] + usize::from(letter != other);
-            let mut cost = replaced.min(last[j + 1] + 1).min(row[j] + 1);
-            if i > 0 && j > 0 && a[i - 1] == *other && *letter == b[j - 1] {
-                cost = cost.min(before[j - 1] + 1);
-            }
-            row.push(cost);
-        }
-        if row.iter().all(|cost| *cost > limit) {
-            return None;
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().filter(|cost| *cost <= limit)
+    spelt_like(&word, candidates)
 }
 
 #[cfg(test)]

@@ -129,7 +129,7 @@ fn a_queue_with_a_setting_and_no_task_is_listed_also_after_a_restart() {
     let mut site = Site::start();
     let paused = site.run(&["queues", "pause", "lonely"]);
     paused.good();
-    let hint = "queue lonely holds no task: check the name";
+    let hint = "there was no queue lonely, neither a task nor a setting of it: check the name; ";
     assert!(paused.stderr.starts_with(hint), "{paused:?}");
     assert_eq!(site.run(&["-q", "queues", "list"]).good(), "lonely");
     site.restart("TERM");
@@ -168,4 +168,36 @@ fn a_queue_that_nobody_has_used_is_told_from_one_that_holds_nothing() {
     let hint = "queue set holds no task: check the name, or submit one";
     assert_eq!((ran.status, ran.stderr.trim_end()), (0, hint));
     assert!(ran.stdout.starts_with("queue         set\n"), "{ran:?}");
+}
+
+#[test]
+fn a_pause_of_a_queue_that_is_not_there_says_so_with_the_name_that_may_be_meant() {
+    let site = Site::start();
+    site.submit(&["--type", "a", "--queue", "mail"]);
+    let (pause, resume) = (["queues", "pause", "mial"], ["queues", "resume", "mial"]);
+    let early = site.run(&resume);
+    assert_eq!(early.good(), "mial is not paused");
+    let paused = site.run(&pause);
+    assert_eq!(paused.good(), "mial is paused: no task of it starts");
+    let hint = "there was no queue mial, neither a task nor a setting of it: check the name (there is \
+                a queue mail); its first task will wait until `russet queues resume mial`\n";
+    assert_eq!(paused.stderr, hint);
+    let again = site.run(&pause);
+    let hint = "queue mial holds no task: check the name (there is a queue mail); its next task will \
+                wait until `russet queues resume mial`\n";
+    assert_eq!((again.status, &*again.stderr), (0, hint));
+    let resumed = site.run(&resume);
+    assert_eq!(resumed.good(), "mial starts tasks again");
+    let hint = "queue mial holds no task: check the name (there is a queue mail), or submit one\n";
+    assert_eq!(resumed.stderr, hint);
+    let inspected = site.run(&["queues", "inspect", "mial"]);
+    assert!(
+        inspected.good().starts_with("queue         mial\n"),
+        "a setting made it: {inspected:?}"
+    );
+    assert_eq!(inspected.stderr, hint);
+    let mail = site.run(&["queues", "pause", "mail"]);
+    assert_eq!((mail.status, &*mail.stderr), (0, ""));
+    let json = site.run(&["--json", "queues", "pause", "other"]);
+    assert_eq!((&json.json()["paused"], &*json.stderr), (&json!(true), ""));
 }

@@ -1,4 +1,4 @@
-//! Commands whose output nobody reads to its end, as with `| head -1`.
+//! Commands whose output nobody reads to its end, as with `| head -1`, or that cannot be written.
 
 use crate::process::{PATIENCE, Process, Ran, Site, closed};
 
@@ -78,4 +78,42 @@ fn a_command_that_only_shows_something_ends_well_with_its_reader() {
         site.submit(&["--type", "a"]);
     }
     assert_eq!(events.wait(), 0);
+}
+
+/// Runs a command whose output finds no room.
+#[cfg(target_os = "linux")]
+fn full(site: &Site, arguments: &[&str]) -> Ran {
+    let full = std::fs::File::create("/dev/full").expect("a full disk");
+    let mut command = site.command(arguments);
+    command.stdout(full).output().expect("runs").into()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_whose_tasks_cannot_be_told_for_want_of_room_says_how_far_it_came_and_how_to_go_on() {
+    let site = Site::start();
+    let (batch, more) = (russet::limits::BATCH_ITEMS, 2);
+    let good = "{\"type\": \"a\"}\n";
+    let lines = format!("{{\"type\": \"a b\"}}\n{}", good.repeat(batch - 1 + more));
+    site.file("tasks.jsonl", &lines);
+    let count =
+        || site.run(&["--json", "queues", "inspect", "default"]).json()["counts"]["queued"].clone();
+    let ran = full(&site, &["--quiet", "submit", "--file", "tasks.jsonl"]);
+    let said = ran.error(1).to_owned();
+    let told = "999 tasks submitted and 1 refused, up to line 1000; what follows was not sent: `tail \
+                -n +1001 FILE | russet submit --file -` goes on there\nerror: cannot write the output: ";
+    assert!(said.contains(told), "{said}");
+    assert_eq!(count(), batch - 1);
+    let rest = site.feed(&["submit", "--file", "-"], &good.repeat(more));
+    assert_eq!(rest.good(), "2 submitted, 0 existed, 0 refused");
+    assert_eq!(count(), batch - 1 + more);
+
+    let ran = full(&site, &["--json", "submit", "--file", "tasks.jsonl"]);
+    assert!(ran.stderr.starts_with("999 tasks submitted"), "{ran:?}");
+    assert_eq!((ran.status, &ran.problem()["code"]), (1, &"failed".into()));
+    site.file("short.jsonl", good);
+    let ran = full(&site, &["submit", "--file", "short.jsonl"]);
+    let told =
+        "all lines were sent: 1 submitted, 0 existed, 0 refused\nerror: cannot write the output";
+    assert!(ran.error(1).starts_with(told), "{ran:?}");
 }

@@ -1,5 +1,6 @@
 use serde_json::json;
 
+use crate::nodes::ask;
 use crate::process::{Process, Site, appears, disappears};
 
 #[test]
@@ -381,4 +382,21 @@ fn a_type_that_the_worker_does_not_handle_is_warned_of_once() {
     let said = "a queue hold only types that all its workers handle";
     let help = help.good().split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(help.contains(said), "{help}");
+}
+
+#[test]
+fn a_worker_that_has_drained_counts_as_gone_at_once() {
+    let site = Site::start();
+    let mut worker = site.worker(&["--exec", "true"]);
+    let done = site.submit(&["--type", "a"]);
+    site.run(&["tasks", "wait", &done]).good();
+    assert!(ask(&site, "/metrics").contains("\nrusset_workers 1\n"));
+    worker.signal("TERM");
+    assert_eq!(worker.wait(), 0);
+    assert!(ask(&site, "/metrics").contains("\nrusset_workers 0\n"));
+    let waits = site.submit(&["--type", "a"]);
+    let explained = site.run(&["tasks", "explain", &waits]);
+    let said = "no worker asked this node for tasks of queue default within 10m, or since it was \
+                started, but those that have stopped";
+    assert!(explained.good().contains(said), "{explained:?}");
 }

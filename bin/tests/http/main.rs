@@ -18,4 +18,5 @@ mod refusals;
 mod site;
 mod stopping;
 mod tasks;
+mod workers;
 mod workflows;

@@ -8,7 +8,7 @@ use super::batch::{items, part, views};
 use super::warnings::Warnings;
 use crate::wire::{
     CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, OneOrMany,
-    OneOrResults, Problem, ReleaseLease, TaskNowView, TaskView,
+    OneOrResults, Problem, ReleaseLease, SignOffReply, TaskNowView, TaskView, worker_name,
 };
 
 type Reply<T> = Result<T, Problem>;
@@ -126,5 +126,14 @@ impl Api {
             .into_iter()
             .map(|r| self.scheduler.release(r.into()));
         views(join_all(calls).await)
+    }
+
+    /// `DELETE /v1/workers/{worker}`: the worker asks for no more tasks.
+    ///
+    /// # Errors
+    /// A name that cannot be.
+    pub fn sign_off(&self, worker: &str) -> Reply<SignOffReply> {
+        let known = self.scheduler.workers().left(&worker_name(worker)?);
+        Ok(SignOffReply { known })
     }
 }

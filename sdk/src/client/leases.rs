@@ -3,11 +3,11 @@ use std::future::pending;
 use std::time::Duration;
 
 #[cfg(feature = "http")]
-use super::http::Call;
+use super::http::{Call, encoded};
 use super::{Client, Link};
 use crate::wire::{
     CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, Problem,
-    ReleaseLease, TaskNowView, TaskView,
+    ReleaseLease, SignOffReply, TaskNowView, TaskView,
 };
 use crate::{Error, limits};
 
@@ -94,6 +94,23 @@ impl Client {
             Link::Http(http) => {
                 let call = Call::post("/v1/leases/release").safe();
                 http.send_each(call, &releases).await
+            }
+        }
+    }
+
+    /// Says that a worker asks for no more tasks, so that it does not count any more. A
+    /// [`Worker`](crate::Worker) that stops does so by itself. A worker that is not known is no
+    /// error; one that asks again is back.
+    ///
+    /// # Errors
+    /// A name that cannot be, or a server that cannot be reached.
+    pub async fn sign_off(&self, worker: &str) -> Result<SignOffReply, Error> {
+        match &self.link {
+            Link::Here(api) => Ok(api.sign_off(worker)?),
+            #[cfg(feature = "http")]
+            Link::Http(http) => {
+                let path = format!("/v1/workers/{}", encoded(worker));
+                http.fetch(Call::delete(path).safe()).await
             }
         }
     }

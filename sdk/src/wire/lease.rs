@@ -4,7 +4,8 @@ use std::time::Duration;
 use russet_core::command::{Complete, Extend, Fail, Release};
 use russet_core::policy::Fingerprint;
 use russet_core::{
-    ErrorKind, LeaseId, Millis, Progress, QueueName, Rejection, TaskId, Timestamp, WorkerId,
+    ErrorKind, LeaseId, LeaseTask, Millis, Progress, QueueName, Rejection, TaskId, Timestamp,
+    WorkerId,
 };
 use russet_engine::Extended;
 use serde::{Deserialize, Serialize};
@@ -154,6 +155,14 @@ pub struct ReleaseLease {
     /// What there is to say about progress; what is absent stays as it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressReport>,
+}
+
+/// The reply to a worker that signs off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct SignOffReply {
+    /// Whether the node knew the worker: one that it does not know is as good as signed off.
+    pub known: bool,
 }
 
 /// What a holder says about its progress.
@@ -307,4 +316,14 @@ impl From<ProgressReport> for ProgressView {
             checkpoint: report.checkpoint,
         }
     }
+}
+
+/// The name of a worker.
+///
+/// # Errors
+/// [`Rejection::Invalid`] with how long it may be.
+pub fn worker_name(text: &str) -> Result<WorkerId, Rejection> {
+    let worker = WorkerId(SmolStr::from(text));
+    LeaseTask::check(&worker, None)?;
+    Ok(worker)
 }

@@ -48,7 +48,7 @@ pub use info::Info;
 pub use json::Json;
 pub use lease::{
     CompleteLease, ExtendLease, ExtendedView, FailLease, LeaseReply, LeaseRequest, ProgressReport,
-    ReleaseLease,
+    ReleaseLease, SignOffReply, worker_name,
 };
 pub(crate) use list::request_number;
 pub use list::{ListTasks, Page, RedriveTask, WaitTask, id};

@@ -145,8 +145,8 @@ impl Crew {
 
 impl Worker {
     /// Works until `shutdown`, then lets handlers finish for the time of [`Self::drain`] and
-    /// gives back what is left. Dropping the future drops all handlers where they await;
-    /// their tasks are tried again when their leases end.
+    /// gives back what is left and signs off. Dropping the future drops all handlers where they await;
+    /// their tasks are tried again when their leases end, and the worker counts as live for a while.
     ///
     /// # Errors
     /// A refusal that no waiting will change, such as a wrong token or queue name; handlers
@@ -214,12 +214,25 @@ impl Worker {
             stop(&crew, &phase, until, at_once).await
         };
         let work = finish(&crew, polling, stopping);
-        tokio::select! {
+        let stopped = tokio::select! {
             biased;
             never = settle::run(&crew, reports) => match never {},
-            stopped = work => stopped,
+            stopped = work => stopped?,
             never = heartbeat::run(&crew) => match never {},
-        }
+        };
+        sign_off(&crew).await;
+        Ok(stopped)
+    }
+}
+
+/// Tells the scheduler that the worker is gone, when nothing of it is under way any more. It has
+/// stopped whether that is heard or not.
+async fn sign_off(crew: &Crew) {
+    let name = &crew.settings.name;
+    match timeout(limits::SIGN_OFF, crew.client.sign_off(name)).await {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "the worker could not sign off"),
+        Err(_) => tracing::debug!("nobody answered the worker that signs off"),
     }
 }
 

@@ -1,10 +1,13 @@
 use std::time::Duration;
 
 use russet::core::Status;
-use russet::{Stopped, TaskContext, TaskFailure, Worker};
+use russet::{Client, Stopped, TaskContext, TaskFailure, Worker};
+use russet_engine::Scheduler;
+use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep};
 
-use crate::world::{MINUTE, Running, Work, client, ended, submit, work};
+use crate::server::Server;
+use crate::world::{MINUTE, Running, Work, client, ended, scheduler, submit, work};
 
 #[tokio::test(start_paused = true)]
 async fn a_stopping_worker_lets_handlers_finish() {
@@ -137,6 +140,53 @@ async fn a_worker_without_work_stops_at_once() {
     let start = Instant::now();
     assert_eq!(running.stop().await, Stopped::default());
     assert!(start.elapsed() <= russet::limits::POLL_LEAVE);
+}
+
+/// How many workers count as live.
+fn live(scheduler: &Scheduler) -> usize {
+    scheduler.workers().live(scheduler.clock().now())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_has_stopped_has_signed_off_and_one_that_was_dropped_has_not() {
+    let scheduler = scheduler();
+    let worker = || Worker::new(Client::in_process(scheduler.clone()));
+    let (first, second) = (Running::start(worker()), Running::start(worker()));
+    sleep(MINUTE).await;
+    assert_eq!(live(&scheduler), 2);
+    first.stop().await;
+    assert_eq!(live(&scheduler), 1);
+    second.kill();
+    sleep(MINUTE).await;
+    assert_eq!(live(&scheduler), 1);
+}
+
+#[tokio::test]
+async fn a_worker_signs_off_over_http_too() {
+    let server = Server::new();
+    let site = server.open(None).await;
+    let client = Client::http(&site.url()).expect("is an address");
+    let scheduler = server.api.scheduler();
+    let running = Running::start(Worker::new(client).named("host/1 ü"));
+    while live(scheduler) == 0 {
+        sleep(Duration::from_millis(5)).await;
+    }
+    running.stop().await;
+    assert_eq!(live(scheduler), 0);
+}
+
+#[tokio::test]
+async fn bounded_a_worker_stops_although_nobody_answers_that_it_signs_off() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = silent.local_addr().expect("has an address");
+    let client = Client::http(&format!("http://{address}")).expect("is an address");
+    let running = Running::start(Worker::new(client));
+    let (poll, _) = silent.accept().await.expect("it asks");
+    let start = Instant::now();
+    assert_eq!(running.stop().await, Stopped::default());
+    let (took, most) = (start.elapsed(), 3 * russet::limits::SIGN_OFF);
+    assert!(took < most, "{took:?}");
+    drop(poll);
 }
 
 #[tokio::test(start_paused = true)]

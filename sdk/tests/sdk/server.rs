@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post};
 use axum::{Json, Router};
 use russet::Api;
 use russet::core::{TaskId, WorkflowId};
@@ -271,6 +271,14 @@ fn leases() -> Router<Server> {
         .route(
             "/v1/leases/release",
             post(async |State(s): State<Server>, Json(b): One<_>| reply(s.api.release(b).await)),
+        )
+        .route(
+            "/v1/workers/{worker}",
+            delete(
+                async |State(s): State<Server>, Path(worker): Path<String>| {
+                    reply(s.api.sign_off(&worker))
+                },
+            ),
         )
 }
 

@@ -83,17 +83,30 @@ async fn send(
         };
         let (numbers, tasks): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
         for (line, result) in numbers.into_iter().zip(client.submit_many(tasks).await) {
-            account.take(line, result, global)?;
+            account.take(line, result, global);
         }
         let sent = account.sent();
         if let Some(failure) = account.failure {
             failure.tell(sent, last);
             return Err(failure.error.into());
         }
+        if let Some(unwritten) = account.unwritten {
+            tell_of_rest(sent, account.refused, last);
+            return Err(unwritten);
+        }
         progress.set_position(sent + account.refused);
     }
     progress.finish_and_clear();
     account.end(global)
+}
+
+/// Says what became of a file that was sent up to its `last` line, of which nothing can be told one
+/// by one any more, and how to go on.
+fn tell_of_rest(sent: u64, refused: u64, last: u64) {
+    let (sent, next) = (counted(sent, "task"), last + 1);
+    aside(format_args!(
+        "{sent} submitted and {refused} refused, up to line {last}; what follows was not sent: `tail -n +{next} FILE | russet submit --file -` goes on there"
+    ));
 }
 
 /// What became of the lines so far.
@@ -103,6 +116,8 @@ struct Account {
     existed: u64,
     refused: u64,
     failure: Option<Failure>,
+    /// Why nothing is printed any more.
+    unwritten: Option<CliError>,
     warned: BTreeSet<String>,
 }
 
@@ -124,12 +139,7 @@ impl Account {
     }
 
     /// Counts and tells what became of a line. Where it failed, others of its batch may not have.
-    fn take(
-        &mut self,
-        line: u64,
-        result: Result<SubmittedView, russet::Error>,
-        global: &Global,
-    ) -> Result<(), CliError> {
+    fn take(&mut self, line: u64, result: Result<SubmittedView, russet::Error>, global: &Global) {
         match result {
             Ok(done) => {
                 match done.existing {
@@ -143,28 +153,32 @@ impl Account {
                     existing: done.existing,
                     warnings: done.warnings,
                 };
-                tell(&told, self.refused, global)
+                self.tell(&told, global);
             }
             Err(russet::Error::Refused(error)) if is_about_the_line(&error) => {
                 self.refused += 1;
-                tell(&Line::Refused { line, error }, self.refused, global)
+                self.tell(&Line::Refused { line, error }, global);
             }
-            Err(error) => {
-                match &mut self.failure {
-                    Some(failure) => failure.add(error),
-                    none => *none = Some(Failure::new(line, error)),
-                }
-                Ok(())
-            }
+            Err(error) => match &mut self.failure {
+                Some(failure) => failure.add(error),
+                none => *none = Some(Failure::new(line, error)),
+            },
+        }
+    }
+
+    /// Tells what became of a line, unless that failed for one before.
+    fn tell(&mut self, line: &Line, global: &Global) {
+        if self.unwritten.is_none() {
+            self.unwritten = tell(line, self.refused, global).err();
         }
     }
 
     fn end(&self, global: &Global) -> Result<ExitCode, CliError> {
         if !global.json && !global.quiet {
-            report::line(format!(
-                "{} submitted, {} existed, {} refused",
-                self.submitted, self.existed, self.refused
-            ))?;
+            let (submitted, existed, refused) = (self.submitted, self.existed, self.refused);
+            let end = format!("{submitted} submitted, {existed} existed, {refused} refused");
+            report::line(&end)
+                .inspect_err(|_| aside(format_args!("all lines were sent: {end}")))?;
         }
         Ok(match self.refused {
             0 => ExitCode::SUCCESS,

@@ -90,7 +90,7 @@ impl Metrics {
         );
         registry.register(
             "workers",
-            "Workers that asked this node for tasks lately",
+            "Workers that asked this node for tasks lately and have not signed off",
             workers.clone(),
         );
         let store = Gauge::default();

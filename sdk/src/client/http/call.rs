@@ -40,6 +40,10 @@ impl Call {
         Self::new(Method::PATCH, path)
     }
 
+    pub fn delete(path: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Method::DELETE, path)
+    }
+
     /// The call, which does no harm when it is sent again.
     pub fn safe(mut self) -> Self {
         self.safe = true;
