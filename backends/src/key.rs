@@ -15,6 +15,7 @@ const QUEUE: u8 = 7;
 const OUTBOX: u8 = 8;
 const LEADER: u8 = 9;
 const GATED: u8 = 10;
+const COPY: u8 = 11;
 
 /// Appends the bytes of a key.
 pub(crate) fn write(partition: PartitionId, key: &RecordKey, bytes: &mut Vec<u8>) {
@@ -45,6 +46,7 @@ pub(crate) fn write(partition: PartitionId, key: &RecordKey, bytes: &mut Vec<u8>
         RecordKey::Queue(name) => put(QUEUE, &[name.as_str().as_bytes()]),
         RecordKey::Outbox(id) => put(OUTBOX, &[&id.as_u128().to_be_bytes()]),
         RecordKey::Leader => put(LEADER, &[]),
+        RecordKey::Copy => put(COPY, &[]),
         RecordKey::Gated(id, list) => {
             put(GATED, &[&id.as_u128().to_be_bytes(), &list.to_be_bytes()])
         }
@@ -81,6 +83,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(PartitionId, RecordKey)> {
         QUEUE => RecordKey::Queue(QueueName::new(text(rest)?).ok()?),
         OUTBOX => RecordKey::Outbox(MessageId::from_u128(number(rest)?)),
         LEADER if rest.is_empty() => RecordKey::Leader,
+        COPY if rest.is_empty() => RecordKey::Copy,
         GATED => {
             let (id, list) = rest.split_first_chunk::<16>()?;
             let id = WorkflowId::from_u128(u128::from_be_bytes(*id));
@@ -125,6 +128,7 @@ mod tests {
             }),
             any::<u128>().prop_map(|id| RecordKey::Outbox(MessageId::from_u128(id))),
             Just(RecordKey::Leader),
+            Just(RecordKey::Copy),
             (any::<u128>(), any::<u32>())
                 .prop_map(|(id, n)| RecordKey::Gated(WorkflowId::from_u128(id), n)),
         ]

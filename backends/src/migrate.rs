@@ -1,6 +1,6 @@
 //! Moving everything that an embedded store holds to another store.
 
-use russet_core::{Epoch, PartitionId, QueueName, RecordKey};
+use russet_core::{Epoch, Leader, NodeId, PartitionId, QueueName, Record, RecordKey, Timestamp};
 use russet_engine::{
     Backend, Change, Clock, Entropy, Outcome, Store, StoreError, Transaction, Version,
 };
@@ -41,10 +41,10 @@ pub enum MigrateError {
     },
     /// A node works on the new store, or has.
     #[error(
-        "a node has led partition {} of the new store: what it has ended would begin again. If an \
-         earlier copy was whole, go on with the new store alone; else stop the node, and move to \
-         a store that no node has run on, such as one with a prefix of its own. The old store is \
-         not given up", partition.0
+        "a node has led partition {} of the new store: what it has ended would begin again. If \
+         this store was copied there before, that copy was whole, since no node starts on one that \
+         is not: go on with the new store alone. Else move to a store that no node has run on, \
+         such as one with a prefix of its own. The old store is not given up", partition.0
     )]
     Used {
         /// The partition.
@@ -59,8 +59,8 @@ pub enum MigrateError {
     Unsteady,
     /// Somebody else wrote to the new store.
     #[error(
-        "{key:?} is in the new store already, and is another record: the copy is not whole. Start \
-         no node on the new store, and move to one that is empty"
+        "{key:?} is in the new store already, and is another record: the copy is not whole. Move to \
+         a store that is empty"
     )]
     Occupied {
         /// The record.
@@ -89,6 +89,7 @@ pub struct Moved {
 /// [`Embedded::retire`] gives the old one up.
 ///
 /// A new store that may have gone back meanwhile, as in a failover of Redis, is copied to again.
+/// Until all is there a record says so ([`is_unfinished`]), and no node starts on it.
 ///
 /// # Errors
 /// [`MigrateError`].
@@ -115,15 +116,82 @@ pub async fn copy(
     }
     let mut known = None;
     for _ in 0..MIGRATE_PASSES {
+        put(&*new.store, &[unfinished()], clock, entropy).await?;
         let (moved, copied) = copy_all(old, &*new.store, clock, entropy, &mut progress).await?;
         // What a pass before has copied was not there.
         let known = *known.get_or_insert(moved.known);
         if stands(&*new.store, &copied, clock, entropy).await? {
             check_unused(&*new.store).await?;
+            finish(&*new.store, clock, entropy).await?;
             return Ok(Moved { known, ..moved });
         }
     }
     Err(MigrateError::Unsteady)
+}
+
+/// Whether a copy into the store was begun and is not whole.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn is_unfinished(store: &dyn Store) -> Result<bool, StoreError> {
+    let found = store.get(NOTED, &[RecordKey::Copy]).await?;
+    Ok(found.iter().any(Option::is_some))
+}
+
+/// Where it is noted that a copy is not whole.
+const NOTED: PartitionId = PartitionId(0);
+
+/// What says that a copy is not whole.
+fn unfinished() -> Exported {
+    Exported {
+        partition: NOTED,
+        key: RecordKey::Copy,
+        record: Record::Leader(Leader {
+            holder: NodeId::from_u128(0),
+            epoch: 0,
+            expires_at: Timestamp::from_millis(0),
+        }),
+    }
+}
+
+/// Says that all of a copy is there.
+///
+/// # Errors
+/// [`MigrateError::New`].
+pub async fn finish(
+    store: &dyn Store,
+    clock: &dyn Clock,
+    entropy: &dyn Entropy,
+) -> Result<(), MigrateError> {
+    for tries in 0.. {
+        let tried = try_to_finish(store, entropy).await;
+        match tried {
+            Ok(true) => break,
+            Err(error) if tries >= MIGRATE_TRIES => return Err(MigrateError::New(error)),
+            _ => clock.sleep(MIGRATE_PAUSE).await,
+        }
+    }
+    Ok(())
+}
+
+/// Whether nothing says any more that the copy is not whole.
+async fn try_to_finish(store: &dyn Store, entropy: &dyn Entropy) -> Result<bool, StoreError> {
+    let epoch = store.epoch(NOTED);
+    let found = store.get(NOTED, &[RecordKey::Copy]).await?;
+    let Some(before) = found.into_iter().next().flatten() else {
+        return Ok(true);
+    };
+    let transaction = Transaction {
+        epoch,
+        version: Version(entropy.next_u64()),
+        changes: vec![Change {
+            key: RecordKey::Copy,
+            before: Some(before),
+            after: None,
+        }],
+    };
+    let outcomes = store.commit(NOTED, vec![transaction]).await?;
+    Ok(outcomes == [Outcome::Committed])
 }
 
 /// A partition that was copied: the epoch that the new store had there before, and one of the

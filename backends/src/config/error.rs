@@ -55,6 +55,12 @@ pub enum ConfigError {
     /// SQS did not create a queue.
     #[error("[sqs] {0}")]
     Queue(#[from] QueueError),
+    /// Not all is there.
+    #[error(
+        "[store] another store is being copied into this one, and not all is there: run `russet \
+         migrate` again, which goes on where it stopped"
+    )]
+    Unfinished,
     /// There is nothing to create.
     #[error(
         "nothing is to be created: only DynamoDB and SQS are, all others make what they need by \

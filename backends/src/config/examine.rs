@@ -11,6 +11,7 @@ use super::{
     StoreBackend,
 };
 use crate::limits::DISK_LOW_BYTES;
+use crate::migrate;
 use crate::redis::{self, RedisFound};
 
 /// One thing that was looked at.
@@ -62,12 +63,12 @@ impl Config {
         let store = |found| vec![Finding::new("store", found)];
         let stores = match self.store.backend {
             StoreBackend::Memory => store(Ok("memory: nothing survives the process".to_owned())),
-            StoreBackend::Embedded => match self.examine_embedded(clock.clone()) {
+            StoreBackend::Embedded => match self.examine_embedded(clock.clone()).await {
                 Ok(finding) => vec![finding],
                 Err(error) => store(Err(error)),
             },
             StoreBackend::Redis => match self.examine_redis(clock.clone()).await {
-                Ok(finding) => vec![finding],
+                Ok(findings) => findings,
                 Err(error) => store(Err(error)),
             },
             StoreBackend::Dynamodb => Vec::new(),
@@ -131,7 +132,7 @@ impl Config {
         }
     }
 
-    async fn examine_redis(&self, clock: Arc<dyn Clock>) -> Result<Finding, ConfigError> {
+    async fn examine_redis(&self, clock: Arc<dyn Clock>) -> Result<Vec<Finding>, ConfigError> {
         let found = redis::examine(self.redis.options(self.store.partitions), clock).await?;
         let partitions = match found.partitions {
             Some(partitions) => format!("partitions: {partitions}"),
@@ -150,17 +151,23 @@ impl Config {
         ];
         let doubts = doubts.into_iter().filter(|(is_so, _)| *is_so);
         let doubts: Vec<_> = doubts.map(|(_, said)| said).collect();
-        Ok(match doubts.is_empty() {
+        let place = match doubts.is_empty() {
             true => Finding::new("store", Ok(detail)),
             false => Finding::warning("store", format!("{detail}; {}", doubts.join("; "))),
-        })
+        };
+        let unfinished = || Finding::new("store", Err(ConfigError::Unfinished));
+        let unfinished = found.is_unfinished.then(unfinished);
+        Ok([place].into_iter().chain(unfinished).collect())
     }
 
-    fn examine_embedded(&self, clock: Arc<dyn Clock>) -> Result<Finding, ConfigError> {
+    async fn examine_embedded(&self, clock: Arc<dyn Clock>) -> Result<Finding, ConfigError> {
         let directory = self.store.data_dir.as_deref();
         let directory = directory.unwrap_or(Path::new(DATA_DIR));
         if directory.exists() {
             let embedded = self.store.open_embedded(clock)?;
+            if let Ok(true) = migrate::is_unfinished(&*embedded).await {
+                return Err(ConfigError::Unfinished);
+            }
             let partitions = embedded.partitions();
             let data = directory.display();
             let detail = format!("embedded: data in {data}, partitions: {partitions}");

@@ -41,6 +41,7 @@ pub use self::tables::{QueueBackend, QueueConfig, StoreBackend, StoreConfig};
 use crate::dynamodb::Dynamo;
 use crate::limits::{CACHE_MB_MAX, PAGE_CACHE_BYTES};
 use crate::memory::{Memory, MemoryQueue};
+use crate::migrate;
 use crate::redis::Redis;
 use crate::sqs::Sqs;
 
@@ -83,6 +84,19 @@ impl Config {
     /// # Errors
     /// [`ConfigError`], which names the setting and the remedy.
     pub async fn open(&self, clock: Arc<dyn Clock>) -> Result<Backend, ConfigError> {
+        let backend = self.open_for_copy(clock).await?;
+        // A store that cannot be read now says what is the matter with every other call.
+        match migrate::is_unfinished(&*backend.store).await {
+            Ok(true) => Err(ConfigError::Unfinished),
+            _ => Ok(backend),
+        }
+    }
+
+    /// As [`Self::open`], also of a store that another one is being copied into.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_for_copy(&self, clock: Arc<dyn Clock>) -> Result<Backend, ConfigError> {
         self.check()?;
         let partitions = self.store.partitions;
         let (store, own): (Arc<dyn Store>, Option<Arc<dyn Queue>>) = match self.store.backend {

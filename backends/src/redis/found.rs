@@ -1,11 +1,14 @@
 //! What there is for a store, which is neither made nor changed.
 
+use russet_core::{PartitionId, RecordKey};
+
 use super::call::{array, optional};
 use super::dialer::text;
 use super::error::RedisOpenError;
 use super::info::Info;
 use super::keys::Names;
 use super::links::{Links, Route};
+use super::member;
 use super::open::{FIELDS, Opening, check_each};
 use super::options::RedisOptions;
 use super::slots::slot;
@@ -23,6 +26,8 @@ pub struct RedisFound {
     pub primaries: usize,
     /// How many partitions the store has; `None` when it is not made yet.
     pub partitions: Option<u16>,
+    /// Whether another store is being copied into it, and not all is there.
+    pub is_unfinished: bool,
 }
 
 impl RedisFound {
@@ -50,6 +55,7 @@ pub(crate) async fn examine(
         address: route.describe(),
     };
     let partitions = opening.found(route).await?;
+    let is_unfinished = partitions.is_some() && opening.is_unfinished(links).await?;
     opening.try_to_hear(links).await?;
     let product = infos.first().map(|info| info.product());
     Ok(RedisFound {
@@ -57,6 +63,7 @@ pub(crate) async fn examine(
         is_durable: infos.iter().all(|info| info.is_durable()),
         is_full: infos.iter().any(|info| info.is_full()),
         partitions,
+        is_unfinished,
         primaries: infos.len(),
     })
 }
@@ -91,6 +98,23 @@ impl Opening<'_> {
             self.check_room(route).await?;
         }
         partitions.map(|found| self.as_asked(&found)).transpose()
+    }
+
+    /// Whether a copy into the store is not whole.
+    async fn is_unfinished(&self, links: &Links) -> Result<bool, RedisOpenError> {
+        let partition = PartitionId(0);
+        let records = self.names.partition(partition).records();
+        let mut command = redis::cmd("HMGET");
+        command
+            .arg(&records)
+            .arg(member::field(partition, &RecordKey::Copy));
+        let answer = links.route(slot(&records), 0).read(&command).await;
+        let fields = answer.and_then(array).and_then(|fields| {
+            let fields = fields.into_iter().map(optional);
+            fields.collect::<Result<Vec<_>, _>>()
+        });
+        let fields = fields.map_err(|error| self.failed("HMGET", error))?;
+        Ok(fields.iter().any(Option::is_some))
     }
 
     /// Whether a new store would find room.

@@ -280,6 +280,7 @@ mod tests {
                 .prop_map(|text| { RecordKey::Dedup(IdempotencyKey::new(text).expect("a key")) }),
             "[ab]{1,16}".prop_map(|text| RecordKey::Queue(QueueName::new(text).expect("a name"))),
             Just(RecordKey::Leader),
+            Just(RecordKey::Copy),
         ]
     }
 }

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use russet_backends::config::{Config as Backend, DATA_DIR, StoreBackend};
+use russet_backends::config::{Config as Backend, ConfigError, DATA_DIR, StoreBackend};
+use russet_backends::embedded::OpenError;
 use russet_backends::migrate;
 use russet_engine::{Store, SystemClock, SystemEntropy};
 
@@ -46,13 +47,16 @@ impl Migrate {
             let why = "there is no store here: name the directory of the old one with --data-dir";
             return Err(CliError::input(directory.display().to_string(), why));
         }
-        let old = from.store.open_embedded(clock.clone())?;
-        let to = self.target(old.partitions())?;
+        let old = match from.store.open_embedded(clock.clone()) {
+            Err(error) => return self.finish(error, clock).await,
+            Ok(old) => old,
+        };
+        let to = self.target(Some(old.partitions()))?;
         let findings = to.examine(clock.clone()).await;
         for doubt in findings.iter().filter(|finding| finding.warning) {
             aside(format!("warning: {}", doubt.detail));
         }
-        let new = to.open(clock.clone()).await?;
+        let new = to.open_for_copy(clock.clone()).await?;
         let total = old.records().map_err(migrate::MigrateError::Old)?;
         let bar = report::progress(global, total, "records");
         let entropy = SystemEntropy::new();
@@ -87,9 +91,30 @@ impl Migrate {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// An old store that was given up holds nothing that is not in the new one: if that has gone
+    /// back since to where not all of it was there, it is told so again.
+    async fn finish(
+        &self,
+        error: ConfigError,
+        clock: Arc<SystemClock>,
+    ) -> Result<ExitCode, CliError> {
+        if let ConfigError::Open {
+            source: OpenError::Moved { to, .. },
+            ..
+        } = &error
+        {
+            let new = self.target(None).ok();
+            if let Some(new) = new.filter(|new| new.describe() == *to) {
+                let new = new.open_for_copy(clock.clone()).await?;
+                migrate::finish(&*new.store, &*clock, &SystemEntropy::new()).await?;
+            }
+        }
+        Err(error.into())
+    }
+
     /// The store that everything goes to, of so many partitions. It must be named: a default is
     /// soon taken by mistake.
-    fn target(&self, partitions: u16) -> Result<Backend, CliError> {
+    fn target(&self, partitions: Option<u16>) -> Result<Backend, CliError> {
         let file = self.to.display().to_string();
         if !Config::names(&self.to, "store", "backend")? {
             let why = "does not name the store that everything goes to: [store] backend";
@@ -104,6 +129,9 @@ impl Migrate {
             return Err(CliError::input(file, why));
         }
         // A new store would be made with other partitions than the records have.
+        let Some(partitions) = partitions else {
+            return Ok(to);
+        };
         let asked = *to.store.partitions.get_or_insert(partitions);
         if asked != partitions {
             let (old, new) = (partitions, asked);

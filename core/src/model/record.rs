@@ -32,6 +32,8 @@ pub enum RecordKey {
     Leader,
     /// One list of what stands behind a workflow's gate.
     Gated(WorkflowId, u32),
+    /// That the records of another store are being copied into this one, until all are there.
+    Copy,
 }
 
 /// What is stored.
@@ -53,7 +55,7 @@ pub enum Record {
     Queue(Arc<QueueRecord>),
     /// See [`RecordKey::Outbox`].
     Outbox(Arc<Outbox>),
-    /// See [`RecordKey::Leader`].
+    /// See [`RecordKey::Leader`]; under [`RecordKey::Copy`] it is nobody.
     Leader(Leader),
     /// See [`RecordKey::Gated`].
     Gated(Arc<Vec<RecordKey>>),
