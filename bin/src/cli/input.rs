@@ -106,8 +106,8 @@ pub(super) fn distinct(amounts: &[(String, u64)]) -> Result<(), String> {
 /// JSON as it is written, from a file (`@FILE`) or from standard input (`-`).
 pub(super) fn json(field: &str, text: &str) -> Result<Json, CliError> {
     let bytes = match text.strip_prefix('@') {
-        _ if text == "-" => stdin(field)?,
-        Some(file) => std::fs::read(file).map_err(|error| CliError::file(file, &error))?,
+        _ if text == "-" => stdin(field, PAYLOAD_BYTES as u64)?,
+        Some(file) => of_file(field, file, PAYLOAD_BYTES as u64)?,
         None => text.as_bytes().to_vec(),
     };
     if text == "-" && bytes.is_empty() {
@@ -123,24 +123,29 @@ pub(super) fn json(field: &str, text: &str) -> Result<Json, CliError> {
 
 /// A whole file, or standard input for `-`.
 pub(super) fn bytes(file: &str) -> Result<Vec<u8>, CliError> {
-    if file != "-" {
-        return std::fs::read(file).map_err(|error| CliError::file(file, &error));
+    match file {
+        "-" => stdin("standard input", FILE_BYTES),
+        file => of_file(file, file, FILE_BYTES),
     }
-    read_stdin("standard input", FILE_BYTES)
 }
 
-/// Standard input, bounded.
-fn stdin(field: &str) -> Result<Vec<u8>, CliError> {
-    read_stdin(field, PAYLOAD_BYTES as u64)
+fn stdin(field: &str, most: u64) -> Result<Vec<u8>, CliError> {
+    read(std::io::stdin(), field, "standard input", most)
 }
 
-fn read_stdin(field: &str, most: u64) -> Result<Vec<u8>, CliError> {
+fn of_file(field: &str, file: &str, most: u64) -> Result<Vec<u8>, CliError> {
+    let opened = std::fs::File::open(file).map_err(|error| CliError::file(file, &error))?;
+    read(opened, field, file, most)
+}
+
+/// All that comes from there, if it is not too much.
+fn read(from: impl Read, field: &str, name: &str, most: u64) -> Result<Vec<u8>, CliError> {
     let mut bytes = Vec::new();
-    let read = std::io::stdin().take(most + 1).read_to_end(&mut bytes);
-    read.map_err(|error| CliError::file("standard input", &error))?;
+    let read = from.take(most + 1).read_to_end(&mut bytes);
+    read.map_err(|error| CliError::file(name, &error))?;
     if bytes.len() as u64 > most {
         let why = format!(
-            "standard input has more than {most} bytes: keep larger data elsewhere and pass a reference"
+            "{name} has more than {most} bytes: keep larger data elsewhere and pass a reference"
         );
         return Err(CliError::input(field, why));
     }
