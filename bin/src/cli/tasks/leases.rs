@@ -14,7 +14,7 @@ use russet_core::{ErrorKind, LeaseId, TaskId};
 
 use super::view;
 use crate::cli::{CliError, Global, input, report};
-use crate::text::{attempt, relative};
+use crate::text::{aside, attempt, relative};
 
 /// `russet tasks lease`
 #[derive(Debug, Args)]
@@ -145,7 +145,7 @@ impl Lease {
         };
         let tasks = client.lease(request).await?;
         if tasks.is_empty() && !global.json && !global.quiet {
-            report::line("no task is ready")?;
+            aside("no task is ready");
         }
         for task in &tasks {
             match (global.json, global.quiet) {
