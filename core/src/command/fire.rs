@@ -56,7 +56,7 @@ impl Fire {
             Status::Scheduled => place(draft, &mut task)?,
             Status::Queued => resend(draft, &mut task),
             Status::Running => self.reclaim(draft, &mut task)?,
-            Status::Blocked => ask_again(draft, &mut task)?,
+            Status::Blocked => ask_again(draft, &mut task, &[])?,
             Status::Succeeded | Status::Dead | Status::Cancelled => {
                 if task.dependents.are_settled() {
                     return purge(draft, task);

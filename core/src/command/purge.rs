@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::draft::{Draft, Step};
-use crate::rules::{dependents, now_reply, watch};
+use crate::rules::{ask_again, dependents, now_reply, watch};
 use crate::{
     Dependency, DependencyOn, Dependents, EventKind, Millis, Named, Record, RecordKey, Rejection,
     Reply, Task, TaskId, Workflow,
@@ -48,15 +48,21 @@ impl Purge {
 
 /// Goes one step towards forgetting a task whose retention is over: first its dependents,
 /// chunk by chunk or as many as fit into a transaction, while none of them is live, then the task. Dependents in other partitions
-/// are asked, as a parent is asked by a child: the task waits for their ends.
+/// are asked, as a parent is asked by a child: the task waits for their ends, and asks again while it does.
 ///
 /// A task that a parent is still going to tell of its end stays too: a task submitted anew
 /// under the same id must not be told of what only the old one waited for.
 pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
     if task.dependencies.pending > 0 {
+        let asked = match task.dependents.last_cleared() {
+            Some(chunk) => dependents(draft, &task, chunk)?,
+            None => Vec::new(),
+        };
+        ask_again(draft, &mut task, &asked)?;
         keep(draft, task);
         return Ok(());
     }
+    forget_answered(draft, &task)?;
     if task.dependents.are_cleared() {
         return remove(draft, &task);
     }
@@ -89,7 +95,8 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
         keep(draft, task);
         return Ok(());
     }
-    if all && !task.dependents.are_inline() {
+    // A list stays while some of those in it may be asked again.
+    if all && far.is_empty() && !task.dependents.are_inline() {
         draft.remove(RecordKey::Dependents(task.id, chunk));
     }
     task.dependents.cleared = match all {
@@ -100,6 +107,20 @@ pub(super) fn purge(draft: &mut Draft<'_>, mut task: Task) -> Step<()> {
         wait_for(draft, &mut task, &far);
     }
     draft.put_task(task);
+    Ok(())
+}
+
+/// Forgets the list whose tasks were asked last: they have answered.
+fn forget_answered(draft: &mut Draft<'_>, task: &Task) -> Step<()> {
+    let (next, _) = Dependents::place(task.dependents.cleared);
+    let whole = |chunk: &u32| *chunk < next || task.dependents.are_cleared();
+    let Some(chunk) = task.dependents.last_cleared().filter(whole) else {
+        return Ok(());
+    };
+    let key = RecordKey::Dependents(task.id, chunk);
+    if !task.dependents.are_inline() && draft.get(&key)?.is_some() {
+        draft.remove(key);
+    }
     Ok(())
 }
 

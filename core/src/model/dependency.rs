@@ -142,6 +142,11 @@ impl Dependents {
         self.cleared >= self.total
     }
 
+    /// The chunk that the edge stands in that stopped to matter last.
+    pub fn last_cleared(&self) -> Option<u32> {
+        self.cleared.checked_sub(1).map(|at| Self::place(at).0)
+    }
+
     /// Whether every dependent has been told that the task ended.
     pub const fn are_settled(&self) -> bool {
         self.settled >= self.total

@@ -88,7 +88,7 @@ pub struct Task {
     /// It is queued, and no queue message for it is known to be sent (split backends only).
     pub unsent: bool,
     /// How often its queue message was sent again, since none is known to be sent (split backends
-    /// only); while it is blocked, how often it asked parents in other partitions again.
+    /// only); while it waits for others in other partitions, how often it asked them again.
     pub sends: u32,
     /// The command that redrove it last.
     pub redriven_by: Option<u64>,

@@ -1,5 +1,6 @@
 //! What the end of a task means to those that wait for it.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -33,35 +34,38 @@ pub(crate) fn watch(draft: &mut Draft<'_>, child: &mut Task, parent: Dependency)
     });
 }
 
-/// Asks the parents in other partitions again, or as many as fit, others each time: a request or
-/// an answer may be lost with what a store forgot.
-pub(crate) fn ask_again(draft: &mut Draft<'_>, child: &mut Task) -> Step<()> {
+/// Asks those in other partitions again whose ends `task` still waits for, or as many as fit,
+/// others each time: a request or an answer may be lost with what a store forgot. They are among
+/// its parents, and `others`.
+pub(crate) fn ask_again(draft: &mut Draft<'_>, task: &mut Task, others: &[Dependency]) -> Step<()> {
     let here = draft.view.partition;
-    let mut far = dependencies(draft, child)?;
+    let mut far = dependencies(draft, task)?;
+    far.extend_from_slice(others);
     far.retain(|edge| edge.task.partition() != here);
-    let ask = |edge: &Dependency| Message::Ask {
-        parent: edge.task,
-        child: child.id,
+    let far: BTreeSet<_> = far.into_iter().map(|edge| edge.task).collect();
+    let ask = |far: TaskId| Message::Ask {
+        parent: far,
+        child: task.id,
     };
-    let waits = |edge: &Dependency| RecordKey::Waits(child.id, edge.task);
-    let sent = |edge: &Dependency| RecordKey::Outbox(ask(edge).id());
-    draft.need(far.iter().flat_map(|edge| [waits(edge), sent(edge)]))?;
+    let waits = |far: TaskId| RecordKey::Waits(task.id, far);
+    let sent = |far: TaskId| RecordKey::Outbox(ask(far).id());
+    draft.need(far.iter().flat_map(|id| [waits(*id), sent(*id)]))?;
     let mut open = Vec::new();
-    for edge in &far {
-        if draft.get(&waits(edge))?.is_some() && draft.get(&sent(edge))?.is_none() {
-            open.push(ask(edge));
+    for id in far {
+        if draft.get(&waits(id))?.is_some() && draft.get(&sent(id))?.is_none() {
+            open.push(ask(id));
         }
     }
     let fit = draft.room().saturating_sub(1).min(limits::BATCH_ITEMS);
     if open.len() > fit {
-        let first = child.sends as usize * fit % open.len();
+        let first = task.sends as usize * fit % open.len();
         open.rotate_left(first);
         open.truncate(fit);
     }
     for message in open {
         draft.message(message);
     }
-    child.sends = child.sends.saturating_add(1);
+    task.sends = task.sends.saturating_add(1);
     Ok(())
 }
 

@@ -1,8 +1,8 @@
-//! A child and its parent in two partitions, either of which may forget its newest writes.
+//! Children and their parent in two partitions, either of which may forget its newest writes.
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use russet_core::command::{Acknowledge, Complete, Deliver, Fire, LeaseTask};
+use russet_core::command::{Acknowledge, Cancel, Complete, Deliver, Fire, LeaseTask};
 use russet_core::{
     Command, Dependency, DependencyOn, Epoch, LeaseId, Message, NewTask, PartitionId, QueueName,
     Record, RecordKey, Reply, Status, Submit, TaskId, TaskType, TimerKey, Timestamp, View,
@@ -13,6 +13,8 @@ use crate::store::Partition;
 
 /// More rounds than messages and timers need to bring the news.
 const MOST_ROUNDS: usize = 30;
+/// And to forget all.
+const MOST_ROUNDS_TO_THE_END: usize = 200;
 
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
@@ -22,6 +24,8 @@ pub enum Step {
     Lose,
     /// The parent is done.
     Finish,
+    /// The children are cancelled.
+    Cancel,
     /// Time goes by until something is due.
     Wait,
     /// The replica of a partition catches up.
@@ -42,16 +46,48 @@ pub fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..40)
 }
 
+/// As [`steps`], and the children may be cancelled.
+pub fn steps_to_the_end() -> impl Strategy<Value = Vec<Step>> {
+    let some = prop_oneof![9 => steps(), 1 => Just(vec![Step::Cancel])];
+    prop::collection::vec(some, 1..4).prop_map(|parts| parts.concat())
+}
+
+/// Goes through the steps; in the end nothing is kept any more of a parent and so many children.
+pub fn play_to_the_end(steps: &[Step], children: u64) {
+    let mut world = World::new(children);
+    world.is_purged = true;
+    for step in steps {
+        world.take(*step);
+    }
+    for _ in 0..MOST_ROUNDS_TO_THE_END {
+        world.arrive();
+        world.finish(world.parent);
+        for child in world.children.clone() {
+            world.finish(child);
+        }
+        if world
+            .partitions
+            .iter()
+            .all(|stored| stored.records.is_empty())
+        {
+            return;
+        }
+        world.wait();
+    }
+    let left = world.partitions.map(|stored| stored.records);
+    panic!("bounded: these are never purged: {left:?}");
+}
+
 /// Goes through the steps; in the end the child hears that its parent is done.
 pub fn play(steps: &[Step]) {
-    let mut world = World::new();
+    let mut world = World::new(1);
     for step in steps {
         world.take(*step);
     }
     for _ in 0..MOST_ROUNDS {
         world.arrive();
-        world.finish();
-        if world.status(world.child) == Some(Status::Queued) {
+        world.finish(world.parent);
+        if world.status(world.children[0]) == Some(Status::Queued) {
             return;
         }
         world.wait();
@@ -66,16 +102,20 @@ struct World {
     epochs: [u64; 2],
     flight: Vec<Message>,
     parent: TaskId,
-    child: TaskId,
+    children: Vec<TaskId>,
     grants: u128,
+    /// Retention ends too.
+    is_purged: bool,
 }
 
 type Records = std::collections::BTreeMap<RecordKey, Record>;
 
 impl World {
-    fn new() -> Self {
+    fn new(children: u64) -> Self {
         let now = Timestamp::from_millis(1_000_000);
-        let [parent, child] = [0, 1].map(|at| TaskId::new(now, PartitionId(at), 1));
+        let id = |at: u16, number: u64| TaskId::new(now, PartitionId(at), number);
+        let parent = id(0, 1);
+        let children: Vec<_> = (1..=children).map(|number| id(1, number)).collect();
         let mut world = Self {
             now,
             partitions: [0, 1].map(|at| partition(at, 0)),
@@ -83,15 +123,18 @@ impl World {
             epochs: [0, 0],
             flight: Vec::new(),
             parent,
-            child,
+            children: children.clone(),
             grants: 0,
+            is_purged: false,
         };
         let edge = Dependency {
             task: parent,
             on: DependencyOn::Success,
         };
         world.submit(parent, Vec::new());
-        world.submit(child, vec![edge]);
+        for child in children {
+            world.submit(child, vec![edge]);
+        }
         world.take(Step::Copy(0));
         world.take(Step::Copy(1));
         world
@@ -101,7 +144,8 @@ impl World {
         match step {
             Step::Arrive => self.arrive(),
             Step::Lose => self.flight.clear(),
-            Step::Finish => self.finish(),
+            Step::Finish => self.finish(self.parent),
+            Step::Cancel => self.cancel(),
             Step::Wait => self.wait(),
             Step::Copy(at) => self.copies[at].clone_from(&self.partitions[at].records),
             Step::Forget(at) => {
@@ -139,12 +183,21 @@ impl World {
         }
     }
 
-    fn finish(&mut self) {
-        if self.status(self.parent) != Some(Status::Queued) {
+    fn cancel(&mut self) {
+        for task in self.children.clone() {
+            if self.status(task) == Some(Status::Blocked) {
+                let cancel = Command::Cancel(Cancel { task, reason: None });
+                self.run(task.partition(), &cancel);
+            }
+        }
+    }
+
+    fn finish(&mut self, task: TaskId) {
+        if self.status(task) != Some(Status::Queued) {
             return;
         }
         self.grants += 1;
-        let (task, lease) = (self.parent, LeaseId::from_u128(self.grants));
+        let lease = LeaseId::from_u128(self.grants);
         let grant = LeaseTask {
             task,
             lease,
@@ -177,13 +230,15 @@ impl World {
         }
     }
 
-    /// The parent is kept: its retention is longer than all of this.
+    /// The timers of what has ended are far away, unless all is to be purged.
     fn timers(&self) -> Vec<(Timestamp, PartitionId, TimerKey)> {
         let mut timers = Vec::new();
         for (at, partition) in self.partitions.iter().enumerate() {
             for record in partition.records.values() {
                 let key = match record {
-                    Record::Task(task) if task.purge_at.is_none() => TimerKey::Task(task.id),
+                    Record::Task(task) if self.is_purged || task.purge_at.is_none() => {
+                        TimerKey::Task(task.id)
+                    }
                     Record::Outbox(outbox) => TimerKey::Outbox(outbox.message.id()),
                     _ => continue,
                 };

@@ -160,6 +160,24 @@ fn no_loss_a_child_hears_of_its_parent_elsewhere_whatever_either_store_forgets()
 }
 
 #[test]
+fn bounded_a_child_and_its_parent_elsewhere_are_purged_whatever_either_store_forgets() {
+    let test = "bounded_a_child_and_its_parent_elsewhere_are_purged_whatever_either_store_forgets";
+    check(test, 300, apart::steps_to_the_end(), |steps, _| {
+        apart::play_to_the_end(steps, 1);
+    });
+}
+
+#[test]
+fn bounded_many_children_and_their_parent_elsewhere_are_purged_whatever_either_store_forgets() {
+    let test =
+        "bounded_many_children_and_their_parent_elsewhere_are_purged_whatever_either_store_forgets";
+    let many = russet_core::limits::INLINE_DEPENDENTS as u64 + 1;
+    check(test, 50, apart::steps_to_the_end(), |steps, _| {
+        apart::play_to_the_end(steps, many);
+    });
+}
+
+#[test]
 fn every_child_of_a_large_fan_is_told_once() {
     check(
         "every_child_of_a_large_fan_is_told_once",

@@ -15,11 +15,14 @@ const A_QUARTER: Millis = Millis::from_secs(6 * 3_600);
 
 impl Oracle {
     /// One step towards forgetting a task whose time is over.
-    fn purge_step(&mut self, mut job: Job) {
+    fn purge_step(&mut self, mut job: Job, peek: Peek<'_>) {
         let id = job.asked.id;
         let now = self.time(&job);
+        if job.gated || !job.awaits.is_empty() {
+            job.purge = Some(now + AN_HOUR);
+            return self.ask_again(job, peek);
+        }
         let children = match job.children.get(job.cleared) {
-            _ if job.gated || !job.awaits.is_empty() => None,
             None => return self.forget(id),
             Some(children) => {
                 let live = children.iter().any(|edge| self.is_live(edge.task));
@@ -110,7 +113,7 @@ impl Oracle {
                 self.tell(id, peek);
                 self.put(self.jobs[&id].clone());
             }
-            _ if job.status.is_terminal() => self.purge_step(job),
+            _ if job.status.is_terminal() => self.purge_step(job, peek),
             _ if expiry(&job).is_some_and(|at| at <= self.now) => {
                 job.error = Some(ErrorKind::Expired);
                 self.end(job, Status::Dead);
@@ -134,7 +137,7 @@ impl Oracle {
         Answer::Exactly(Reply::Fired { next, relay: None })
     }
 
-    /// A task that has waited for long asks its parents elsewhere, or some of them.
+    /// A task that has waited for long asks those elsewhere that it waits for, or some of them.
     fn ask_again(&mut self, mut job: Job, peek: Peek<'_>) {
         let child = job.asked.id;
         let far = job.awaits.iter().map(|edge| edge.task);
