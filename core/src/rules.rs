@@ -14,8 +14,8 @@ use crate::{
 use crate::{planted, policy};
 
 pub(crate) use edges::{
-    Unmet, accepted_task, ask_again, beside, dependencies, dependents, is_accepted, need_for_end,
-    parent_ended, settle, unsatisfied, watch,
+    Unmet, accepted_task, ask_again, beside, dependencies, dependents, is_accepted, keep_parents,
+    need_for_end, parent_ended, settle, unsatisfied, watch,
 };
 
 /// When the timer of `task` fires: the one thing that every state waits for in time.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::purge::remove_workflow;
 use super::submit::{depend_on, parent_reads};
 use crate::draft::{Draft, Step, wrong_record};
-use crate::rules::{beside, dependencies, place, unsatisfied};
+use crate::rules::{beside, dependencies, keep_parents, place, unsatisfied};
 use crate::{
     Dependency, Gate, GateState, Record, RecordKey, Reply, Task, TaskId, WorkflowId, limits,
 };
@@ -200,7 +200,10 @@ fn let_through(draft: &mut Draft<'_>, id: TaskId, outside: &[Dependency]) -> Ste
             }
         }
         match failed {
-            Some(unmet) => unsatisfied(draft, &mut task, unmet)?,
+            Some(unmet) => {
+                unsatisfied(draft, &mut task, unmet)?;
+                keep_parents(draft, &task, outside)?;
+            }
             None => place(draft, &mut task)?,
         }
     }

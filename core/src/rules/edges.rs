@@ -245,6 +245,33 @@ pub(crate) fn unsatisfied(draft: &mut Draft<'_>, child: &mut Task, unmet: Unmet)
     end(draft, child, status, Some(kind))
 }
 
+/// Keeps parents outside of its own submission that let `child` down at once for as long as it is
+/// kept: when it is redriven it must not find them gone, and start.
+pub(crate) fn keep_parents(
+    draft: &mut Draft<'_>,
+    child: &Task,
+    outside: &[Dependency],
+) -> Step<()> {
+    if child.end().is_none() {
+        return Ok(());
+    }
+    let here = draft.view.partition;
+    for edge in outside.iter().filter(|edge| edge.task.partition() == here) {
+        let Some(parent) = draft.find_task(edge.task)? else {
+            continue;
+        };
+        let in_vain = parent
+            .end()
+            .is_some_and(|end| !edge.on.is_satisfied_by(end));
+        if in_vain && parent.purge_at < child.purge_at {
+            let mut parent = Task::clone(parent);
+            parent.purge_at = child.purge_at;
+            draft.put_task(parent);
+        }
+    }
+    Ok(())
+}
+
 impl Unmet {
     /// Which of two says best what becomes of a task: where anything failed, it was let down.
     pub fn or(self, other: Option<Self>) -> Self {

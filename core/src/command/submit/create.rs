@@ -181,14 +181,14 @@ pub(super) fn dependent_lists(
     dependent_chunks(task.id, children).collect()
 }
 
-/// Stores a new task where it belongs. `children` wait for it; `failed` is a dependency of it that
-/// cannot be satisfied.
+/// Stores a new task where it belongs, and returns it. `children` wait for it; `failed` is a
+/// dependency of it that cannot be satisfied.
 pub(super) fn admit(
     draft: &mut Draft<'_>,
     mut task: Task,
     children: &[Dependency],
     failed: Option<Unmet>,
-) -> Step<()> {
+) -> Step<Arc<Task>> {
     for (key, record) in dependent_lists(&mut task, children) {
         draft.put(key, record);
     }
@@ -197,6 +197,5 @@ pub(super) fn admit(
         Some(unmet) => unsatisfied(draft, &mut task, unmet)?,
         None => place(draft, &mut task)?,
     }
-    draft.put_task(task);
-    Ok(())
+    Ok(draft.put_task(task))
 }

@@ -11,7 +11,7 @@ use super::super::validate;
 use super::NewTask;
 use super::create::{admit, build};
 use crate::draft::{Draft, Step};
-use crate::rules::{Unmet, accepted_task, watch};
+use crate::rules::{Unmet, accepted_task, keep_parents, watch};
 use crate::{
     Dependency, Millis, Record, RecordKey, Rejection, Status, Task, TaskId, WorkflowId, limits,
     policy,
@@ -104,7 +104,12 @@ impl Graph {
             let rank = workflow.is_some().then(|| self.ranks[*at]);
             let mut task = build(draft.now, new, workflow, rank);
             let failed = self.depend(draft, new, &mut task, &self.edges[*at])?;
-            admit(draft, task, &children[*at], failed)?;
+            let task = admit(draft, task, &children[*at], failed)?;
+            if failed.is_some() {
+                let mut outside = self.edges[*at].clone();
+                outside.retain(|edge| !self.positions.contains_key(&edge.task));
+                keep_parents(draft, &task, &outside)?;
+            }
         }
         Ok(())
     }

@@ -211,7 +211,14 @@ impl Oracle {
             }
         }
         if let Some(moot) = hopeless {
-            return self.disappoint(job, moot);
+            let edges = job.asked.dependencies.clone();
+            self.disappoint(job, moot);
+            let outside = edges.iter().filter(|edge| {
+                let known = self.jobs.get(&edge.task);
+                known.is_none_or(|known| known.workflow != workflow)
+            });
+            let outside: Vec<_> = outside.copied().collect();
+            return self.keep_parents(id, outside.iter());
         }
         self.place(&mut job);
         debug_assert!(job.status != Status::Running);

@@ -217,11 +217,35 @@ impl Oracle {
         job.asked.dependencies = edges.iter().copied().collect();
         if let Some(moot) = hopeless {
             self.disappoint(job, moot);
+            let outside = edges.iter().filter(|edge| !batch.contains(&edge.task));
+            self.keep_parents(id, outside);
         } else {
             self.place(&mut job);
             self.put(job);
         }
         Ok(())
+    }
+
+    /// Those that let a task down which came after their end are kept as long as it.
+    pub(super) fn keep_parents<'e>(
+        &mut self,
+        child: TaskId,
+        edges: impl Iterator<Item = &'e Dependency>,
+    ) {
+        let job = &self.jobs[&child];
+        let Some(until) = job.purge.filter(|_| job.status.is_terminal()) else {
+            return;
+        };
+        for edge in edges {
+            let let_down = |end| !edge.on.is_satisfied_by(end);
+            if let Some(mut parent) = self.job(edge.task).cloned()
+                && parent.end().is_some_and(let_down)
+                && parent.purge < Some(until)
+            {
+                parent.purge = Some(until);
+                self.put(parent);
+            }
+        }
     }
 }
 
