@@ -1,6 +1,7 @@
 //! How records are written down: one byte of format, then the record in postcard.
 
 mod v1;
+mod v2;
 
 use alloc::vec::Vec;
 
@@ -11,7 +12,7 @@ use crate::Record;
 
 /// The newest format. A change of a stored type takes a new number, and this version goes on
 /// reading the old ones.
-pub const FORMAT: u8 = 2;
+pub const FORMAT: u8 = 3;
 
 /// What a task takes beside its texts and its edges: the most that is common.
 const TASK_BYTES: usize = 256;
@@ -80,6 +81,7 @@ pub fn read(bytes: &[u8]) -> Result<Record, CodecError> {
     match bytes.split_first() {
         Some((&FORMAT, record)) => whole(record),
         Some((1, record)) => whole::<v1::Record>(record)?.try_into(),
+        Some((2, record)) => whole::<v2::Record>(record).map(Into::into),
         Some((&found, _)) if found > FORMAT => Err(CodecError::Newer { found }),
         _ => Err(CodecError::Damaged),
     }

@@ -15,7 +15,7 @@ use crate::{planted, policy};
 
 pub(crate) use edges::{
     Unmet, accepted_task, ask_again, beside, dependencies, dependents, is_accepted, keep_parents,
-    need_for_end, parent_ended, settle, unsatisfied, watch,
+    need_for_end, parent_ended, send_watch, settle, unsatisfied, watch,
 };
 
 /// When the timer of `task` fires: the one thing that every state waits for in time.

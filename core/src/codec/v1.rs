@@ -107,7 +107,12 @@ impl TryFrom<Outbox> for crate::Outbox {
 
     fn try_from(outbox: Outbox) -> Result<Self, CodecError> {
         let message = match outbox.message {
-            Message::Watch { parent, child, on } => crate::Message::Watch { parent, child, on },
+            Message::Watch { parent, child, on } => crate::Message::Watch {
+                parent,
+                child,
+                on,
+                life: None,
+            },
             Message::Settled {
                 parent,
                 child,
@@ -116,6 +121,7 @@ impl TryFrom<Outbox> for crate::Outbox {
                 parent,
                 child,
                 end: status.map(end).transpose()?,
+                life: None,
             },
         };
         Ok(Self {

@@ -29,37 +29,82 @@ impl Deliver {
 
     pub(super) fn decide(&self, draft: &mut Draft<'_>) -> Step<Reply> {
         match self.message {
-            Message::Watch { parent, child, on } => {
+            Message::Watch {
+                parent,
+                child,
+                on,
+                life,
+            } => {
                 let known = accepted_task(draft, parent)?;
                 match known.map(|known| known.end()) {
                     Some(None) => add_dependent(draft, parent, Dependency { task: child, on })?,
-                    end => tell(draft, parent, child, end.flatten())?,
+                    end => tell(draft, parent, child, end.flatten(), life)?,
                 }
             }
-            Message::Ask { parent, child } => {
+            Message::Ask {
+                parent,
+                child,
+                life,
+            } => {
                 let known = accepted_task(draft, parent)?;
                 match known.map(|known| known.end()) {
                     Some(None) => {}
-                    end => tell(draft, parent, child, end.flatten())?,
+                    end => tell(draft, parent, child, end.flatten(), life)?,
                 }
             }
-            Message::Settled { parent, child, end } => {
-                let key = RecordKey::Waits(child, parent);
-                if let Some(Record::Waits(waits)) = draft.get(&key)? {
-                    let on = waits.on;
-                    draft.remove(key);
-                    parent_ended(draft, child, parent, on, end)?;
-                }
-            }
+            Message::Settled {
+                parent,
+                child,
+                end,
+                life,
+            } => hear(draft, parent, child, end, life)?,
         }
         Ok(Reply::Done)
     }
 }
 
-/// Answers that `parent` ended, or does not exist. An answer of the time when it did exist, which
-/// is still on its way, stays.
-fn tell(draft: &mut Draft<'_>, parent: TaskId, child: TaskId, end: Option<End>) -> Step<()> {
-    let answer = Message::Settled { parent, child, end };
+/// Tells `child` that `parent` ended, or does not exist, unless it was redriven since it asked: then
+/// the parent may have been, too, and is asked once more.
+fn hear(
+    draft: &mut Draft<'_>,
+    parent: TaskId,
+    child: TaskId,
+    end: Option<End>,
+    life: Option<u64>,
+) -> Step<()> {
+    let key = RecordKey::Waits(child, parent);
+    let Some(Record::Waits(waits)) = draft.get(&key)? else {
+        return Ok(());
+    };
+    let on = waits.on;
+    let known = draft.find_task(child)?.map(|known| known.redriven_by);
+    if let Some(life) = known.filter(|known| *known != life) {
+        draft.message(Message::Ask {
+            parent,
+            child,
+            life,
+        });
+        return Ok(());
+    }
+    draft.remove(key);
+    parent_ended(draft, child, parent, on, end)
+}
+
+/// Answers that `parent` ended, or does not exist, to a child that asked in this life. An answer of
+/// the time when it did exist, which is still on its way, stays.
+fn tell(
+    draft: &mut Draft<'_>,
+    parent: TaskId,
+    child: TaskId,
+    end: Option<End>,
+    life: Option<u64>,
+) -> Step<()> {
+    let answer = Message::Settled {
+        parent,
+        child,
+        end,
+        life,
+    };
     let key = RecordKey::Outbox(answer.id());
     if end.is_some() || draft.get(&key)?.is_none() {
         draft.message(answer);
@@ -101,6 +146,7 @@ mod tests {
             parent: TaskId::from_u128(1),
             child: TaskId::from_u128(2),
             end: Some(End::Succeeded),
+            life: None,
         };
         let due_at = Timestamp::from_millis(1_000);
         let outbox = Outbox {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::submit::{add_dependent, dependent_chunks, take_back};
 use crate::draft::{Draft, Step, contradiction};
-use crate::rules::{beside, dependencies, dependents, now_reply, place, watch};
+use crate::rules::{beside, dependencies, dependents, now_reply, place, send_watch, watch};
 use crate::{
     Dependency, Dependents, End, ErrorKind, EventKind, IfUnsatisfied, Millis, Named, RecordKey,
     Rejection, Reply, Status, Task, TaskId, limits, planted,
@@ -57,8 +57,10 @@ fn wait_again(draft: &mut Draft<'_>, task: &mut Task) -> Step<()> {
     }
     for edge in far {
         let key = RecordKey::Waits(task.id, edge.task);
-        if draft.get(&key)?.is_none() {
-            watch(draft, task, edge);
+        match draft.get(&key)? {
+            None => watch(draft, task, edge),
+            // What it asked in its life before is not answered to this one.
+            Some(_) => send_watch(draft, task, edge),
         }
     }
     Ok(())

@@ -14,6 +14,8 @@ pub enum Message {
         child: TaskId,
         /// Which end is waited for.
         on: DependencyOn,
+        /// The life of the child, which is the command that redrove it last.
+        life: Option<u64>,
     },
     /// `child` has been waiting for long, and wants to hear once more if `parent` has ended.
     Ask {
@@ -21,6 +23,8 @@ pub enum Message {
         parent: TaskId,
         /// The task that waits; it lives at the source.
         child: TaskId,
+        /// As in a watch.
+        life: Option<u64>,
     },
     /// `parent` ended, or does not exist.
     Settled {
@@ -30,6 +34,9 @@ pub enum Message {
         child: TaskId,
         /// How the parent ended; `None` when there is no such task.
         end: Option<End>,
+        /// The life in which the child asked. The news of an end are told in none, which is also
+        /// the first life: a child that was redriven asks whether they still hold.
+        life: Option<u64>,
     },
 }
 
@@ -50,17 +57,27 @@ impl Message {
         }
     }
 
+    /// The life of the child in which it was asked for.
+    const fn life(&self) -> Option<u64> {
+        match self {
+            Self::Watch { life, .. } | Self::Ask { life, .. } | Self::Settled { life, .. } => *life,
+        }
+    }
+
     /// The same message always has the same identity.
     pub fn id(&self) -> MessageId {
         let (kind, parent, child) = match self {
             Self::Watch { parent, child, .. } => (1u8, parent, child),
             Self::Settled { parent, child, .. } => (2u8, parent, child),
-            Self::Ask { parent, child } => (3u8, parent, child),
+            Self::Ask { parent, child, .. } => (3u8, parent, child),
         };
         let mut hash = crate::policy::Fingerprint::new();
         hash.add(&[kind]);
         hash.add(&parent.as_u128().to_be_bytes());
         hash.add(&child.as_u128().to_be_bytes());
+        if let Some(life) = self.life() {
+            hash.add(&life.to_be_bytes());
+        }
         MessageId::from_u128(hash.finish())
     }
 }

@@ -27,10 +27,16 @@ pub(crate) fn watch(draft: &mut Draft<'_>, child: &mut Task, parent: Dependency)
     child.dependencies.pending += 1;
     let key = RecordKey::Waits(child.id, parent.task);
     draft.put(key, Record::Waits(parent));
+    send_watch(draft, child, parent);
+}
+
+/// Asks a parent in another partition to tell of its end.
+pub(crate) fn send_watch(draft: &mut Draft<'_>, child: &Task, parent: Dependency) {
     draft.message(Message::Watch {
         parent: parent.task,
         child: child.id,
         on: parent.on,
+        life: child.redriven_by,
     });
 }
 
@@ -46,6 +52,7 @@ pub(crate) fn ask_again(draft: &mut Draft<'_>, task: &mut Task, others: &[Depend
     let ask = |far: TaskId| Message::Ask {
         parent: far,
         child: task.id,
+        life: task.redriven_by,
     };
     let waits = |far: TaskId| RecordKey::Waits(task.id, far);
     let sent = |far: TaskId| RecordKey::Outbox(ask(far).id());
@@ -108,6 +115,7 @@ pub(crate) fn settle(draft: &mut Draft<'_>, parent: &mut Task) -> Step<()> {
                 parent: parent.id,
                 child: edge.task,
                 end: parent.end(),
+                life: None,
             });
         }
     }

@@ -167,6 +167,7 @@ fn watch() -> Message {
         parent: far_task(1),
         child: task(2),
         on: DependencyOn::Completion,
+        life: None,
     }
 }
 
@@ -174,6 +175,7 @@ fn ask() -> Message {
     Message::Ask {
         parent: far_task(1),
         child: task(2),
+        life: Some(u64::MAX),
     }
 }
 
@@ -182,6 +184,7 @@ fn settled(end: Option<End>) -> Message {
         parent: far_task(1),
         child: task(2),
         end,
+        life: None,
     }
 }
 

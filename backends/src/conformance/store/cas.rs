@@ -203,6 +203,7 @@ fn one_of_each_kind(world: &World) -> Vec<(RecordKey, Record)> {
         parent: other.id,
         child: task.id,
         on: DependencyOn::Failure,
+        life: Some(7),
     };
     let key = IdempotencyKey::new("order 66 / ü").expect("an idempotency key");
     let outbox = Outbox {

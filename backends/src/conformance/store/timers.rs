@@ -79,6 +79,7 @@ pub async fn messages_have_timers_too(factory: &dyn Factory) {
         parent: parent.id,
         child: child.id,
         on: DependencyOn::Success,
+        life: None,
     };
     let id = MessageId::from_u128(message.id().as_u128());
     let outbox = |tries, at| {

@@ -172,7 +172,7 @@ async fn a_table_that_was_not_finished_or_is_newer_is_named() {
         (
             "n",
             Some("200"),
-            "has format 200, this version reads up to 2: upgrade",
+            "has format 200, this version reads up to 3: upgrade",
         ),
         ("p", Some("0"), "does not say how it was made"),
         ("f", None, "does not say how it was made"),

@@ -190,7 +190,13 @@ impl Oracle {
         for edge in job.asked.dependencies.clone() {
             let (parent, child, on) = (edge.task, id, edge.on);
             if parent.partition() != id.partition() {
-                self.post(Message::Watch { parent, child, on });
+                let life = job.redriven_by;
+                self.post(Message::Watch {
+                    parent,
+                    child,
+                    on,
+                    life,
+                });
                 job.awaits.insert(edge);
                 continue;
             }

@@ -97,6 +97,7 @@ impl Oracle {
                     parent,
                     child: edge.task,
                     end,
+                    life: None,
                 });
             }
         }
@@ -220,11 +221,18 @@ impl Oracle {
         if minds && edges.iter().any(|edge| is_near(edge) && in_vain(edge)) {
             return Err("wrong_status");
         }
-        let awaited = job.awaits.clone();
-        for edge in edges.into_iter().filter(|edge| !awaited.contains(edge)) {
+        for edge in edges {
             let (parent, child, on) = (edge.task, id, edge.on);
             if !is_near(&edge) {
-                self.post(Message::Watch { parent, child, on });
+                let life = job.redriven_by;
+                self.post(Message::Watch {
+                    parent,
+                    child,
+                    on,
+                    life,
+                });
+            } else if job.awaits.contains(&edge) {
+                continue;
             } else if let Some(known) = self.job(parent).cloned()
                 && !known.status.is_terminal()
             {

@@ -195,6 +195,7 @@ impl Oracle {
                     parent: edge.task,
                     child: id,
                     on: edge.on,
+                    life: None,
                 });
             } else {
                 let parent = self.job(edge.task).ok_or("dependency_not_found")?.clone();

@@ -48,6 +48,7 @@ impl Oracle {
                 parent: child,
                 child: id,
                 on,
+                life: job.redriven_by,
             });
         }
         self.put(job);
@@ -142,7 +143,11 @@ impl Oracle {
         let child = job.asked.id;
         let far = job.awaits.iter().map(|edge| edge.task);
         let far = far.filter(|parent| parent.partition() != child.partition());
-        let asks = far.map(|parent| Message::Ask { parent, child });
+        let asks = far.map(|parent| Message::Ask {
+            parent,
+            child,
+            life: job.redriven_by,
+        });
         let open: Vec<_> = asks
             .filter(|ask| !self.mail.contains_key(&(self.here, ask.id())))
             .collect();
@@ -177,24 +182,46 @@ impl Oracle {
 
     pub(super) fn deliver(&mut self, message: Message) -> Answer {
         match message {
-            Message::Watch { parent, child, on } => match self.job(parent).cloned() {
+            Message::Watch {
+                parent,
+                child,
+                on,
+                life,
+            } => match self.job(parent).cloned() {
                 Some(job) if !job.status.is_terminal() => {
                     self.watch(job, Dependency { task: child, on });
                 }
-                other => self.answer(parent, child, other.as_ref()),
+                other => self.answer(parent, child, other.as_ref(), life),
             },
-            Message::Ask { parent, child } => {
+            Message::Ask {
+                parent,
+                child,
+                life,
+            } => {
                 let known = self.job(parent).cloned();
                 if known.as_ref().is_none_or(|job| job.status.is_terminal()) {
-                    self.answer(parent, child, known.as_ref());
+                    self.answer(parent, child, known.as_ref(), life);
                 }
             }
-            Message::Settled { parent, child, end } => {
-                let awaited = self
-                    .job(child)
-                    .and_then(|job| job.awaits.iter().find(|edge| edge.task == parent).copied());
-                if let Some(edge) = awaited {
-                    self.hear(child, parent, edge.on, end);
+            Message::Settled {
+                parent,
+                child,
+                end,
+                life,
+            } => {
+                let awaited = self.job(child).and_then(|job| {
+                    let edge = job.awaits.iter().find(|edge| edge.task == parent)?;
+                    Some((*edge, job.redriven_by))
+                });
+                match awaited {
+                    Some((edge, asks)) if asks == life => self.hear(child, parent, edge.on, end),
+                    // It was told in another life: what of that still holds?
+                    Some((_, life)) => self.post(Message::Ask {
+                        parent,
+                        child,
+                        life,
+                    }),
+                    None => {}
                 }
             }
         }
@@ -202,9 +229,14 @@ impl Oracle {
     }
 
     /// Tells that a parent ended, or is not there.
-    fn answer(&mut self, parent: TaskId, child: TaskId, known: Option<&Job>) {
+    fn answer(&mut self, parent: TaskId, child: TaskId, known: Option<&Job>, life: Option<u64>) {
         let end = known.and_then(Job::end);
-        let answer = Message::Settled { parent, child, end };
+        let answer = Message::Settled {
+            parent,
+            child,
+            end,
+            life,
+        };
         if end.is_some() || !self.mail.contains_key(&(self.here, answer.id())) {
             self.post(answer);
         }

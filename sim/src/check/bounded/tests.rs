@@ -30,7 +30,12 @@ fn complete(l: u64) -> Ask {
 
 fn outbox(sample: &Sample, tries: u32) -> (RecordKey, Option<Record>) {
     let (parent, child, on) = (id(1), id(2), DependencyOn::Success);
-    let message = Message::Watch { parent, child, on };
+    let message = Message::Watch {
+        parent,
+        child,
+        on,
+        life: None,
+    };
     let due_at = sample.clock() + RELAY_AFTER;
     let outbox = Outbox {
         message,
