@@ -4,9 +4,16 @@
 #![no_main]
 
 mod patched;
+#[path = "../../bin/src/text/spelling.rs"]
+mod spelling;
 #[allow(dead_code, unused_imports)]
 #[path = "../../bin/src/workflow/mod.rs"]
 mod workflow;
+
+/// As the files of workflows find it.
+mod text {
+    pub use crate::spelling::spelt_like;
+}
 
 use std::collections::BTreeSet;
 use std::path::Path;
