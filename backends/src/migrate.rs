@@ -50,6 +50,16 @@ pub enum MigrateError {
         /// The partition.
         partition: PartitionId,
     },
+    /// A node had opened the new store just before the copy began.
+    #[error(
+        "a node has led partition {} of the new store while it was copied there: what it has ended \
+         would begin again. Stop it, and move to a store that no node has run on, such as one with \
+         a prefix of its own. The old store is not given up", partition.0
+    )]
+    Joined {
+        /// The partition.
+        partition: PartitionId,
+    },
     /// The new store may have lost what was copied, each time.
     #[error(
         "another server than before answers for the new store whenever a copy ends ({MIGRATE_PASSES} \
@@ -266,7 +276,11 @@ async fn check_unused(store: &dyn Store) -> Result<(), MigrateError> {
         let found = store.get(partition, &[RecordKey::Leader]).await;
         let found = found.map_err(MigrateError::New)?;
         if found.iter().any(Option::is_some) {
-            return Err(MigrateError::Used { partition });
+            let unfinished = is_unfinished(store).await.map_err(MigrateError::New)?;
+            return Err(match unfinished {
+                true => MigrateError::Joined { partition },
+                false => MigrateError::Used { partition },
+            });
         }
     }
     Ok(())

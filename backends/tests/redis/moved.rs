@@ -7,8 +7,8 @@ use russet_backends::embedded::{Embedded, EmbeddedOptions};
 use russet_backends::limits::{MIGRATE_PASSES, MIGRATE_RECORDS};
 use russet_backends::migrate::{MigrateError, Moved, copy};
 use russet_backends::redis::RedisOptions;
-use russet_core::RecordKey;
-use russet_engine::{Backend, Outcome, Store, SystemClock, SystemEntropy};
+use russet_core::{Leader, NodeId, Record, RecordKey, Timestamp};
+use russet_engine::{Backend, Change, Outcome, Store, SystemClock, SystemEntropy};
 use russet_servers::{RedisServer, RedisVersion};
 
 use super::nodes::{FIRST, submission};
@@ -132,4 +132,37 @@ async fn a_copy_is_taken_up_only_while_nothing_has_changed_in_the_old_store() {
     let refused = moved(&old, &new, |_| {}).await;
     let error = refused.expect_err("it is not what it was");
     assert!(matches!(error, MigrateError::NotEmpty { .. }), "{error}");
+}
+
+/// Notes these of a store, as nodes and moves do.
+async fn note(new: &Backend, keys: &[RecordKey]) {
+    let leader = Leader {
+        holder: NodeId::from_u128(7),
+        epoch: 1,
+        expires_at: Timestamp::from_millis(0),
+    };
+    let change = |key: &RecordKey| Change {
+        key: key.clone(),
+        before: None,
+        after: Some(Record::Leader(leader)),
+    };
+    let mut transaction = submission(0).1;
+    transaction.changes = keys.iter().map(change).collect();
+    transaction.epoch = new.store.epoch(FIRST);
+    let outcomes = new.store.commit(FIRST, vec![transaction]).await;
+    assert_eq!(outcomes.expect("it is committed"), [Outcome::Committed]);
+}
+
+#[tokio::test]
+async fn no_ghost_a_store_that_a_node_has_led_before_or_meanwhile_is_not_moved_to() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let old = old(directory.path()).await;
+    let server = RedisServer::start(RedisVersion::Redis7);
+    let new = backend(open(RedisOptions::new(server.url())).await);
+    note(&new, &[RecordKey::Leader]).await;
+    let error = moved(&old, &new, |_| {}).await.expect_err("it was led");
+    assert!(matches!(error, MigrateError::Used { .. }), "{error}");
+    note(&new, &[RecordKey::Copy]).await;
+    let error = moved(&old, &new, |_| {}).await.expect_err("it is led");
+    assert!(matches!(error, MigrateError::Joined { .. }), "{error}");
 }
