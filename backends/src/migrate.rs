@@ -149,7 +149,7 @@ pub async fn is_unfinished(store: &dyn Store) -> Result<bool, StoreError> {
 }
 
 /// Where it is noted that a copy is not whole.
-const NOTED: PartitionId = PartitionId(0);
+pub(crate) const NOTED: PartitionId = PartitionId(0);
 
 /// What says that a copy is not whole.
 fn unfinished() -> Exported {
@@ -173,23 +173,15 @@ pub async fn finish(
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<(), MigrateError> {
-    for tries in 0.. {
-        let tried = try_to_finish(store, entropy).await;
-        match tried {
-            Ok(true) => break,
-            Err(error) if tries >= MIGRATE_TRIES => return Err(MigrateError::New(error)),
-            _ => clock.sleep(MIGRATE_PAUSE).await,
-        }
-    }
-    Ok(())
+    patiently(clock, async || try_to_finish(store, entropy).await).await
 }
 
-/// Whether nothing says any more that the copy is not whole.
-async fn try_to_finish(store: &dyn Store, entropy: &dyn Entropy) -> Result<bool, StoreError> {
+async fn try_to_finish(store: &dyn Store, entropy: &dyn Entropy) -> Result<(), MigrateError> {
     let epoch = store.epoch(NOTED);
-    let found = store.get(NOTED, &[RecordKey::Copy]).await?;
+    let found = store.get(NOTED, &[RecordKey::Copy]).await;
+    let found = found.map_err(MigrateError::New)?;
     let Some(before) = found.into_iter().next().flatten() else {
-        return Ok(true);
+        return Ok(());
     };
     let transaction = Transaction {
         epoch,
@@ -200,8 +192,11 @@ async fn try_to_finish(store: &dyn Store, entropy: &dyn Entropy) -> Result<bool,
             after: None,
         }],
     };
-    let outcomes = store.commit(NOTED, vec![transaction]).await?;
-    Ok(outcomes == [Outcome::Committed])
+    let outcomes = store.commit(NOTED, vec![transaction]).await;
+    match outcomes.map_err(MigrateError::New)?.as_slice() {
+        [Outcome::Committed] => Ok(()),
+        _ => Err(another_server()),
+    }
 }
 
 /// A partition that was copied: the epoch that the new store had there before, and one of the
@@ -293,9 +288,17 @@ async fn put(
     clock: &dyn Clock,
     entropy: &dyn Entropy,
 ) -> Result<u64, MigrateError> {
+    patiently(clock, async || try_to_put(store, records, entropy).await).await
+}
+
+/// Tries again while the new store does not answer.
+async fn patiently<T>(
+    clock: &dyn Clock,
+    attempt: impl AsyncFn() -> Result<T, MigrateError>,
+) -> Result<T, MigrateError> {
     let mut tries = 0;
     loop {
-        match try_to_put(store, records, entropy).await {
+        match attempt().await {
             Err(MigrateError::New(
                 StoreError::Unavailable { .. } | StoreError::Indeterminate { .. },
             )) if tries < MIGRATE_TRIES => {
@@ -305,6 +308,12 @@ async fn put(
             done => return done,
         }
     }
+}
+
+/// What was refused since another epoch has begun, which is known now.
+fn another_server() -> MigrateError {
+    let why = "another server than before answers".to_owned();
+    MigrateError::New(StoreError::Unavailable { why })
 }
 
 async fn try_to_put(
@@ -341,11 +350,7 @@ async fn try_to_put(
                 let key = record.key.clone();
                 return Err(MigrateError::Occupied { key });
             }
-            // It was refused since another epoch has begun, which is known now.
-            None => {
-                let why = "another server than before answers".to_owned();
-                return Err(MigrateError::New(StoreError::Unavailable { why }));
-            }
+            None => return Err(another_server()),
         }
     }
     Ok(refused.len() as u64)

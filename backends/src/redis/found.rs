@@ -1,6 +1,7 @@
 //! What there is for a store, which is neither made nor changed.
 
-use russet_core::{PartitionId, RecordKey};
+use redis::Cmd;
+use russet_core::RecordKey;
 
 use super::call::{array, optional};
 use super::dialer::text;
@@ -12,6 +13,7 @@ use super::member;
 use super::open::{FIELDS, Opening, check_each};
 use super::options::RedisOptions;
 use super::slots::slot;
+use crate::migrate::NOTED;
 
 /// What there is for a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,12 +79,9 @@ impl Opening<'_> {
         change.arg(&store).arg("nothing");
         let changed = route.clone().read(&change).await;
         changed.map_err(|error| self.failed("HDEL", error))?;
-        let mut command = redis::cmd("HMGET");
-        command.arg(&store).arg(&FIELDS);
-        let answer = route.clone().read(&command).await.and_then(array);
-        let fields = answer.and_then(|fields| fields.into_iter().map(optional).collect());
-        let fields: Vec<_> = fields.map_err(|error| self.failed("HMGET", error))?;
-        let mut fields = fields.into_iter();
+        let mut fields = redis::cmd("HMGET");
+        fields.arg(&store).arg(&FIELDS);
+        let mut fields = self.read_fields(route.clone(), &fields).await?.into_iter();
         let mut text = || {
             let field = fields.next().flatten();
             field.map(|field| String::from_utf8_lossy(&field).into_owned())
@@ -102,19 +101,24 @@ impl Opening<'_> {
 
     /// Whether a copy into the store is not whole.
     async fn is_unfinished(&self, links: &Links) -> Result<bool, RedisOpenError> {
-        let partition = PartitionId(0);
-        let records = self.names.partition(partition).records();
-        let mut command = redis::cmd("HMGET");
-        command
+        let records = self.names.partition(NOTED).records();
+        let mut field = redis::cmd("HMGET");
+        field
             .arg(&records)
-            .arg(member::field(partition, &RecordKey::Copy));
-        let answer = links.route(slot(&records), 0).read(&command).await;
-        let fields = answer.and_then(array).and_then(|fields| {
-            let fields = fields.into_iter().map(optional);
-            fields.collect::<Result<Vec<_>, _>>()
-        });
-        let fields = fields.map_err(|error| self.failed("HMGET", error))?;
-        Ok(fields.iter().any(Option::is_some))
+            .arg(member::field(NOTED, &RecordKey::Copy));
+        let route = links.route(slot(&records), 0);
+        let found = self.read_fields(route, &field).await?;
+        Ok(found.iter().any(Option::is_some))
+    }
+
+    async fn read_fields(
+        &self,
+        route: Route<'_>,
+        hmget: &Cmd,
+    ) -> Result<Vec<Option<Vec<u8>>>, RedisOpenError> {
+        let answer = route.read(hmget).await.and_then(array);
+        let fields = answer.and_then(|fields| fields.into_iter().map(optional).collect());
+        fields.map_err(|error| self.failed("HMGET", error))
     }
 
     /// Whether a new store would find room.

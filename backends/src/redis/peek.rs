@@ -22,8 +22,8 @@ pub(crate) struct Peek {
     pub(crate) wait: Option<Duration>,
 }
 
-/// Looks at lanes of several partitions; `None` where that takes long after one has answered. It goes on by itself
-/// there: a connection that is being made is not given up.
+/// Looks at lanes of several partitions; `None` where that takes long after one has answered. It
+/// goes on by itself there: a connection that is being made is not given up.
 pub(crate) async fn each(
     core: &Arc<Core>,
     looks: Vec<(PartitionId, Vec<Vec<u8>>)>,
